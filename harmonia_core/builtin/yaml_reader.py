@@ -1,0 +1,243 @@
+"""Definition format `yaml`: YAML 1.2 (core schema) to JSON, with the place of every key and item.
+
+PyYAML parses; what a plain word means is decided here, because PyYAML follows
+YAML 1.1, where `on` is true and `012` is ten. Aliases are copied, within a limit.
+"""
+
+import math
+import re
+from functools import cache
+from typing import Any
+
+from harmonia_core.builtin.yaml_nodes import MAX_DEPTH, MAX_NODES, NodePositions, Sizes, is_collection
+from harmonia_core.contracts.definition_format import ParsedDocument, Pointer
+from harmonia_core.errors import Problem
+from harmonia_core.model.pointer import path_text
+
+MAX_TEXT = 8 * 1024 * 1024
+MAX_DIGITS = 1000
+
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_MAYBE_NUMBER = frozenset("-+.0123456789")
+_IMPLICIT = frozenset(("plain", "quoted", "collection"))
+
+
+class TooDeep(Exception):
+    """Leave the parser: collections are nested deeper than any definition is."""
+
+
+@cache
+def _loader() -> Any:
+    # Imported on first use; the C parser is some ten times quicker than the Python one.
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        depth = 0
+
+        def resolve(self, kind: type, value: str, implicit: Any) -> str:
+            """Note how a node without a tag was written, in place of guessing its type."""
+            if kind is not yaml.ScalarNode:
+                return "collection"
+            return "plain" if implicit[0] else "quoted"
+
+        def descend_resolver(self, parent: Any, index: Any) -> None:
+            """Stop before the parser's own recursion exhausts the stack of the process."""
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise TooDeep
+
+        def ascend_resolver(self) -> None:
+            self.depth -= 1
+
+    return Loader
+
+
+def read_yaml(text: str, source: str) -> ParsedDocument:
+    """Read one YAML document; every fault that leaves the rest readable is noted and passed over."""
+    if len(text) > MAX_TEXT:
+        return _unreadable("text-too-large", f"{source} is longer than {MAX_TEXT} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return _unreadable("text-not-unicode", f"{source} holds half of a surrogate pair", text, error.start)
+    try:
+        root = compose(text)
+    except YamlFault as fault:
+        return ParsedDocument(None, problems=(fault.problem,))
+    if root is None:
+        return _unreadable("document-empty", f"{source} is empty")
+    construction = _Construction(root)
+    data = construction.value(root, ())
+    return ParsedDocument(data, NodePositions(root), tuple(construction.problems))
+
+
+class YamlFault(Exception):
+    """Carry the problem of a text that cannot be parsed at all."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+def compose(text: str) -> Any:
+    """Return the root node, or None for an empty text; raise for text that cannot be parsed."""
+    import yaml
+
+    loader = _loader()(text)
+    try:
+        return loader.get_single_node()
+    except TooDeep:
+        message = f"collections are nested more than {MAX_DEPTH} deep"
+        raise YamlFault(Problem("too-deep", "", message)) from None
+    except yaml.MarkedYAMLError as error:
+        raise YamlFault(_syntax_problem(error)) from None
+    except yaml.reader.ReaderError as error:
+        character = error.character if isinstance(error.character, int) else ord(error.character[:1])
+        message = f"the character #x{character:04x} is not allowed in YAML"
+        raise YamlFault(_placed("yaml-syntax", message, text, error.position)) from None
+    finally:
+        loader.dispose()
+
+
+def _syntax_problem(error: Any) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    message = ", ".join(part for part in (error.context, error.problem) if part)
+    code = "yaml-syntax"
+    if error.problem == "but found another document":
+        code, message = "multiple-documents", "one text holds one definition; a second document begins here"
+    if mark is None:
+        return Problem(code, "", message)
+    return Problem(code, "", message, mark.line + 1, mark.column + 1)
+
+
+def _placed(code: str, message: str, text: str, offset: int) -> Problem:
+    before = text[:offset]
+    return Problem(code, "", message, before.count("\n") + 1, offset - before.rfind("\n"))
+
+
+def _unreadable(code: str, message: str, text: str = "", offset: int = 0) -> ParsedDocument:
+    problem = _placed(code, message, text, offset) if text else Problem(code, "", message)
+    return ParsedDocument(None, problems=(problem,))
+
+
+class _Construction:
+    """Turn nodes into JSON, noting problems; `budget` is how many nodes may still be made."""
+
+    def __init__(self, root: Any) -> None:
+        self.problems: list[Problem] = []
+        self._seen: set[int] = set()
+        self._sizes = Sizes()
+        self._budget = MAX_NODES
+        self._open: set[int] = set()
+        self._refused = False
+
+    def value(self, node: Any, pointer: Pointer) -> Any:
+        """Return the JSON of a node, None in place of what cannot be JSON."""
+        if node.tag not in _IMPLICIT:
+            self._note("yaml-tag", pointer, node, f"tags such as {node.tag!r} are refused; write plain data")
+        if not is_collection(node):
+            self._budget -= 1
+            return self._scalar(node, pointer)
+        if not self._affordable(node, pointer):
+            return None
+        self._open.add(id(node))
+        made = self._mapping(node, pointer) if node.id == "mapping" else self._sequence(node, pointer)
+        self._open.discard(id(node))
+        return made
+
+    def _affordable(self, node: Any, pointer: Pointer) -> bool:
+        """Tell whether a collection may be copied here; an alias is looked at before it is expanded."""
+        if len(pointer) > MAX_DEPTH:  # the parser has counted what is written, not what aliases make of it
+            self._note("too-deep", pointer[:1], node, f"aliases nest collections more than {MAX_DEPTH} deep")
+            return False
+        again = id(node) in self._seen
+        self._seen.add(id(node))
+        if id(node) in self._open:
+            self._note("alias-expansion", pointer, node, "this alias contains itself")
+            return False
+        too_much = self._budget < (self._sizes.of(node) if again else 1)
+        if too_much:
+            self._refuse_expansion(node, pointer)
+        self._budget -= 1
+        return not too_much
+
+    def _refuse_expansion(self, node: Any, pointer: Pointer) -> None:
+        if not self._refused:  # one bomb would fill the report with its splinters
+            message = f"the document holds more than {MAX_NODES:,} values once its aliases are expanded"
+            self._note("alias-expansion", pointer, node, message)
+        self._refused = True
+
+    def _sequence(self, node: Any, pointer: Pointer) -> list[Any]:
+        return [self.value(item, (*pointer, position)) for position, item in enumerate(node.value)]
+
+    def _mapping(self, node: Any, pointer: Pointer) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, pointer)
+            if key is None:
+                continue
+            if key in made:
+                message = f"the key {key!r} stands twice in the same mapping"
+                self._note("duplicate-key", (*pointer, key), key_node, message)
+                continue
+            made[key] = self.value(value_node, (*pointer, key))
+        return made
+
+    def _key(self, node: Any, pointer: Pointer) -> str | None:
+        self._budget -= 1
+        if is_collection(node) or node.tag not in _IMPLICIT:
+            self._note("key-not-text", pointer, node, "a key must be plain text")
+            return None
+        text: str = node.value
+        if node.tag != "plain":
+            return text
+        if text == "<<":
+            self._note("merge-key", pointer, node, "merge keys ('<<') are not part of YAML 1.2; write it out")
+            return None
+        if text in _WORDS or (text[0] in _MAYBE_NUMBER and (_INT.fullmatch(text) or _FLOAT.fullmatch(text))):
+            message = f"the key {text or 'null'} is no text; write it in quotes"
+            self._note("key-not-text", (*pointer, text), node, message)
+        return text
+
+    def _scalar(self, node: Any, pointer: Pointer) -> Any:
+        text: str = node.value
+        if node.tag != "plain":
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if text[0] not in _MAYBE_NUMBER:
+            return text
+        try:
+            return plain_number(text)
+        except ValueError as error:
+            self._note("number-not-json", pointer, node, str(error))
+            return None
+
+    def _note(self, code: str, pointer: Pointer, node: Any, message: str) -> None:
+        mark = node.start_mark
+        self.problems.append(Problem(code, path_text(pointer), message, mark.line + 1, mark.column + 1))
+
+
+def plain_number(text: str) -> int | float | str:
+    """Return what a plain scalar means in the core schema: a number, or itself.
+
+    Raises ValueError for numbers that JSON does not have, and for absurdly long ones.
+    """
+    if _INT.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise ValueError(f"a number of {len(text)} digits is too long; write it in quotes")
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        return int(text, base)
+    if not _FLOAT.fullmatch(text):
+        return text
+    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if not math.isfinite(number):
+        raise ValueError(f"JSON has no number {text}; write it in quotes if text is meant")
+    return number
