@@ -1,0 +1,53 @@
+# Two commands matter: `make demo` and `make test`. Each makes its own environment first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= auto
+ARGS ?=
+
+# The first interpreter that is new enough, under whatever name; `make PYTHON=...` overrides.
+NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	if $$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then command -v $$name; break; fi; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint types install clean
+
+help: ## Say what can be made.
+	@echo 'make TARGET, where TARGET is one of'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Audit the installed Python distributions with a workflow, and say where the report is.
+	@$(BIN)/harmonia run examples/dependency-audit.yaml
+
+test: lint types ## Check style, types and imports, then run every test.
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+bench: $(STAMP) ## Measure the engine beside its floor, as one table.
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lint: $(STAMP) ## Run ruff and the import contracts.
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(STAMP) ## Run mypy in strict mode.
+	$(BIN)/mypy
+
+install: $(STAMP) ## Create the environment and install everything, pinned.
+
+# One install for the root and every distribution under plugins/; again only when one of these files changed.
+$(STAMP): requirements.txt constraints.txt setup.cfg $(wildcard plugins/*/setup.cfg)
+	@test -x $(BIN)/python || test -n '$(PYTHON)' || { \
+		echo 'Harmonia needs Python 3.11 or later with its venv module; none was found on PATH.' >&2; \
+		echo 'On Debian: apt-get install python3 python3-venv. Elsewhere: make PYTHON=/path/to/python3' >&2; \
+		exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --quiet --no-build-isolation -r requirements.txt
+	@touch $@
+
+clean: ## Remove the environment and everything that was generated.
+	rm -rf $(VENV) build .tox .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf *.egg-info plugins/*/src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

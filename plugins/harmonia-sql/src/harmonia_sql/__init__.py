@@ -1,0 +1,1 @@
+"""State backend on SQLAlchemy Core: the default store, on SQLite."""
