@@ -1,6 +1,7 @@
 """Harmonia's first door: everything a plugin author needs, and nothing else.
 
-Names are imported on first use, so that a process pays only for what it touches.
+Names are imported on first use, so that a process pays only for what it touches. Rows, queries
+and store errors are for authors of state backends; a task type needs two names.
 Programs that run an engine use the second door, `harmonia_core.host`.
 """
 
@@ -8,32 +9,203 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harmonia_core.contracts.task_type import ArtifactWriter as ArtifactWriter
-    from harmonia_core.contracts.task_type import TaskContext as TaskContext
-    from harmonia_core.contracts.task_type import TaskType as TaskType
-    from harmonia_core.contracts.task_type import task_type as task_type
-    from harmonia_core.errors import HarmoniaError as HarmoniaError
-    from harmonia_core.errors import PermanentError as PermanentError
-    from harmonia_core.errors import Problem as Problem
-    from harmonia_core.errors import RetryableError as RetryableError
-    from harmonia_core.errors import TaskError as TaskError
+    from harmonia_core.contracts.definition_format import DefinitionFormat, ParsedDocument
+    from harmonia_core.contracts.dispatcher import CompletionSink, Dispatcher
+    from harmonia_core.contracts.endpoint import (
+        PUBLIC,
+        Access,
+        AsgiMount,
+        Capability,
+        CliCommand,
+        Endpoint,
+        Faces,
+        HealthCheck,
+        Limits,
+        Request,
+        Response,
+        StaticMount,
+    )
+    from harmonia_core.contracts.engine import Engine
+    from harmonia_core.contracts.expression_language import ExpressionLanguage
+    from harmonia_core.contracts.notifier import Notice, Notifier
+    from harmonia_core.contracts.rows import (
+        BlobRow,
+        Document,
+        DocumentWrite,
+        EngineRow,
+        EventRow,
+        ExecutionRow,
+        HeadWrite,
+        HeartbeatRow,
+        RequestRow,
+        SnapshotRow,
+        StreamAppend,
+        TaskRow,
+        TimerRow,
+        TokenRow,
+        Unit,
+    )
+    from harmonia_core.contracts.secret_provider import SecretProvider
+    from harmonia_core.contracts.state_backend import (
+        BackendType,
+        DocumentQuery,
+        ExecutionQuery,
+        StateBackend,
+        StateConflict,
+    )
+    from harmonia_core.contracts.task_type import ArtifactWriter, TaskContext, TaskType, task_type
+    from harmonia_core.contracts.trigger import Trigger, TriggerType
+    from harmonia_core.errors import (
+        HarmoniaError,
+        PermanentError,
+        Problem,
+        RetryableError,
+        SchemaMismatch,
+        StateBackendError,
+        StateCorrupt,
+        StateFull,
+        StateLocked,
+        StateReadOnly,
+        StateUnavailable,
+        TaskError,
+        VersionConflict,
+    )
+    from harmonia_core.model.events import Event, Recorded
+    from harmonia_core.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 PLUGIN_API = (1, 0)
 
+__all__ = [
+    "PLUGIN_API",
+    "PUBLIC",
+    "Access",
+    "ArtifactWriter",
+    "AsgiMount",
+    "BackendType",
+    "BlobRow",
+    "Capability",
+    "CliCommand",
+    "CompletionSink",
+    "DefinitionFormat",
+    "Dispatcher",
+    "Document",
+    "DocumentQuery",
+    "DocumentWrite",
+    "Endpoint",
+    "Engine",
+    "EngineRow",
+    "Event",
+    "EventRow",
+    "ExecutionQuery",
+    "ExecutionRow",
+    "ExpressionLanguage",
+    "Faces",
+    "HarmoniaError",
+    "HeadWrite",
+    "HealthCheck",
+    "HeartbeatRow",
+    "Limits",
+    "Notice",
+    "Notifier",
+    "ParsedDocument",
+    "PermanentError",
+    "Problem",
+    "Recorded",
+    "Request",
+    "RequestRow",
+    "Response",
+    "RetryableError",
+    "SchemaMismatch",
+    "SecretProvider",
+    "SnapshotRow",
+    "StateBackend",
+    "StateBackendError",
+    "StateConflict",
+    "StateCorrupt",
+    "StateFull",
+    "StateLocked",
+    "StateReadOnly",
+    "StateUnavailable",
+    "StaticMount",
+    "StreamAppend",
+    "TaskContext",
+    "TaskError",
+    "TaskRow",
+    "TaskType",
+    "TimerRow",
+    "TokenRow",
+    "Trigger",
+    "TriggerType",
+    "Unit",
+    "VersionConflict",
+    "__version__",
+    "hookimpl",
+    "task_type",
+]
+
 _HOMES = {
-    "harmonia_core.contracts.task_type": ("ArtifactWriter", "TaskContext", "TaskType", "task_type"),
-    "harmonia_core.errors": ("HarmoniaError", "PermanentError", "Problem", "RetryableError", "TaskError"),
+    "contracts.definition_format": ("DefinitionFormat", "ParsedDocument"),
+    "contracts.dispatcher": ("CompletionSink", "Dispatcher"),
+    "contracts.endpoint": (
+        *("PUBLIC", "Access", "AsgiMount", "Capability", "CliCommand", "Endpoint", "Faces"),
+        *("HealthCheck", "Limits", "Request", "Response", "StaticMount"),
+    ),
+    "contracts.engine": ("Engine",),
+    "contracts.expression_language": ("ExpressionLanguage",),
+    "contracts.notifier": ("Notice", "Notifier"),
+    "contracts.secret_provider": ("SecretProvider",),
+    "contracts.rows": (
+        *("BlobRow", "Document", "DocumentWrite", "EngineRow", "EventRow", "ExecutionRow", "HeadWrite"),
+        *(
+            "HeartbeatRow",
+            "RequestRow",
+            "SnapshotRow",
+            "StreamAppend",
+            "TaskRow",
+            "TimerRow",
+            "TokenRow",
+            "Unit",
+        ),
+    ),
+    "contracts.state_backend": (
+        "BackendType",
+        "DocumentQuery",
+        "ExecutionQuery",
+        "StateBackend",
+        "StateConflict",
+    ),
+    "contracts.task_type": ("ArtifactWriter", "TaskContext", "TaskType", "task_type"),
+    "contracts.trigger": ("Trigger", "TriggerType"),
+    "errors": (
+        *(
+            "HarmoniaError",
+            "PermanentError",
+            "Problem",
+            "RetryableError",
+            "SchemaMismatch",
+            "StateBackendError",
+        ),
+        *(
+            "StateCorrupt",
+            "StateFull",
+            "StateLocked",
+            "StateReadOnly",
+            "StateUnavailable",
+            "TaskError",
+            "VersionConflict",
+        ),
+    ),
+    "model.events": ("Event", "Recorded"),
+    "plugins.hookspecs": ("hookimpl",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = ["PLUGIN_API", "__version__", *sorted(_HOME_OF)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name]), name)
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
 

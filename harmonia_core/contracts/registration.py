@@ -1,28 +1,27 @@
 """What plugins hand over: any object with a name, sorted by the kind of plugin it belongs to."""
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
-
-class Stability(StrEnum):
-    """Say how far a contract may be relied upon; stable needs two real implementations that pass its suite."""
-
-    STABLE = "stable"
-    PROVISIONAL = "provisional"
+Stability: TypeAlias = Literal["stable", "provisional"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of plugin: the hook that contributes it and the entry-point group that is its short cut."""
+    """One kind of plugin.
+
+    title: the kind in a sentence. stability: `stable` after two real implementations have passed
+        its suite, until then `provisional`. members: attributes every registration has.
+    """
 
     name: str
     title: str
     stability: Stability
+    members: tuple[str, ...]
 
     @property
     def hook(self) -> str:
-        """Return the name of the contribute hook, such as `harmonia_task_types`."""
+        """Return the hook that contributes registrations, such as `harmonia_task_types`."""
         return f"harmonia_{self.name}"
 
     @property
@@ -33,7 +32,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a registration came from: a distribution, a file, or Harmonia itself."""
+    """Where a registration came from: plugin, and the distribution (or file) with its version."""
 
     plugin: str
     distribution: str
@@ -43,17 +42,17 @@ class Origin:
         return f"{self.distribution} {self.version}".rstrip()
 
 
-TASK_TYPES = Kind("task_types", "task type", Stability.STABLE)
-STATE_BACKENDS = Kind("state_backends", "state backend", Stability.STABLE)
-TRIGGERS = Kind("triggers", "trigger", Stability.PROVISIONAL)
-NOTIFIERS = Kind("notifiers", "notifier", Stability.PROVISIONAL)
-DISPATCHERS = Kind("dispatchers", "dispatcher", Stability.PROVISIONAL)
-DEFINITION_FORMATS = Kind("definition_formats", "definition format", Stability.STABLE)
-EXPRESSION_LANGUAGES = Kind("expression_languages", "expression language", Stability.PROVISIONAL)
-SECRET_PROVIDERS = Kind("secret_providers", "secret provider", Stability.PROVISIONAL)
-FACES = Kind("faces", "face", Stability.PROVISIONAL)
+TASK_TYPES: Final = Kind("task_types", "task type", "stable", ("handler", "input_model", "kernel"))
+STATE_BACKENDS: Final = Kind("state_backends", "state backend", "stable", ("schemes", "create"))
+TRIGGERS: Final = Kind("triggers", "trigger", "provisional", ("open",))
+NOTIFIERS: Final = Kind("notifiers", "notifier", "provisional", ("notify",))
+DISPATCHERS: Final = Kind("dispatchers", "dispatcher", "provisional", ("enqueue", "cancel", "attach"))
+DEFINITION_FORMATS: Final = Kind("definition_formats", "definition format", "stable", ("suffixes", "read"))
+EXPRESSION_LANGUAGES: Final = Kind("expression_languages", "expression language", "provisional", ())
+SECRET_PROVIDERS: Final = Kind("secret_providers", "secret provider", "provisional", ("get",))
+FACES: Final = Kind("faces", "face", "provisional", ("endpoints", "commands", "checks"))
 
-KINDS = (
+KINDS: Final = (
     TASK_TYPES,
     STATE_BACKENDS,
     TRIGGERS,
@@ -64,14 +63,21 @@ KINDS = (
     SECRET_PROVIDERS,
     FACES,
 )
-KIND_STABILITY = {kind.name: kind.stability for kind in KINDS}
+KIND_STABILITY: Final = {kind.name: kind.stability for kind in KINDS}
 
 
 def names_of(registration: Any) -> tuple[str, ...]:
-    """Return the names a registration answers to: `names`, else `schemes`, else `name`; none if it has none."""
-    for attribute in ("names", "schemes"):
-        names = getattr(registration, attribute, None)
-        if isinstance(names, tuple | list | frozenset | set):
-            return tuple(sorted(str(name) for name in names))
-    name = getattr(registration, "name", None)
-    return (name,) if isinstance(name, str) and name else ()
+    """Return the names a registration answers to, sorted; none if it is no registration.
+
+    URL schemes replace the name (a state backend is chosen by scheme), file suffixes
+    stand beside it (a definition format is chosen by either).
+    """
+    schemes = getattr(registration, "schemes", None)
+    names = tuple(schemes) if schemes else (getattr(registration, "name", None),)
+    names += tuple(getattr(registration, "suffixes", ()))
+    return tuple(sorted(names)) if all(isinstance(name, str) and name for name in names) else ()
+
+
+def missing_members(kind: Kind, registration: Any) -> tuple[str, ...]:
+    """Return the attributes that a registration of this kind must have and this one has not."""
+    return tuple(member for member in kind.members if not hasattr(registration, member))

@@ -16,13 +16,12 @@ from pydantic import BaseModel
 
 from harmonia_core.errors import Problem
 from harmonia_core.ids import is_name
+from harmonia_core.model.paths import JSON
 
-JSON: TypeAlias = Any
 Handler: TypeAlias = Callable[[Any, Any], Any]
 Check: TypeAlias = Callable[[Mapping[str, Any]], Iterable["str | Problem"]]
 
-KIND = "task_type"
-STABILITY = "stable"
+KIND_STABILITY = "stable"
 
 
 class ArtifactWriter(Protocol):

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.contracts.registration import KINDS, Kind, Origin, names_of
-from harmonia_core.errors import PluginError, PluginNotFound
+from harmonia_core.errors import PluginNotFound
+from harmonia_core.plugins.report import PluginFault
 
 
-class PluginConflict(PluginError):
+class PluginConflict(PluginFault):
     """Refuse a second registration under a name that is taken; the first one stays."""
 
     code = "plugin-conflict"
@@ -20,15 +21,10 @@ class PluginConflict(PluginError):
     def __init__(self, kind: Kind, name: str, first: Origin, second: Origin) -> None:
         self.kind, self.name, self.first, self.second = kind.name, name, first, second
         super().__init__(
+            "conflict",
             f"The {kind.title} {name!r} is already provided by {first}; {second} offers it again. "
-            f"Disable one of the two plugins: {first.plugin} or {second.plugin}."
+            f"Disable one of the two plugins: {first.plugin} or {second.plugin}.",
         )
-
-
-class PluginWrongType(PluginError):
-    """Refuse an object that is not a registration of its kind."""
-
-    code = "plugin-wrong-type"
 
 
 class Registry:
@@ -40,16 +36,16 @@ class Registry:
     def add(self, kind: Kind, registration: Any, origin: Origin) -> tuple[str, ...]:
         """Take a registration under all its names or none; return them.
 
-        Raises PluginConflict if a name is taken, PluginWrongType if it has no name.
+        Raises PluginConflict if a name is taken, PluginFault if it has none.
         """
         names = names_of(registration)
         if not names:
-            raise PluginWrongType(f"{registration!r} is no {kind.title}: it has no name.")
+            raise PluginFault("type", f"{registration!r} is no {kind.title}: it has no name.")
         entries = self._entries[kind.name]
         for name in names:
             if name in entries:
                 raise PluginConflict(kind, name, entries[name][1], origin)
-        entries.update({name: (registration, origin) for name in names})
+        entries.update(dict.fromkeys(names, (registration, origin)))
         return names
 
     def drop(self, origin: Origin) -> None:

@@ -13,7 +13,8 @@ from harmonia_core.contracts.registration import (
     names_of,
 )
 from harmonia_core.errors import PluginNotFound
-from harmonia_core.plugins.registry import PluginConflict, PluginWrongType, Registry
+from harmonia_core.plugins.registry import PluginConflict, Registry
+from harmonia_core.plugins.report import PluginFault
 
 ADA = Origin("ada", "harmonia-ada", "1.2")
 BOB = Origin("bob", "harmonia-bob", "0.3")
@@ -60,7 +61,7 @@ def test_a_missing_name_suggests_the_nearest() -> None:
 
 
 def test_an_object_without_a_name_is_no_registration() -> None:
-    with pytest.raises(PluginWrongType, match="no task type"):
+    with pytest.raises(PluginFault, match="no task type"):
         Registry().add(TASK_TYPES, object(), ADA)
     assert names_of(SimpleNamespace(name=3)) == ()
 
