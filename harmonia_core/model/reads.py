@@ -17,10 +17,8 @@ from harmonia_core.model.tokens import Token, tokens
 MACROS = frozenset(("all", "exists", "exists_one", "existsOne", "map", "filter", "optMap", "optFlatMap"))
 KEYWORDS = LITERALS | {"in"}
 # Names that CEL itself declares: types, and the name spaces of its extensions.
-DECLARED = frozenset(
-    ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint")
-    + ("optional", "math", "base64", "google")
-)
+_TYPES = ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint")
+DECLARED = frozenset((*_TYPES, "optional", "math", "base64", "google"))
 CLOSED = frozenset(("secrets", "params"))
 _OPENING, _CLOSING = frozenset(("(", "[", "[?", "{")), frozenset((")", "]", "}"))
 _DOTS = frozenset((".", ".?"))
@@ -115,10 +113,10 @@ def _macro_variable(stream: Sequence[Token], place: int) -> tuple[str, ...]:
 
 
 def _is_free(stream: Sequence[Token], place: int) -> bool:
-    token, before, after = stream[place], stream[place - 1], stream[place + 1]
-    if token.kind != "name" or token.text in KEYWORDS or after.text == "(":
+    token = stream[place]
+    if token.kind != "name" or token.text in KEYWORDS or stream[place + 1].text == "(":
         return False
-    return before.text not in _DOTS or _leading(stream[place - 2])
+    return stream[place - 1].text not in _DOTS or _leading(stream[place - 2])
 
 
 def _leading(owner: Token) -> bool:
