@@ -6,7 +6,7 @@ People read the dotted form of the same place, `tasks.fetch.input.url` or `tasks
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from harmonia_core.model.paths import write_steps
+from harmonia_core.model.paths import read_path, write_steps
 
 Pointer: TypeAlias = tuple[str | int, ...]
 
@@ -14,6 +14,12 @@ Pointer: TypeAlias = tuple[str | int, ...]
 def path_text(pointer: Sequence[str | int]) -> str:
     """Return the dotted form of a place; keys that are no plain words stand quoted in brackets."""
     return write_steps("", pointer)
+
+
+def read_pointer(path: str) -> Pointer:
+    """Return the pointer that `path_text` wrote; the empty one for anything else."""
+    found = read_path(f"at{path}" if path.startswith("[") else f"at.{path}")
+    return found.steps if found else ()
 
 
 def is_within(path: str, outer: str) -> bool:
