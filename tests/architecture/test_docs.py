@@ -123,7 +123,7 @@ def test_blocks_are_of_a_kind_that_is_checked(path: Path) -> None:
     text = path.read_text("utf-8")
     found = blocks(text)
     fences = len(re.findall(r"^\s*```", text, re.MULTILINE))
-    assert fences == 2 * len(found), "a fence is indented, not closed, or has more than a language and a title"
+    assert fences == 2 * len(found), "a fence is indented, not closed, or says more than language and title"
     assert [f"line {block.line}" for block in found if block.language not in LANGUAGES] == []
 
 
