@@ -145,61 +145,32 @@ __all__ = [
 ]
 
 _HOMES = {
-    "contracts.definition_format": ("DefinitionFormat", "ParsedDocument"),
-    "contracts.dispatcher": ("CompletionSink", "Dispatcher"),
-    "contracts.endpoint": (
-        *("PUBLIC", "Access", "AsgiMount", "Capability", "CliCommand", "Endpoint", "Faces"),
-        *("HealthCheck", "Limits", "Request", "Response", "StaticMount"),
-    ),
-    "contracts.engine": ("Engine",),
-    "contracts.expression_language": ("ExpressionLanguage",),
-    "contracts.notifier": ("Notice", "Notifier"),
-    "contracts.secret_provider": ("SecretProvider",),
-    "contracts.rows": (
-        *("BlobRow", "Document", "DocumentWrite", "EngineRow", "EventRow", "ExecutionRow", "HeadWrite"),
-        *(
-            "HeartbeatRow",
-            "RequestRow",
-            "SnapshotRow",
-            "StreamAppend",
-            "TaskRow",
-            "TimerRow",
-            "TokenRow",
-            "Unit",
-        ),
-    ),
-    "contracts.state_backend": (
-        "BackendType",
-        "DocumentQuery",
-        "ExecutionQuery",
-        "StateBackend",
-        "StateConflict",
-    ),
-    "contracts.task_type": ("ArtifactWriter", "TaskContext", "TaskType", "task_type"),
-    "contracts.trigger": ("Trigger", "TriggerType"),
-    "errors": (
-        *(
-            "HarmoniaError",
-            "PermanentError",
-            "Problem",
-            "RetryableError",
-            "SchemaMismatch",
-            "StateBackendError",
-        ),
-        *(
-            "StateCorrupt",
-            "StateFull",
-            "StateLocked",
-            "StateReadOnly",
-            "StateUnavailable",
-            "TaskError",
-            "VersionConflict",
-        ),
-    ),
-    "model.events": ("Event", "Recorded"),
-    "plugins.hookspecs": ("hookimpl",),
+    "contracts.definition_format": "DefinitionFormat ParsedDocument",
+    "contracts.dispatcher": "CompletionSink Dispatcher",
+    "contracts.endpoint": """
+        PUBLIC Access AsgiMount Capability CliCommand Endpoint Faces HealthCheck Limits Request
+        Response StaticMount
+    """,
+    "contracts.engine": "Engine",
+    "contracts.expression_language": "ExpressionLanguage",
+    "contracts.notifier": "Notice Notifier",
+    "contracts.secret_provider": "SecretProvider",
+    "contracts.rows": """
+        BlobRow Document DocumentWrite EngineRow EventRow ExecutionRow HeadWrite HeartbeatRow
+        RequestRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
+    """,
+    "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",
+    "contracts.task_type": "ArtifactWriter TaskContext TaskType task_type",
+    "contracts.trigger": "Trigger TriggerType",
+    "errors": """
+        HarmoniaError PermanentError Problem RetryableError SchemaMismatch StateBackendError
+        StateCorrupt StateFull StateLocked StateReadOnly StateUnavailable TaskError
+        VersionConflict
+    """,
+    "model.events": "Event Recorded",
+    "plugins.hookspecs": "hookimpl",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

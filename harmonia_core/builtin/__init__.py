@@ -6,7 +6,7 @@ Registrations only; each hook imports what it names when it is called.
 from collections.abc import Iterable
 from typing import Any
 
-from harmonia_core import hookimpl
+from harmonia_core import BackendType, StateBackend, hookimpl
 
 
 @hookimpl
@@ -20,9 +20,13 @@ def harmonia_task_types() -> Iterable[Any]:
 @hookimpl
 def harmonia_state_backends() -> Iterable[Any]:
     """Contribute the memory backend (`memory://`), which forgets everything at the end."""
+    return (BackendType(("memory",), _memory, "memory"),)
+
+
+def _memory(url: str, commit_in_place: str) -> StateBackend:
     from harmonia_core.builtin.memory import MEMORY
 
-    return (MEMORY,)
+    return MEMORY.create(url, commit_in_place)
 
 
 @hookimpl

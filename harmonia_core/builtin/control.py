@@ -36,7 +36,7 @@ MAP = TaskType(
     None,
     MapInput,
     kernel=True,
-    description="Do one task for each item, `max_concurrency` at a time; its output lists the items' outputs.",
+    description="Do one task for each item, `max_concurrency` at a time; gives the list of their outputs.",
 )
 WAIT = TaskType(
     "wait",

@@ -48,7 +48,9 @@ TRIGGERS: Final = Kind("triggers", "trigger", "provisional", ("open",))
 NOTIFIERS: Final = Kind("notifiers", "notifier", "provisional", ("notify",))
 DISPATCHERS: Final = Kind("dispatchers", "dispatcher", "provisional", ("enqueue", "cancel", "attach"))
 DEFINITION_FORMATS: Final = Kind("definition_formats", "definition format", "stable", ("suffixes", "read"))
-EXPRESSION_LANGUAGES: Final = Kind("expression_languages", "expression language", "provisional", ())
+EXPRESSION_LANGUAGES: Final = Kind(
+    "expression_languages", "expression language", "provisional", ("check", "evaluate")
+)
 SECRET_PROVIDERS: Final = Kind("secret_providers", "secret provider", "provisional", ("get",))
 FACES: Final = Kind("faces", "face", "provisional", ("endpoints", "commands", "checks"))
 

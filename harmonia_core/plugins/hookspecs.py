@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker, HookspecMarker
-from pydantic import BaseModel
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from harmonia_core.contracts.definition_format import DefinitionFormat
     from harmonia_core.contracts.dispatcher import Dispatcher
     from harmonia_core.contracts.endpoint import Faces
@@ -43,7 +44,7 @@ def harmonia_settings() -> "type[BaseModel]":
 
 
 @hookspec
-def harmonia_configure(settings: BaseModel) -> None:
+def harmonia_configure(settings: "BaseModel") -> None:
     """Take the checked settings.
 
     When:    right after `harmonia_settings`, before the contribute hooks; also without a section.

@@ -47,6 +47,8 @@ class PluginManager:
 
         Raises PluginFault for an unknown hook, a wrong argument, a wrapper, or no hook at all.
         """
+        with guard("type"):
+            hash(plugin)  # pluggy keeps plugins in sets: one that cannot be hashed would break the others
         with guard("hooks"):
             try:
                 self._pluggy.register(plugin, name)
