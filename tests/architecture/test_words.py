@@ -13,20 +13,29 @@ VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "misc", "manage
 CLEAR = {"harmonia_core.plugins.manager"}
 
 
+GENERATED = {".venv", ".git", ".tox", "build", "__pycache__"}
+
+
+def project_files(root: Path) -> list[Path]:
+    """Return every file that git knows or would know; without git, all that nothing generated."""
+    if shutil.which("git") is None or not (root / ".git").exists():
+        return [path for path in root.rglob("*") if path.is_file() and not GENERATED & set(path.parts)]
+    safe = ["-c", f"safe.directory={root}"]
+    command = ["git", *safe, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    return [root / name for name in listed.split("\0") if name and (root / name).is_file()]
+
+
 @pytest.fixture(scope="module")
 def texts(root: Path) -> dict[Path, str]:
-    """Return the text of every file that git knows or would know."""
-    if shutil.which("git") is None or not (root / ".git").exists():
-        pytest.skip("not a git checkout: which files belong to the project is unknown")
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    paths = [root / name for name in listed.split("\0") if name]
+    """Return the text of every file of the project, binary ones left out."""
     found = {}
-    for path in paths:
+    for path in project_files(root):
         try:
             found[path] = path.read_text("utf-8")
-        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+        except UnicodeDecodeError:
             continue
+    assert len(found) > 50
     return found
 
 
