@@ -1,0 +1,147 @@
+"""Functions that tests call by name: good ones, and every bad manner."""
+
+import os
+import signal
+import subprocess  # noqa: F401  (an import that must not be callable through this module)
+import sys
+import time
+from pathlib import Path
+from subprocess import Popen, run
+
+import anyio
+
+from harmonia_core import PermanentError, RetryableError
+
+not_callable = 5
+
+
+def add(a: int, b: int = 0) -> int:
+    return a + b
+
+
+async def add_async(a: int, b: int = 0) -> int:
+    await anyio.sleep(0)
+    return a + b
+
+
+def with_context(ctx, text: str) -> str:
+    ctx.log("info", text)
+    return ctx.path
+
+
+def hidden_async(a: int):
+    return add_async(a)
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def shout(text: str) -> None:
+    print(text)
+    print("to stderr", file=sys.stderr)
+    os.write(1, b"straight to the descriptor\n")
+
+
+def read_stdin() -> str:
+    return sys.stdin.read()
+
+
+def fail_with_value() -> None:
+    raise ValueError("no good")
+
+
+def fail_retryable() -> None:
+    raise RetryableError("busy", "service-busy", retry_after=7.0, details={"queue": 3})
+
+
+def fail_permanent() -> None:
+    raise PermanentError("never", "gone")
+
+
+def exit_politely() -> None:
+    raise SystemExit(3)
+
+
+def raise_group() -> None:
+    raise BaseExceptionGroup("many", [KeyboardInterrupt(), ValueError("x")])
+
+
+class Unpicklable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    def __reduce__(self):
+        raise TypeError("never")
+
+
+def raise_unpicklable() -> None:
+    raise Unpicklable()
+
+
+def leave() -> None:
+    os._exit(7)
+
+
+def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def die_like_out_of_memory() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def return_set() -> set:
+    return {1}
+
+
+def return_nan() -> float:
+    return float("nan")
+
+
+def return_much(megabytes: int) -> str:
+    return "x" * (megabytes * 1024 * 1024)
+
+
+def print_for_ever() -> None:
+    while True:
+        print("again and again " * 100)
+
+
+def print_without_newline() -> None:
+    print("half a line", end="")
+
+
+def loop_for_ever(marker: str) -> None:
+    """Write own and a child's process id, then never end, whatever SIGTERM says."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    target = Path(marker)
+    target.with_suffix(".part").write_text(f"{os.getpid()} {child.pid}")
+    target.with_suffix(".part").rename(target)
+    while True:
+        pass
+
+
+def leave_a_child_behind() -> int:
+    return Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
+
+
+def leave_a_daemon_behind() -> int:
+    """Start a process that left the group and keeps the pipes open."""
+    return Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True).pid
+
+
+def slow(seconds: float) -> str:
+    time.sleep(seconds)
+    return "done"
+
+
+class Tool:
+    @staticmethod
+    def use() -> str:
+        return "used"
+
+
+def _private() -> None:
+    run(["true"], check=True)
