@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -284,3 +285,15 @@ def test_every_hook_answers_the_five_questions(hook: str) -> None:
 
 def test_every_kind_has_its_contribute_hook() -> None:
     assert {kind.hook for kind in registration.KINDS} <= set(specs())
+
+
+def signature(hook: str) -> str:
+    """Return a hook as documents show it: annotations as written, without quotes."""
+    text = inspect.getsource(specs()[hook]).partition("def ")[2].partition(":\n")[0]
+    text = " ".join(text.replace('"', "").split()).replace("( ", "(").replace(" )", ")")
+    return f"def {text}: ..."
+
+
+@pytest.mark.parametrize("hook", specs())
+def test_the_documents_show_every_hook_with_its_exact_signature(hook: str, root: Path) -> None:
+    assert signature(hook) in (root / "docs" / "hooks.md").read_text("utf-8")

@@ -1,6 +1,9 @@
 """Plugins by path."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from harmonia_core.plugins.load import Plugins, load_plugins
 from harmonia_core.plugins.report import PluginRow
@@ -94,3 +97,27 @@ def test_a_file_that_cannot_be_used_is_a_row(tmp_path: Path) -> None:
         _, row = load(tmp_path, text, name)
         assert (row.status, row.stage) == ("quarantined", stage), name
         assert error in str(row.error)
+
+
+def plugins_in_documents() -> list[tuple[str, str]]:
+    root = Path(__file__).resolve().parents[2]
+    fence = re.compile(r"^```python title=(\S+)\s*$(.*?)^```$", re.MULTILINE | re.DOTALL)
+    documents = ("README.md", "docs/plugin-authors.md", "docs/task-types.md")
+    return [
+        found.groups() for name in documents for found in fence.finditer((root / name).read_text("utf-8"))
+    ]
+
+
+@pytest.mark.parametrize(("name", "text"), plugins_in_documents())
+def test_every_plugin_in_the_documents_is_admitted(name: str, text: str, tmp_path: Path) -> None:
+    row = load(tmp_path, text, name)[1]
+    assert (row.status, row.error) == ("ok", None)
+    assert row.contributes["task_types"]
+
+
+def test_settings_reach_the_plugin_of_the_documents(tmp_path: Path) -> None:
+    (tmp_path / "limited.py").write_text(dict(plugins_in_documents())["limited.py"])
+    section = {"limited": {"words": "2"}}
+    plugins = load_plugins(KernelSettings(plugin_files=(tmp_path / "limited.py",), plugins=section))
+    first_words = plugins.registry.get("task_types", "first-words")
+    assert first_words(None, {"text": "one two three"}) == "one two"
