@@ -1,7 +1,8 @@
 """CEL, the built-in expression language, on Google's implementation (`cel-expr-python`).
 
 Imported on first use; without the distribution paths still work and CEL says what to
-install. Bounded: 10,000 steps of macros over all loops, 32 levels of nesting, no I/O.
+install. Bounded: fewer than 10,000 steps over all its loops, 32 levels of nesting, and by
+estimate what it can make of its data (`growth`); no I/O, no clock, no environment.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harmonia_core.errors import ExpressionError, Problem
 from harmonia_core.expressions import cel_messages
 from harmonia_core.expressions.cel_results import to_json
+from harmonia_core.expressions.growth import Growth, growth, weigh
 from harmonia_core.model.paths import JSON, ROOTS
 from harmonia_core.model.reads import CLOSED, scan, written_out
 from harmonia_core.model.values import Expression
@@ -34,7 +36,8 @@ class CelLanguage:
     def check(self, source: str) -> list[Problem]:
         """Return what CEL's compiler says about a source, in plain words."""
         try:
-            program = _program(source)
+            program, grows = _program(source)
+            grows.check(source, 0)
         except ExpressionError as error:
             return [Problem("expression-invalid", "", str(error))]
         if program.return_type().name().startswith("optional_type"):
@@ -44,11 +47,12 @@ class CelLanguage:
 
     def gives_boolean(self, source: str) -> bool:
         """Tell whether a checked source can be a condition: boolean, or known only with data."""
-        return _program(source).return_type().name() in ("BOOL", "DYN")
+        return _program(source)[0].return_type().name() in ("BOOL", "DYN")
 
     def evaluate(self, source: str, bindings: Mapping[str, Any]) -> JSON:
         """Return the value of a source as JSON; raises ExpressionError."""
-        program = _program(source)
+        program, grows = _program(source)
+        grows.check(source, weigh(bindings))
         try:
             return to_json(source, program.eval(data=bindings))
         except (RuntimeError, MemoryError, TypeError) as error:
@@ -89,9 +93,10 @@ def _environment() -> "cel.Env":
 
 
 @lru_cache(maxsize=PROGRAMS)
-def _program(source: str) -> "cel.Expression":
+def _program(source: str) -> "tuple[cel.Expression, Growth]":
     environment = _environment()
     try:
-        return environment.compile(written_out(source, scan(source).inserts))
+        program = environment.compile(written_out(source, scan(source).inserts))
     except RuntimeError as error:
         raise ExpressionError("not-evaluable", cel_messages.compile_message(str(error))) from None
+    return program, growth(source)

@@ -17,8 +17,14 @@ def compile_message(text: str) -> str:
     return "; ".join(list(lines)[:3])
 
 
+def brief(source: str) -> str:
+    """Return a source as messages name it: its first 80 characters."""
+    return source if len(source) <= 80 else f"{source[:77]}..."
+
+
 def failure(source: str, text: str) -> ExpressionError:
     """Return the typed error for what a CEL evaluation reports."""
+    source = brief(source)
     if "budget exceeded" in text:
         message = f"{source}: more than 10,000 steps in its loops; use a task for work of this size"
         return ExpressionError("too-large", message)

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 MAX_RESULT = 16 * 1024 * 1024
 """Size of a result at most, in characters of its JSON, estimated."""
 
+_PLAIN = frozenset(("BOOL", "INT", "UINT", "NULL"))
+
 
 def to_json(source: str, value: "cel.Value") -> JSON:
     """Return the value as JSON; raises ExpressionError if it has none or is too large."""
+    if value.type().name() in _PLAIN:
+        return value.value()
     return _Opening(source).open(value)
 
 
@@ -51,14 +55,13 @@ _TEXTS: dict[str, Callable[[Any], JSON]] = {
     "DURATION": duration_text,
     "BYTES": lambda value: base64.b64encode(value).decode(),
 }
-_PLAIN = frozenset(("BOOL", "INT", "UINT", "NULL"))
 
 
 class _Opening:
     """Open one result and count what comes out."""
 
     def __init__(self, source: str) -> None:
-        self._source, self._room = source, MAX_RESULT
+        self._source, self._room = cel_messages.brief(source), MAX_RESULT
 
     def open(self, value: "cel.Value") -> JSON:
         kind = value.type().name()

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from harmonia_core.contracts.expression_language import ExpressionLanguage
 from harmonia_core.errors import ExpressionError
+from harmonia_core.expressions import cel_messages
 from harmonia_core.expressions.bindings import bind, explain
 from harmonia_core.expressions.cel import CEL
 from harmonia_core.model.paths import JSON, Path, Step
@@ -39,14 +40,17 @@ def fill(template: Template, read: Reader, languages: Mapping[str, ExpressionLan
     value = _copy(template.value)
     holes: list[Hole] = []
     for slot in template.slots:
-        parts = slot.parts
-        if len(parts) == 1 and type(parts[0]) is Expression:
-            expression = parts[0]
-            path = expression.path
-            found = evaluate_expression(expression, read, languages) if path is None else read(path)
+        part = slot.parts[0]
+        if len(slot.parts) == 1 and type(part) is Expression:
+            path = part.path
+            found = evaluate_expression(part, read, languages) if path is None else read(path)
         else:
             found = _text(slot, read, languages, holes)
-        value = _put(value, slot.pointer, found)
+        pointer = slot.pointer
+        if len(pointer) == 1:
+            value[pointer[0]] = found
+        else:
+            value = _put(value, pointer, found)
     return Filled(value, tuple(holes))
 
 
@@ -75,7 +79,8 @@ def condition(
     if value is True or value is False:
         return bool(value)
     kind = "null" if value is None else type(value).__name__
-    raise ExpressionError("not-boolean", f"{expression.source} gave {kind}, not true or false")
+    source = cel_messages.brief(expression.source)
+    raise ExpressionError("not-boolean", f"{source} gave {kind}, not true or false")
 
 
 def fill_holes(value: JSON, holes: Sequence[Hole], reveal: Callable[[str], str]) -> JSON:

@@ -22,6 +22,7 @@ DECLARED = frozenset((*_TYPES, "optional", "math", "base64", "google"))
 CLOSED = frozenset(("secrets", "params"))
 _OPENING, _CLOSING = frozenset(("(", "[", "[?", "{")), frozenset((")", "]", "}"))
 _DOTS = frozenset((".", ".?"))
+_QUOTES = frozenset(("'", '"', "`"))
 _PLAIN_TEXT = re.compile(r"""("[^"\\]*"|'[^'\\]*')""")
 _END = Token("end", "", -1, -1)
 
@@ -52,7 +53,7 @@ def scan(source: str) -> Scan:
     """Find the reads of a CEL source and what makes it impossible; never raises."""
     found = Scan()
     stream = [*tokens(source), _END, _END, _END]
-    found.faults += _reserved_faults(stream)
+    found.faults += _lexical_faults(stream)
     hyphened = -1
     for place in _free_names(stream):
         if place > hyphened:
@@ -82,8 +83,10 @@ def root_fault(root: str) -> Fault:
     return Fault("unknown-root", f"`{root}` is unknown; an expression can read {known}", hint)
 
 
-def _reserved_faults(stream: Sequence[Token]) -> Iterator[Fault]:
+def _lexical_faults(stream: Sequence[Token]) -> Iterator[Fault]:
     for mark, name in pairwise(stream):
+        if mark.kind == "mark" and mark.text in _QUOTES:
+            yield Fault("expression-invalid", f"a text or name begins with {mark.text} and does not end")
         if mark.text in _DOTS and name.kind == "name" and name.text in KEYWORDS:
             message = f"`{name.text}` is a reserved word of CEL and cannot follow a dot"
             yield Fault(

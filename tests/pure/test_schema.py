@@ -87,3 +87,10 @@ def test_a_suggestion_is_left_out_where_none_is_known() -> None:
     assert check_value(closed, {"zzz": 1}, "")[0].suggestion is None
     nested = {"allOf": [{"properties": {"count": {}}, "additionalProperties": False}]}
     assert check_value(nested, {"cuont": 1}, "")[0].suggestion == "did you mean `count`?"
+
+
+def test_a_suggestion_is_left_out_where_the_place_belongs_to_another_resource() -> None:
+    other = {"$id": "b", "properties": {"y": {"additionalProperties": False, "properties": {"count": {}}}}}
+    schema = {"$id": "http://127.0.0.1:1/", "$defs": {"b": other}, "$ref": "b"}
+    [problem] = check_value(schema, {"y": {"cuont": 1}}, "input")
+    assert problem.suggestion is None and problem.path == "input.y"
