@@ -12,7 +12,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from harmonia_core.contracts.registration import KINDS, Kind, Origin
-from harmonia_core.plugins.report import PluginFault
 
 PLUGINS_GROUP = "harmonia.plugins"
 FILE_GROUP = "file"
@@ -96,8 +95,6 @@ def _loader(entry: EntryPoint) -> Callable[[], object]:
         )
         if failures:
             raise failures[0]
-        if not manager.extensions:
-            raise PluginFault("import", f"{entry.value} could not be loaded.")
         return manager.extensions[0].plugin
 
     return load

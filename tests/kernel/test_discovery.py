@@ -95,7 +95,7 @@ def test_ctrl_c_during_an_import_ends_the_program(install: Install) -> None:
         load_plugins()
 
 
-@pytest.mark.parametrize("name", ["quiet", "harmonia-quiet", "harmonia-quiet"])
+@pytest.mark.parametrize("name", ["quiet", "harmonia-quiet", "Harmonia_Quiet"])
 def test_a_disabled_plugin_is_never_imported(install: Install, name: str) -> None:
     entry = "[harmonia.plugins]\nquiet = quiet_module\n"
     install("Harmonia_Quiet", "2.0", entry, quiet_module="raise SystemExit('it was imported')")
@@ -153,3 +153,16 @@ def test_a_report_row_has_a_public_shape(install: Install) -> None:
         "error": None,
         "contributes": {"task_types": ["shape"]},
     }
+
+
+def test_a_source_tree_that_is_not_installed_still_has_its_built_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harmonia_core.plugins.load.installed", lambda: iter(()))
+    [row] = load_plugins().report
+    assert (row.distribution, row.name, row.status) == ("harmonia", "builtin", "ok")
+
+
+def test_what_the_report_of_an_unplugged_observer_concerns_is_only_that_observer(install: Install) -> None:
+    report = load_plugins().report
+    before = report.rows
+    report.unplugged("harmonia.plugins", "nobody", "x")
+    assert report.rows == before

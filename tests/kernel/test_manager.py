@@ -84,6 +84,11 @@ def test_invalid_settings_quarantine_and_do_not_repeat_the_value() -> None:
     assert "12345678" not in str(row.error) and "s3cret" not in str(row.error)
 
 
+def test_json_that_does_not_fit_either_is_told_as_it_was_written() -> None:
+    _, row = load(Contributor(), plugins={"contributor": {"numbers": '["x"]'}})
+    assert row.stage == "settings" and "numbers: Input should be a valid list" in str(row.error)
+
+
 def test_settings_for_a_plugin_without_any_are_an_error() -> None:
     _, row = load(named("bare"), plugins={"bare": {"a": 1}})
     assert row.status == "ok"  # a short cut has no section of its own
