@@ -1,6 +1,5 @@
 """Load every plugin, once, at the start of a program."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -76,8 +75,7 @@ def _load_builtin() -> ModuleType:
 def _given(thing: object) -> Candidate:
     kind = TASK_TYPES if isinstance(thing, TaskType) else None
     name = getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__
-    program = getattr(sys.modules.get("__main__"), "__file__", None) or "program"
-    return Candidate(str(name), PROGRAM_GROUP, str(program), "", lambda: thing, kind)
+    return Candidate(str(name), PROGRAM_GROUP, "program", "", lambda: thing, kind)
 
 
 def _warn_of_unknown_names(settings: KernelSettings, candidates: Iterable[Candidate]) -> None:
