@@ -1,7 +1,9 @@
 """CEL: what is handed over, what comes back, what is refused, and what bounds it."""
 
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from harmonia_core.expressions import cel, cel_results
 from harmonia_core.expressions.bindings import bind, explain
 from harmonia_core.expressions.cel import CEL
 from harmonia_core.expressions.cel_messages import compile_message, failure
-from harmonia_core.expressions.evaluator import condition, evaluate_expression
+from harmonia_core.expressions.evaluator import as_text, condition, evaluate_expression
 from harmonia_core.expressions.growth import MAX_DEPTH, growth, weigh
 from harmonia_core.expressions.paths import resolve
 from harmonia_core.model.reads import scan
@@ -379,3 +381,13 @@ def test_any_text_is_parsed_checked_and_evaluated_or_refused(source: str) -> Non
             evaluate_expression(expression, read)
         except ExpressionError as error:
             assert error.error_code in ("path-missing", "not-evaluable", "too-large")
+
+
+def test_the_examples_of_the_page_are_true(root: FilePath) -> None:
+    page = (root / "docs" / "expressions.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|$", page, re.MULTILINE)
+    data = {"input": {"n": 2, "price": 1.5, "name": "Ada", "tags": ["x", "y"]}}
+    for source, written in rows:
+        value = evaluate_expression(parsed(source), lambda path: resolve(data, (path.root, *path.steps)))
+        assert (source, as_text([value])) == (source, f"[{written}]")
+    assert len(rows) == 16
