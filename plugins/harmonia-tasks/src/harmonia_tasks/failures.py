@@ -1,4 +1,8 @@
-"""Failures of called functions, made into errors that keep the name of the exception's class."""
+"""Failures of called functions, made into exceptions that keep the name of the original's class.
+
+What an author did not raise as a TaskError stays a plain exception, so that the
+dispatcher gives it the same category, code and traceback as one raised in place.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,39 +10,37 @@ from typing import Any
 from harmonia_core import TaskError
 
 TRACEBACK_LIMIT = 20_000
+KNOWN: tuple[type[Exception], ...] = (TimeoutError, ConnectionError)
+"""Classes that the dispatcher tells apart; a rebuilt exception stays one of them."""
 
 
-def named_error(kind: str, message: str, **rest: Any) -> TaskError:
-    """Return a TaskError whose class is called `kind`, so that `retry_on: [ValueError]` matches it."""
-    error: TaskError = type(kind, (TaskError,), {})(message, **rest)
-    return error
+def from_base_exception(error: BaseException) -> Exception:
+    """Return an exception for what is none (SystemExit, a group of them): it ends the task only."""
+    return _named(type(error).__name__, Exception)(f"the function raised it: {text_of(error)}")
 
 
-def from_base_exception(error: BaseException) -> TaskError:
-    """Return the error for what is no Exception (SystemExit, a group of them): it ends the task only."""
-    kind = type(error).__name__
-    return named_error(kind, f"The function raised {kind}: {text_of(error)}", code="unhandled")
-
-
-def from_child(shape: Mapping[str, Any]) -> TaskError:
-    """Return the error that a child process described; its traceback becomes a note."""
-    fields = {name: shape[name] for name in ("code", "category", "retryable", "retry_after", "details")}
-    error = named_error(shape["kind"], shape["message"], **fields)
+def from_child(shape: Mapping[str, Any]) -> Exception:
+    """Return the exception that a child process described; its traceback becomes a note."""
+    if shape["stated"]:
+        error: Exception = _named(shape["kind"], TaskError)(shape["message"], **shape["stated"])
+    else:
+        home = next((known for known in KNOWN if known.__name__ in shape["classes"]), Exception)
+        error = _named(shape["kind"], home)(shape["message"])
     error.add_note(f"In the child process:\n{shape['traceback']}")
     return error
 
 
 def to_json(error: BaseException, trace: str) -> dict[str, Any]:
     """Describe an exception for the other side; an author's TaskError keeps what it says."""
-    stated = error if isinstance(error, TaskError) else TaskError("", "unhandled")
+    stated = None
+    if isinstance(error, TaskError):
+        stated = {"code": error.error_code, "category": error.category, "retryable": error.retryable}
+        stated |= {"retry_after": error.retry_after, "details": error.data}
     return {
         "kind": type(error).__name__,
+        "classes": [known.__name__ for known in type(error).__mro__],
         "message": text_of(error),
-        "code": stated.error_code,
-        "category": stated.category,
-        "retryable": stated.retryable,
-        "retry_after": stated.retry_after,
-        "details": stated.data,
+        "stated": stated,
         "traceback": trace[-TRACEBACK_LIMIT:],
     }
 
@@ -49,3 +51,7 @@ def text_of(error: BaseException) -> str:
         return str(error)
     except BaseException as broken:
         return f"(its text cannot be read: {type(broken).__name__})"
+
+
+def _named(kind: str, home: type[Exception]) -> type[Exception]:
+    return type(kind, (home,), {})

@@ -51,6 +51,14 @@ def fail_with_value() -> None:
     raise ValueError("no good")
 
 
+def refuse_connection() -> None:
+    raise ConnectionRefusedError(111, "nobody there")
+
+
+def run_late() -> None:
+    raise TimeoutError("too late")
+
+
 def fail_retryable() -> None:
     raise RetryableError("busy", "service-busy", retry_after=7.0, details={"queue": 3})
 
