@@ -1,5 +1,6 @@
 """Look-up by name: conflicts name both origins, a miss names its neighbours."""
 
+import importlib
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from harmonia_core.contracts.registration import (
     KINDS,
     STATE_BACKENDS,
     TASK_TYPES,
+    Kind,
     Origin,
     names_of,
 )
@@ -78,3 +80,11 @@ def test_every_kind_says_how_stable_it_is() -> None:
     assert set(KIND_STABILITY) == {kind.name for kind in KINDS}
     assert {"stable", "provisional"} == set(KIND_STABILITY.values())
     assert (TASK_TYPES.hook, TASK_TYPES.group) == ("harmonia_task_types", "harmonia.task_types")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_contract_says_of_itself_what_its_kind_says(kind: Kind) -> None:
+    module = "endpoint" if kind.name == "faces" else kind.name.removesuffix("s")
+    contract = importlib.import_module(f"harmonia_core.contracts.{module}")
+    assert kind.stability == contract.KIND_STABILITY
+    assert f"{kind.stability.capitalize()}." in (contract.__doc__ or "") or module == "state_backend"
