@@ -1,20 +1,22 @@
-"""From data to a definition: what is wrong key by key, and the most that can still be understood.
+"""From text or data to a definition and on to a graph, with every problem in one answer.
 
-A part that is wrong is reported and left out, so that the rest is checked as well
-and one answer names every problem. Pure; reading files is a host's business.
+A part that is wrong is reported and left out, so that the rest is checked as well.
+Reading files and finding the format by suffix is a host's business.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harmonia_core.contracts.definition_format import DefinitionFormat
+from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.definitions.reading import MAX_DEPTH, Reading, deeper_than
-from harmonia_core.errors import Problem
+from harmonia_core.engine.compile import Compilation, check_definition
+from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.model.definition import WorkflowDefinition
-from harmonia_core.model.pointer import Pointer, is_within, read_pointer
-
-Positions = Mapping[Pointer, tuple[int, int]]
+from harmonia_core.model.graph import Graph
+from harmonia_core.model.placing import Positions, place_problems, without_consequences
+from harmonia_core.model.pointer import read_pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,25 @@ class Loaded:
 
 
 def load_text(text: str, source: str, definition_format: DefinitionFormat) -> Loaded:
-    """Read a text and then its data; problems carry line and column where the format knows them.
+    """Read a text and its data; problems carry line and column where the format knows them.
 
     source: names the text in messages, such as a file name.
     """
     document = definition_format.read(text, source)
     if document.data is None:
         return Loaded(None, document.problems or (Problem("document-empty", "", f"{source} is empty"),))
-    loaded = load_data(document.data)
-    left_out = tuple(p.path for p in document.problems if p.path and _value_at(document.data, p.path) is None)
-    later = without_consequences(loaded.problems, left_out)
-    problems = place_problems((*document.problems, *later), document.positions)
-    return Loaded(loaded.definition, tuple(problems), document.positions, left_out)
+    loaded = load_data(document.data, document.positions)
+    found = document.problems
+    left_out = tuple(p.path for p in found if p.path and _value_at(document.data, p.path) is None)
+    problems = (*found, *without_consequences(loaded.problems, left_out))
+    return Loaded(
+        loaded.definition, tuple(place_problems(problems, document.positions)), document.positions, left_out
+    )
 
 
 def load_data(data: Any, positions: Positions | None = None) -> Loaded:
     """Read plain data (JSON as Python values), such as a parsed text or a program's own dict."""
-    definition, problems = definition_from_data(data, positions or {})
+    definition, problems = definition_from_data(data, positions)
     return Loaded(definition, problems, positions)
 
 
@@ -66,39 +70,31 @@ def definition_from_data(
         return None, (Problem("too-deep", "", f"a definition may be nested {MAX_DEPTH} levels deep"),)
     reading = Reading(data)
     definition = reading.definition()
-    return definition, tuple(place_problems(reading.problems, positions or {}))
+    return definition, tuple(place_problems(reading.problems, positions))
 
 
-def place_problems(problems: Iterable[Problem], positions: Positions) -> Iterable[Problem]:
-    """Return the problems in the order of the text, with line and column of the nearest known place."""
-    placed = [_placed(problem, positions) for problem in problems]
-    return sorted(placed, key=lambda problem: (problem.line or 0, problem.column or 0))
+def check_loaded(
+    loaded: Loaded, task_types: Mapping[str, TaskType], *, env_allow: Collection[str] | None = None
+) -> Compilation:
+    """Compile what was loaded; the problems are all there are, of text, shape and meaning."""
+    if loaded.definition is None:
+        return Compilation(None, loaded.problems)
+    found = check_definition(loaded.definition, task_types, env_allow=env_allow)
+    if not loaded.problems and found.graph is not None:
+        return found
+    reported = (*loaded.left_out, *(problem.path for problem in loaded.problems if problem.path))
+    problems = (*loaded.problems, *without_consequences(found.problems, reported))
+    return Compilation(None, tuple(place_problems(problems, loaded.positions)))
 
 
-def _placed(problem: Problem, positions: Positions) -> Problem:
-    position = None if problem.line is not None else _position(problem.path, positions)
-    if position is None:
-        return problem
-    line, column = position
-    return replace(problem, line=line, column=column)
-
-
-def _position(path: str, positions: Positions) -> tuple[int, int] | None:
-    if not positions:
-        return None
-    pointer = read_pointer(path)
-    for length in range(len(pointer), -1, -1):
-        found = positions.get(pointer[:length])
-        if found is not None:
-            return found
-    return None
-
-
-def without_consequences(problems: Iterable[Problem], left_out: Sequence[str]) -> Iterable[Problem]:
-    """Drop problems that only say again that a value which was refused and left out is missing."""
-    if not left_out:
-        return problems
-    return [p for p in problems if not any(is_within(p.path, path) for path in left_out)]
+def compile_loaded(
+    loaded: Loaded, task_types: Mapping[str, TaskType], *, env_allow: Collection[str] | None = None
+) -> Graph:
+    """Return the graph of what was loaded; raise DefinitionInvalid with every problem."""
+    found = check_loaded(loaded, task_types, env_allow=env_allow)
+    if found.graph is None:
+        raise DefinitionInvalid(found.problems)
+    return found.graph
 
 
 def _value_at(data: Any, path: str) -> Any:

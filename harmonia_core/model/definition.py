@@ -4,8 +4,10 @@ Only the shape is checked here, key by key. What needs the whole (dependencies,
 expressions, task types) is checked by `engine.compile`.
 """
 
+import json
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from math import isfinite
 from typing import Annotated, Any
 
@@ -157,6 +159,7 @@ class WorkflowDefinition(Spec):
     metadata: JsonObject = Field(default_factory=dict)
 
     _keys: tuple[str | int, ...] | None = PrivateAttr(None)
+    _canonical: bytes | None = PrivateAttr(None)
 
     def as_data(self) -> dict[str, Any]:
         """Return the definition as JSON in its normal form: tasks listed, durations in seconds, no defaults.
@@ -166,9 +169,25 @@ class WorkflowDefinition(Spec):
         """
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def place(self, position: int) -> Pointer:
-        """Return where the author wrote the task that stands at a position of `tasks`."""
-        return ("tasks", position if self._keys is None else self._keys[position])
+    def canonical(self) -> bytes:
+        """Return the normal form as JSON text, keys sorted: equal definitions give equal bytes.
+
+        Raises ValueError for what JSON text cannot hold (half a surrogate pair).
+        """
+        if self._canonical is None:
+            text = json.dumps(
+                self.as_data(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            )
+            self._canonical = text.encode()
+        return self._canonical
+
+    def content_hash(self) -> str:
+        """Return `sha256:<hex>` of `canonical`, to which an execution is pinned."""
+        return f"sha256:{sha256(self.canonical()).hexdigest()}"
+
+    def places(self) -> list[Pointer]:
+        """Return where the author wrote each task, in the order of `tasks`."""
+        return [("tasks", key) for key in self._keys or range(len(self.tasks))]
 
     def written_as(self, keys: tuple[str | int, ...]) -> "WorkflowDefinition":
         """Return the definition, remembering the key or list position under which each task was written."""

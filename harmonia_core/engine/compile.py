@@ -1,0 +1,156 @@
+"""Compile a definition into a graph, or say everything that is wrong with it. Pure.
+
+Shape has been checked by the model; here come dependencies, task types, inputs,
+expressions and schemas. Same definition and same task types give the same graph.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+
+from harmonia_core.contracts.task_type import TaskType
+from harmonia_core.engine.dependencies import Dependencies
+from harmonia_core.engine.nodes import NodeBuilder
+from harmonia_core.engine.readings import Place, Readings
+from harmonia_core.engine.task_types import TypeCatalog
+from harmonia_core.errors import DefinitionInvalid, Problem
+from harmonia_core.expressions.schema import check_schema
+from harmonia_core.model.definition import WorkflowDefinition
+from harmonia_core.model.graph import Graph, Scope, TaskNode
+from harmonia_core.model.placing import Positions, place_problems
+from harmonia_core.model.values import Template, parse_template
+
+GRAPH_FORMAT = 1
+"""Part of the graph hash; raised when the same node comes to mean something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """Hold the result: a graph, or problems; never both."""
+
+    graph: Graph | None
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def compile_definition(
+    definition: WorkflowDefinition,
+    task_types: Mapping[str, TaskType],
+    *,
+    positions: Positions | None = None,
+    env_allow: Collection[str] | None = None,
+    graph_window: int = 1000,
+    map_window: int = 100,
+) -> Graph:
+    """Return the graph; raise DefinitionInvalid with every problem.
+
+    positions: of the text, by pointer, to give problems line and column.
+    env_allow: names that `env` may read; None leaves that to the run.
+    """
+    found = check_definition(
+        definition, task_types, env_allow=env_allow, graph_window=graph_window, map_window=map_window
+    )
+    if found.graph is None:
+        raise DefinitionInvalid(place_problems(found.problems, positions))
+    return found.graph
+
+
+def check_definition(
+    definition: WorkflowDefinition,
+    task_types: Mapping[str, TaskType],
+    *,
+    env_allow: Collection[str] | None = None,
+    graph_window: int = 1000,
+    map_window: int = 100,
+) -> Compilation:
+    """Return the graph or the problems, which carry no line and column yet; raises nothing."""
+    problems: list[Problem] = []
+    catalog = TypeCatalog(task_types, problems)
+    dependencies = Dependencies(definition, problems)
+    facts = [
+        catalog.of(task.type, place)
+        for task, place in zip(definition.tasks, definition.places(), strict=True)
+    ]
+    readings = Readings(definition, dependencies, facts, problems, env_allow)
+    builder = NodeBuilder(definition, dependencies, catalog, readings, problems, map_window)
+    nodes = tuple(builder.node(place, facts[place]) for place in range(len(definition.tasks)))
+    output = _output(definition, readings, problems)
+    readings.finish()
+    for key in ("input_schema", "output_schema"):
+        schema = getattr(definition, key)
+        problems += check_schema(schema, key) if schema is not None else ()
+    definition_hash = _content_hash(definition, problems)
+    if problems:
+        return Compilation(None, tuple(problems))
+    scope = Scope(nodes, MappingProxyType(dict(dependencies.index)), graph_window)
+    return Compilation(_graph(definition, scope, output, definition_hash, catalog))
+
+
+def _output(definition: WorkflowDefinition, readings: Readings, problems: list[Problem]) -> Template | None:
+    if definition.output is None:
+        return None
+    template = parse_template(definition.output, "output", secrets_allowed=False, problems=problems)
+    readings.template(template, Place("output", None))
+    return template
+
+
+def _content_hash(definition: WorkflowDefinition, problems: list[Problem]) -> str:
+    try:
+        return definition.content_hash()
+    except (ValueError, TypeError) as error:
+        if not problems:
+            problems.append(
+                Problem("not-json", "", f"the definition cannot be stored as JSON: {error}"[:300])
+            )
+        return ""
+
+
+def _graph(
+    definition: WorkflowDefinition,
+    scope: Scope,
+    output: Template | None,
+    definition_hash: str,
+    catalog: TypeCatalog,
+) -> Graph:
+    return Graph(
+        name=definition.name,
+        version=definition.version,
+        definition_hash=definition_hash,
+        graph_hash=_graph_hash(definition_hash, scope),
+        root=scope,
+        vars=MappingProxyType(definition.vars),
+        input_schema=_frozen(definition.input_schema),
+        output_schema=_frozen(definition.output_schema),
+        output=output,
+        timeout=definition.timeout,
+        labels=MappingProxyType(definition.labels),
+        task_types=catalog.used(),
+    )
+
+
+def _frozen(schema: dict[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if schema is None else MappingProxyType(schema)
+
+
+def _graph_hash(definition_hash: str, scope: Scope) -> str:
+    """Hash what was compiled. Inputs and conditions stand for themselves in the definition's own hash."""
+    rows = [_row(node) for node in scope.tasks]
+    text = json.dumps([GRAPH_FORMAT, definition_hash, rows], separators=(",", ":"))
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
+def _row(node: TaskNode) -> tuple[Any, ...]:
+    retry = node.retry
+    return (
+        node.id,
+        node.type,
+        node.kernel,
+        node.idempotent,
+        node.depends_on,
+        (node.join.count, node.join.done),
+        None if retry is None else [getattr(retry, name) for name in retry.__slots__],
+        (node.timeout, node.total_timeout, node.heartbeat_timeout),
+        None if node.item is None else _row(node.item),
+    )

@@ -1,0 +1,151 @@
+"""Build the node of one task: its input, condition, join and policies. Pure."""
+
+from typing import Any
+
+from harmonia_core.engine.dependencies import Dependencies
+from harmonia_core.engine.inputs import TypeFacts, retry_policy
+from harmonia_core.engine.readings import Place, Readings
+from harmonia_core.engine.task_types import TypeCatalog
+from harmonia_core.errors import Problem
+from harmonia_core.model.definition import TaskSpec, WorkflowDefinition, WorkSpec
+from harmonia_core.model.graph import DEFAULT_JOIN, Join, RetryPolicy, TaskNode
+from harmonia_core.model.pointer import path_text
+from harmonia_core.model.values import Expression, Template, parse_expression, parse_template
+
+MAP = "map"
+_OF_A_MAP = ("task", "max_concurrency")
+_OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
+
+
+class NodeBuilder:
+    """Build nodes in definition order; problems are added as they are found."""
+
+    def __init__(
+        self,
+        definition: WorkflowDefinition,
+        dependencies: Dependencies,
+        catalog: TypeCatalog,
+        readings: Readings,
+        problems: list[Problem],
+        map_window: int,
+    ) -> None:
+        self._tasks, self._places = definition.tasks, definition.places()
+        self._dependencies, self._catalog = dependencies, catalog
+        self._readings, self._problems, self._map_window = readings, problems, map_window
+        default = definition.retry_policy
+        self._default_retry = None if default is None else retry_policy(default)
+
+    def node(self, position: int, facts: TypeFacts | None) -> TaskNode:
+        """Return the node of the task at a position."""
+        task = self._tasks[position]
+        path = path_text(self._places[position])
+        before = self._dependencies.before[position]
+        work = self._work(task, facts, Place(f"{path}.input", position), path)
+        item = None
+        if task.type == MAP:
+            item = self._item(task, position, path)
+        elif task.task is not None or task.max_concurrency is not None:
+            self._misplaced(task, path, _OF_A_MAP, "only a task of type 'map' has it")
+        return TaskNode(
+            index=position,
+            id=task.id,
+            when=None if task.when is None else self._when(task.when, position, path),
+            join=self._join(task, len(before), path),
+            depends_on=before,
+            dependents=tuple(self._dependencies.after[position]),
+            item=item,
+            window=task.max_concurrency or self._map_window,
+            **work,
+        )
+
+    def _item(self, task: TaskSpec, position: int, path: str) -> TaskNode | None:
+        """Return the node of what a map does for each item."""
+        inner, path = task.task, f"{path}.task"
+        if inner is None:
+            self._add("key-missing", path, "a map needs a 'task': what to do for each item")
+            return None
+        if inner.type == MAP:
+            self._add("not-supported", f"{path}.type", "a map inside a map is not supported in this version")
+            return None
+        place = (*self._places[position], "task")
+        facts = self._catalog.of(inner.type, place)
+        work = self._work(inner, facts, Place(f"{path}.input", position, in_item=True), path)
+        return TaskNode(index=position, id=task.id, **work)
+
+    def _work(self, work: WorkSpec, facts: TypeFacts | None, place: Place, path: str) -> dict[str, Any]:
+        """Return the fields that come from the task type as well as from the author."""
+        kind = None if facts is None else facts.type
+        kernel = kind is not None and kind.kernel
+        if kernel:
+            self._misplaced(work, path, _OF_ATTEMPTS, f"the engine itself carries out {work.type!r}, once")
+        given = work.idempotent
+        return {
+            "type": work.type,
+            "input": self._input(work, facts, place, kernel),
+            "kernel": kernel,
+            "retry": None if kernel else self._retry(work, facts),
+            "timeout": work.timeout or (kind and kind.timeout),
+            "total_timeout": work.total_timeout,
+            "heartbeat_timeout": work.heartbeat_timeout or (kind and kind.heartbeat_timeout),
+            "idempotent": given if given is not None else kind is None or kind.idempotent,
+        }
+
+    def _input(self, work: WorkSpec, facts: TypeFacts | None, place: Place, kernel: bool) -> Template:
+        value, found = work.input, len(self._problems)
+        if work.type == MAP and isinstance(value, dict):
+            value = _with_items(value)
+        template = parse_template(value, place.path, secrets_allowed=not kernel, problems=self._problems)
+        if len(self._problems) > found:
+            return template  # what could not be parsed would look like a missing or wrong value
+        if isinstance(value, str) and not _is_one_expression(template):
+            self._add("type-wrong", place.path, "an input is an object, or one `${...}` for the whole of it")
+        if template.reads:
+            self._readings.template(template, place)
+        if facts is not None:
+            facts.check(template, place.path, self._problems)
+        return template
+
+    def _retry(self, work: WorkSpec, facts: TypeFacts | None) -> RetryPolicy | None:
+        """Return the task's own policy, else the workflow's, else what the type declares."""
+        if work.retry_policy is not None:
+            return retry_policy(work.retry_policy)
+        return self._default_retry or (None if facts is None else facts.retry)
+
+    def _when(self, source: str | bool, position: int, path: str) -> Expression | None:
+        place = Place(f"{path}.when", position, boolean=True)
+        parsed = parse_expression(source, place.path, self._problems)
+        if parsed is not None:
+            self._readings.expression(parsed, place)
+        return parsed
+
+    def _join(self, task: TaskSpec, available: int, path: str) -> Join:
+        count, done = task.join.count, task.join.done
+        if count == "all":
+            return DEFAULT_JOIN if done == DEFAULT_JOIN.done else Join(count, done)
+        needed = 1 if count == "any" else int(count)
+        if needed > available and len(task.depends_on) < needed:
+            message = f"the join needs {needed} of {available} dependencies"
+            self._add("join-impossible", f"{path}.join", message)
+        return Join(count, done)
+
+    def _misplaced(self, work: WorkSpec, path: str, keys: tuple[str, ...], reason: str) -> None:
+        for key in keys:
+            if getattr(work, key, None) is not None:
+                hint = "write it at the map's 'task'" if work.type == MAP else None
+                hint = "total_timeout limits it" if key == "timeout" else hint
+                self._add("key-misplaced", f"{path}.{key}", f"no {key!r} here: {reason}", hint)
+
+    def _add(self, code: str, path: str, message: str, hint: str | None = None) -> None:
+        self._problems.append(Problem(code, path, message, suggestion=hint))
+
+
+def _with_items(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a map's input with bare `items` (`tasks.list.output`) written as an expression."""
+    items = value.get("items")
+    if isinstance(items, str) and "${" not in items:
+        return {**value, "items": f"${{{items}}}"}
+    return value
+
+
+def _is_one_expression(template: Template) -> bool:
+    return any(not slot.pointer and len(slot.parts) == 1 for slot in template.slots)

@@ -1,0 +1,151 @@
+"""Check what expressions read, as far as it can be known before anything runs. Pure.
+
+The data roots are known (`input` by its schema, `vars` by declaration, `context`,
+`env` by the allow-list); a task's result may be read by those that wait for it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from harmonia_core.engine.dependencies import Dependencies
+from harmonia_core.engine.inputs import TypeFacts
+from harmonia_core.engine.suggestions import Names
+from harmonia_core.errors import Problem
+from harmonia_core.expressions import cel
+from harmonia_core.model.definition import WorkflowDefinition
+from harmonia_core.model.paths import Path, Step, write_steps
+from harmonia_core.model.values import Expression, Template
+
+CONTEXT: Mapping[str, tuple[str, ...]] = {"workflow": ("name", "version"), "execution": (), "now": ()}
+_ITEM_ROOTS = frozenset(("item", "index"))
+
+
+class Place:
+    """Say where an expression stands: its path, whose it is, and what only this place may read.
+
+    reader: position of the task; None for the workflow's output, which may read every task.
+    in_item: whether `item` and `index` exist here. boolean: a condition is needed.
+    """
+
+    __slots__ = ("boolean", "in_item", "path", "reader")
+
+    def __init__(
+        self, path: str, reader: int | None, *, in_item: bool = False, boolean: bool = False
+    ) -> None:
+        self.path, self.reader, self.in_item, self.boolean = path, reader, in_item, boolean
+
+
+class Readings:
+    """Check the readings of one definition; problems are added as they are found."""
+
+    def __init__(
+        self,
+        definition: WorkflowDefinition,
+        dependencies: Dependencies,
+        facts: Sequence[TypeFacts | None],
+        problems: list[Problem],
+        env_allow: Collection[str] | None,
+    ) -> None:
+        self._definition, self._dependencies, self._facts = definition, dependencies, facts
+        self._problems, self._env_allow = problems, env_allow
+        self._vars = Names(definition.vars)
+        self._schema: Mapping[str, Any] = definition.input_schema or {}
+
+    def template(self, template: Template, place: Place) -> None:
+        """Check every expression of a template."""
+        for pointer, expression in template.expressions:
+            self.expression(expression, place, pointer)
+
+    def expression(self, expression: Expression, place: Place, pointer: tuple[Step, ...] = ()) -> None:
+        """Check one expression; pointer: where it stands below the place."""
+        for read in expression.reads:
+            if read.root == "tasks":
+                self._task(read, place, pointer)
+            elif (found := self._fault(read, place)) is not None:
+                code, message, hint = found
+                self._add(code, place, pointer, message, hint)
+        if expression.language != "path":
+            cel.check(expression, write_steps(place.path, pointer), self._problems, boolean=place.boolean)
+
+    def finish(self) -> None:
+        """Report the readings of tasks that are no ancestors; call once, after all others."""
+        for reader, read, path in self._dependencies.unreadable():
+            own, other = self._definition.tasks[reader].id, self._definition.tasks[read].id
+            if reader == read:
+                message, mend = f"{own!r} reads its own result", None
+            else:
+                message = f"{own!r} reads the result of {other!r} but does not wait for it"
+                mend = f"add {other!r} to depends_on of {own!r}"
+            self._problems.append(Problem("dependency-missing", path, message, suggestion=mend))
+
+    def _add(
+        self, code: str, place: Place, pointer: tuple[Step, ...], message: str, hint: str | None = None
+    ) -> None:
+        self._problems.append(Problem(code, write_steps(place.path, pointer), message, suggestion=hint))
+
+    def _task(self, read: Path, place: Place, pointer: tuple[Step, ...]) -> None:
+        dependencies, name = self._dependencies, str(read.steps[0])
+        position = dependencies.index.get(name)
+        if position is None:
+            message = f"`{read}`: there is no task {name!r}"
+            self._add("task-unknown", place, pointer, message, dependencies.ids.hint(name))
+            return
+        if place.reader is not None:
+            dependencies.may_read(place.reader, position, write_steps(place.path, pointer))
+        facts = self._facts[position]
+        if facts is not None and len(read.steps) > 2 and read.steps[1] == "output":
+            unknown = facts.output_fault(read.steps[2])
+            if unknown is not None:
+                self._add("path-unknown", place, pointer, f"`{read}`: {unknown[0]}", unknown[1])
+
+    def _fault(self, read: Path, place: Place) -> tuple[str, str, str | None] | None:
+        """Return code, message and suggestion for a path that leads nowhere."""
+        root, steps = read.root, read.steps
+        if root == "input":
+            return self._input_fault(read)
+        if root in _ITEM_ROOTS:
+            message = f"`{root}` exists only in the `task` of a map"
+            return None if place.in_item else ("root-misplaced", message, None)
+        if root == "error":
+            return "root-misplaced", "`error` exists only in handlers of errors", None
+        if not steps:
+            return None
+        first = str(steps[0])
+        if root == "vars" and first not in self._definition.vars:
+            return "path-unknown", f"`{read}`: no variable {first!r} is declared", self._vars.hint(first)
+        if root == "env" and self._env_allow is not None and first not in self._env_allow:
+            hint = f"add it to the setting env_allow: {first}"
+            return "env-not-allowed", f"the environment variable {first!r} may not be read", hint
+        return _context_fault(read) if root == "context" else None
+
+    def _input_fault(self, read: Path) -> tuple[str, str, str | None] | None:
+        """Follow a path down the input's schema while every step's answer is certain."""
+        schema: Any = self._schema
+        for step in read.steps:
+            if not isinstance(schema, dict) or not isinstance(step, str):
+                return None
+            properties = schema.get("properties")
+            if not isinstance(properties, dict) or _is_open(schema, step):
+                return None
+            if step not in properties:
+                return "path-unknown", f"`{read}`: the input has no {step!r}", Names(properties).hint(step)
+            schema = properties[step]
+        return None
+
+
+def _is_open(schema: Mapping[str, Any], step: str) -> bool:
+    """Tell whether an object may have a property that `properties` does not name."""
+    known = step in schema["properties"]
+    elsewhere = any(key in schema for key in ("$ref", "allOf", "anyOf", "oneOf", "patternProperties", "if"))
+    return not known and (elsewhere or schema.get("additionalProperties") is not False)
+
+
+def _context_fault(read: Path) -> tuple[str, str, str | None] | None:
+    first = str(read.steps[0])
+    if first not in CONTEXT:
+        return "path-unknown", f"`{read}`: the context has no {first!r}", Names(CONTEXT).hint(first)
+    fields = CONTEXT[first]
+    if len(read.steps) > 1 and str(read.steps[1]) not in fields:
+        second = str(read.steps[1])
+        return "path-unknown", f"`{read}`: `context.{first}` has no {second!r}", Names(fields).hint(second)
+    return None
