@@ -111,6 +111,12 @@ def test_results_that_are_not_json_become_texts(source: str, value: Any) -> None
     assert evaluate_expression(parsed(source), read) == value
 
 
+def test_the_keys_of_a_result_are_in_a_fixed_order() -> None:
+    keys = [f"k{n}" for n in range(30, 9, -1)]
+    source = "{" + ", ".join(f"'{key}': 1" for key in keys) + "}"
+    assert list(evaluate_expression(parsed(source), read)) == sorted(keys)
+
+
 @pytest.mark.parametrize(
     ("source", "value"),
     [

@@ -1,5 +1,6 @@
 """JSON Schema: every problem with its place, nothing fetched, no endless pattern."""
 
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -61,11 +62,14 @@ def test_a_schema_nested_too_deeply_is_refused() -> None:
     assert check_schema(schema, "s")
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:1/s.json", "file:///etc/hostname", "other.json"])
-def test_nothing_is_fetched(uri: str) -> None:
-    [problem] = check_schema({"$ref": uri}, "s")
+def test_nothing_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"type": "string"}', "utf-8")
+    for uri in ((tmp_path / "s.json").as_uri(), "http://127.0.0.1:1/s.json"):
+        [problem] = check_schema({"$ref": uri}, "s")
+        assert "never fetched" in problem.message
+        assert problem.suggestion is not None and "$defs" in problem.suggestion
+    [problem] = check_schema({"$ref": "other.json"}, "s")
     assert "retrieving it failed" in problem.message
-    assert problem.suggestion is not None and "$defs" in problem.suggestion
 
 
 @pytest.mark.parametrize("dialect", ["http://json-schema.org/draft-07/schema#", "http://127.0.0.1:1/meta"])
