@@ -1,0 +1,86 @@
+"""What reaches a live execution, as data, and the events it becomes. Pure but for nothing it draws itself.
+
+The random draw for a retry is taken when the arrival is made, so that translating it is pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from harmonia_core.contracts.rows import RequestRow
+from harmonia_core.engine.outcomes import from_outcome, from_request, from_timer
+from harmonia_core.model.commands import Answer
+from harmonia_core.model.events import Answered, Event
+from harmonia_core.model.outcomes import Outcome
+from harmonia_core.model.state import ExecutionState
+
+Caused = tuple[Event, str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt has ended. draw: uniform in [-1, 1], for the jitter of a retry."""
+
+    outcome: Outcome
+    draw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A timer is due."""
+
+    path: str
+    kind: str
+    draw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request is to be turned into an event. stored: its row is consumed with that."""
+
+    request: RequestRow
+    stored: bool
+    draw: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFound:
+    """A slow question has been evaluated."""
+
+    question: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The engine itself states something: a start, an adoption, a loss."""
+
+    event: Event
+    actor: str | None = None
+
+
+Arrival = Ended | Due | Requested | AnswerFound | Fact
+
+
+def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[Caused]:
+    """Yield the events that an arrival becomes in this state, each with actor and causation."""
+    if isinstance(arrival, Ended):
+        yield from_outcome(state, arrival.outcome, now, arrival.draw), None, None
+    elif isinstance(arrival, Due):
+        event = from_timer(state, arrival.path, arrival.kind, now, arrival.draw)
+        if event is not None:
+            yield event, None, None
+    elif isinstance(arrival, Requested):
+        request = arrival.request
+        body: Mapping[str, Any] = from_json(request.body)
+        event = from_request(state, request.kind, body, now, arrival.draw)
+        if event is not None:
+            yield event, request.actor, request.request_id
+    elif isinstance(arrival, AnswerFound):
+        answer = arrival.answer
+        if arrival.question in state.asks:
+            yield Answered(arrival.question, answer.value, answer.holes, answer.error, answer.width), None, None
+    else:
+        yield arrival.event, arrival.actor, None

@@ -1,0 +1,197 @@
+"""Drive the executions that this engine owns: gather arrivals, settle, commit, then act.
+
+One coroutine (`run`) takes every execution that something arrived for and hands
+their batches to the store together, so that whatever ends in one turn of the
+loop shares a commit. Effects happen only in `_committed`.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+import anyio
+from anyio.abc import TaskGroup
+
+from harmonia_core.clock import Clock
+from harmonia_core.contracts.state_backend import StateBackend, StateConflict
+from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, translate
+from harmonia_core.engine.dispatch import LocalDispatcher
+from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.live import Live
+from harmonia_core.engine.projections import open_timers, timer_rows
+from harmonia_core.engine.publish import Publisher
+from harmonia_core.engine.record import Recorder
+from harmonia_core.engine.settle import Batch, settle
+from harmonia_core.engine.timers import Timers
+from harmonia_core.errors import Fenced, StateBackendError, StateLocked
+from harmonia_core.ids import stable_key
+from harmonia_core.model.commands import Ask, ScheduleTask
+from harmonia_core.model.outcomes import AttemptKey, Job, Outcome
+from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.settings import KernelSettings
+
+LOG = logging.getLogger("harmonia.engine")
+
+
+class Driver:
+    """Own the live executions of one engine. Every method runs on the event loop's thread."""
+
+    def __init__(
+        self,
+        backend: StateBackend,
+        engine_id: str,
+        settings: KernelSettings,
+        clock: Clock,
+        evaluator: Evaluator,
+        publisher: Publisher,
+        dispatcher: Callable[[Callable[[Outcome], None]], LocalDispatcher],
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self._evaluator, self._publisher = evaluator, publisher
+        self._recorder = Recorder(backend, engine_id, settings.snapshot_every, self._recorded)
+        self._draws = random.Random()
+        self.timers = Timers(clock, self._due)
+        self.dispatcher = dispatcher(self._ended)
+        self.lives: dict[str, Live] = {}
+        self._queue: list[Live] = []
+        self._wake = anyio.Event()
+        self._group: TaskGroup | None = None
+
+    async def run(self, group: TaskGroup) -> None:
+        """Serve until cancelled; attempts and slow questions run in `group`."""
+        self._group = group
+        while True:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            self.turn()
+
+    def turn(self) -> None:
+        """Settle and submit everything that has something waiting and nothing in the writer."""
+        queue, self._queue = self._queue, []
+        work: list[tuple[Live, Batch]] = []
+        for live in queue:
+            live.queued = False
+            if live.batch is None and live.arrivals and live.trouble is None:
+                arrivals, live.arrivals = live.arrivals, []
+                work.append((live, self._settle(live, arrivals)))
+        if work:
+            self._recorder.submit(work)
+
+    def _settle(self, live: Live, arrivals: Sequence[Arrival], only_record: bool = False) -> Batch:
+        limit = self._settings.inline_limit
+        return settle(live.state, arrivals, translate, self._clock.now(), self._evaluator, limit, only_record)
+
+    async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> None:
+        """Record what has arrived for an execution that stays without an owner; dispatch nothing."""
+        self._recorder.submit([(live, self._settle(live, arrivals, only_record=True))], release=True)
+        await live.settled()
+
+    def arrive(self, live: Live, *arrivals: Arrival) -> None:
+        """Let something reach an execution; it is settled in the next turn."""
+        live.arrivals.extend(arrivals)
+        if not live.queued and live.batch is None:
+            live.queued = True
+            self._queue.append(live)
+            self._wake.set()
+
+    def draw(self) -> float:
+        """Return a number in [-1, 1] for a jitter."""
+        return self._draws.uniform(-1, 1)
+
+    def adopt(self, live: Live) -> None:
+        """Take an execution under this engine's care, with the timers that its state waits for."""
+        self.lives[live.execution_id] = live
+        self.timers.add(open_timers(live.state))
+
+    def let_go(self, live: Live, trouble: Exception) -> None:
+        """Stop caring for an execution: its attempts are cancelled and nothing more is written."""
+        live.trouble = trouble
+        live.batch = None
+        self.dispatcher.drop(live.execution_id)
+        self.lives.pop(live.execution_id, None)
+        live.stir()
+
+    def _ended(self, outcome: Outcome) -> None:
+        live = self.lives.get(outcome.key.execution_id)
+        if live is not None:
+            self.arrive(live, Ended(outcome, self.draw()))
+
+    def _due(self, execution_id: str, path: str, kind: str) -> None:
+        live = self.lives.get(execution_id)
+        if live is not None:
+            self.arrive(live, Due(path, kind, self.draw()))
+
+    def _recorded(self, live: Live, batch: Batch, error: StateBackendError | None) -> None:
+        if error is not None:
+            self._refused(live, batch, error)
+            return
+        live.batch, live.created, live.expected = None, True, live.epoch
+        live.state = batch.state
+        self._publisher.publish(batch.recorded)
+        self._act(live, batch)
+        if live.state.status in FINAL_EXECUTION:
+            self.lives.pop(live.execution_id, None)
+        elif live.arrivals:
+            self.arrive(live)
+        live.stir()
+
+    def _act(self, live: Live, batch: Batch) -> None:
+        """Carry out what has just been recorded: interrupt, set timers, dispatch, evaluate."""
+        state = batch.state
+        if (state.cancelling and not batch.first.cancelling) or (state.timed_out and not batch.first.timed_out):
+            self.dispatcher.cancel(live.execution_id)
+        rows, closed = timer_rows(batch.first, batch.recorded)
+        if rows:
+            self.timers.add(rows)
+        for _, path, kind in closed:
+            if kind == "total":
+                self.dispatcher.cancel(live.execution_id, path)
+        if self._group is None:
+            return
+        for command in batch.effects:
+            self.dispatcher.start(self._group, _job(live, state, command))
+        for question, ask in batch.slow:
+            self._group.start_soon(self._answer, live, state, question, ask)
+
+    async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
+        answer = await self._evaluator.slowly(state, ask)
+        if live.execution_id in self.lives:
+            self.arrive(live, AnswerFound(question, answer))
+
+    def reopen(self, live: Live, questions: Sequence[tuple[str, Ask]]) -> None:
+        """Work again on questions that were open when the execution was adopted."""
+        if self._group is not None:
+            for question, ask in questions:
+                self._group.start_soon(self._answer, live, live.state, question, ask)
+
+    def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
+        if isinstance(error, StateConflict):
+            error = Fenced(live.execution_id, live.epoch)
+        elif isinstance(error, StateLocked) and self._group is not None:
+            LOG.warning("%s; trying again.", error)
+            self._group.start_soon(self._try_again, live, batch)
+            return
+        LOG.error("%s", error)
+        self.let_go(live, error)
+
+    async def _try_again(self, live: Live, batch: Batch) -> None:
+        await self._clock.sleep_until(self._clock.now() + 1.0)
+        if live.trouble is None:
+            live.batch = None
+            self._recorder.submit([(live, batch)])
+
+
+def _job(live: Live, state: ExecutionState, command: ScheduleTask) -> Job:
+    node = command.node
+    return Job(
+        AttemptKey(live.execution_id, command.path, command.attempt),
+        live.namespace,
+        node.type,
+        command.input,
+        command.holes,
+        stable_key(state.root_id, command.path),
+        node.timeout,
+        node.heartbeat_timeout,
+        state.deadline,
+    )

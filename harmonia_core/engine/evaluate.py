@@ -1,0 +1,135 @@
+"""Answer the core's questions: at once where the values are at hand and small, later otherwise.
+
+Quick answers go back into `decide` before the commit and are never recorded; slow
+ones are recorded as `Asked`, fetched and evaluated here, and come back as `Answered`.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from pydantic_core import from_json
+
+from harmonia_core.clock import rfc3339
+from harmonia_core.engine.kernel_tasks import width_of
+from harmonia_core.engine.reading import NotAtHand, Ref, StateReader
+from harmonia_core.errors import ExpressionError
+from harmonia_core.expressions.evaluator import condition, fill
+from harmonia_core.expressions.schema import check_value
+from harmonia_core.model.commands import Answer, Ask
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.refs import BlobRef, ItemsRef
+from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.values import Expression
+from harmonia_core.settings import KernelSettings
+
+Fetch = Callable[[ExecutionState, Ref], Awaitable[Any]]
+
+
+class ValueCache:
+    """Keep the values of references that were used last, bounded by the bytes of their JSON."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._held = limit, 0
+        self._values: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+
+    def put(self, key: Any, value: Any, size: int) -> None:
+        """Keep a value, forgetting the least used ones; one over the limit alone is kept until the next."""
+        self._held += size - self._values.pop(key, (None, 0))[1]
+        self._values[key] = value, size
+        while self._held > self._limit and len(self._values) > 1:
+            self._held -= self._values.popitem(last=False)[1][1]
+
+    def get(self, key: Any) -> Any:
+        """Return a value; raise KeyError if it is not held."""
+        self._values.move_to_end(key)
+        return self._values[key][0]
+
+
+class Evaluator:
+    """Evaluate templates and conditions on states.
+
+    fetch: loads a reference's value from the store. now: gives epoch seconds.
+    """
+
+    def __init__(self, settings: KernelSettings, fetch: Fetch, now: Callable[[], float]) -> None:
+        self._settings, self._fetch, self._now = settings, fetch, now
+        self._env = {name: os.environ[name] for name in settings.env_allow if name in os.environ}
+        self.cache = ValueCache(32 * 1024 * 1024)
+
+    def quick(self, state: ExecutionState, ask: Ask) -> Answer | None:
+        """Return the answer, or None if values must be fetched or are over the quick limit."""
+        try:
+            return self._answer(state, ask, lambda ref: self._at_hand(state, ref, self._settings.quick_limit))
+        except NotAtHand:
+            return None
+
+    async def slowly(self, state: ExecutionState, ask: Ask) -> Answer:
+        """Fetch what the question reads, then evaluate it in a thread."""
+        held: dict[Ref, Any] = {}
+
+        def at_hand(ref: Ref) -> Any:
+            if ref not in held:
+                raise NotAtHand(ref)
+            return held[ref]
+
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(self._answer, state, ask, at_hand)
+            except NotAtHand as missing:
+                value = await self._fetch(state, missing.ref)
+                held[missing.ref] = value
+                if isinstance(missing.ref, BlobRef):
+                    self.cache.put(missing.ref.address, value, missing.ref.size)
+
+    def _at_hand(self, state: ExecutionState, ref: Ref, limit: int) -> Any:
+        # One item is read out of a long list: the list's size is no measure then.
+        if isinstance(ref, ItemsRef):
+            raise NotAtHand(ref)
+        try:
+            return self.cache.get(ref.address)
+        except KeyError:
+            raise NotAtHand(ref) from None
+
+    def _answer(self, state: ExecutionState, ask: Ask, at_hand: Callable[[Ref], Any]) -> Answer:
+        reader = StateReader(state, ask.path, ask.item, rfc3339(self._now()), self._env, at_hand)
+        try:
+            if isinstance(ask.subject, Expression):
+                return Answer(condition(ask.subject, reader))
+            value, holes = fill(ask.subject, reader)
+        except ExpressionError as error:
+            return Answer(error=ErrorInfo("expression", error.error_code, str(error), retryable=False))
+        if ask.place == "output":
+            return _checked(state, value)
+        width = width_of(value) if ask.node is not None and ask.node.type == "map" else None
+        return Answer(value, holes, width=width)
+
+
+def _checked(state: ExecutionState, output: Any) -> Answer:
+    schema = state.graph.output_schema
+    problems = check_value(schema, output, "output") if schema is not None else []
+    if not problems:
+        return Answer(output)
+    message = "The workflow's output does not match its output_schema: " + "; ".join(map(str, problems))
+    return Answer(error=ErrorInfo("validation", "output-invalid", message, retryable=False))
+
+
+def ask_id(state: ExecutionState, ask: Ask) -> str:
+    """Return the id of a question: over its place and the youngest value that it reads."""
+    seqs = [0]
+    for read in ask.subject.reads:
+        if read.root == "tasks" and read.steps:
+            position = state.graph.root.index.get(str(read.steps[0]))
+            if position is not None:
+                seqs.append(state.scope.task(position).ended_seq or 0)
+    parts = f"{ask.path}|{ask.attempt}|{ask.place}|{max(seqs)}"
+    return sha256(parts.encode()).hexdigest()[:32]
+
+
+def parse_blob(data: bytes) -> Any:
+    """Return the value of an output kept as a blob."""
+    return from_json(data)

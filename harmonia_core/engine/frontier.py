@@ -1,0 +1,126 @@
+"""Keep a graph scope's frontier: which tasks are ready, doomed, active. Pure.
+
+`put` is the only way a task of a scope changes. It moves the masks and counters
+by the difference of old and new, and tells the dependants when a task has ended.
+"""
+
+from typing import Literal
+
+from harmonia_core.model.graph import Join, Scope
+from harmonia_core.model.state import PAGE_BITS, PAGE_MASK, GraphState, MapState, Tally, TaskState
+from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
+
+Verdict = Literal["open", "met", "skip", "unreachable"]
+
+_OUTSTANDING = frozenset({TaskStatus.RUNNING, TaskStatus.BACKOFF})
+_READY, _WAITING = TaskStatus.READY, TaskStatus.WAITING
+_SUCCEEDED, _SKIPPED, _ATTENTION = TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.ATTENTION
+
+
+def verdict(join: Join, total: int, tally: Tally) -> Verdict:
+    """Say whether the dependencies of a task are met, can still be, or never will be.
+
+    `skip` means that only skips prevented it; anything else in the way makes it unreachable.
+    """
+    succeeded, skipped, blocked = tally
+    ended = succeeded + skipped + blocked
+    if join.count == "all":
+        return _all(join, total, tally, ended)
+    wanted = 1 if join.count == "any" else join.count
+    reached = ended if join.done == "end" else succeeded
+    if reached >= wanted:
+        return "met"
+    if reached + total - ended >= wanted:
+        return "open"
+    return "unreachable" if blocked else "skip"
+
+
+def _all(join: Join, total: int, tally: Tally, ended: int) -> Verdict:
+    if tally.blocked and join.done != "end":
+        return "unreachable"
+    if tally.skipped and join.done == "success":
+        return "skip"
+    if ended < total:
+        return "open"
+    return "skip" if total and tally.skipped == total else "met"
+
+
+def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> GraphState:
+    """Return the scope with one task replaced, its frontier moved along."""
+    pages, ready, doomed, active, stirred, outstanding, open_, held = scope
+    number = position >> PAGE_BITS
+    page = list(pages[number])
+    slot = position & PAGE_MASK
+    old = page[slot]
+    page[slot] = new
+    touched = {number: page}
+    bit = 1 << position
+    before, after = old.status, new.status
+    if (after is _READY) is not (before is _READY):
+        ready ^= bit
+    final = after in FINAL_TASK
+    begun = new.attempt > 0 and not final
+    if begun is not (active & bit != 0):
+        active ^= bit
+    outstanding += (after in _OUTSTANDING) - (before in _OUTSTANDING)
+    held += _held(new) - _held(old)
+    if doomed & bit:
+        doomed ^= bit
+    stir = new.items is not None and not final and stirs(new.items, nodes.tasks[position].window)
+    if stir is not (stirred & bit != 0):
+        stirred ^= bit
+    if final and before not in FINAL_TASK:
+        open_ -= 1
+        for dependent in nodes.tasks[position].dependents:
+            grown, lost = _tell(touched, pages, nodes, dependent, after)
+            ready |= grown
+            doomed |= lost
+    fresh = list(pages)
+    for number, page in touched.items():
+        fresh[number] = tuple(page)
+    return GraphState(tuple(fresh), ready, doomed, active, stirred, outstanding, open_, held)
+
+
+def _held(task: TaskState) -> int:
+    return (task.status is _ATTENTION) + (task.items.held if task.items else 0)
+
+
+def _tell(
+    touched: dict[int, list[TaskState]],
+    pages: tuple[tuple[TaskState, ...], ...],
+    nodes: Scope,
+    position: int,
+    ended: TaskStatus,
+) -> tuple[int, int]:
+    """Count one ended dependency at a dependant; return the bits that became ready and doomed."""
+    number, slot = position >> PAGE_BITS, position & PAGE_MASK
+    page = touched.get(number)
+    if page is None:
+        page = touched[number] = list(pages[number])
+    task = page[slot]
+    if task.status is not _WAITING:
+        return 0, 0
+    tally = count(task.tally, ended)
+    node = nodes.tasks[position]
+    judged = verdict(node.join, len(node.depends_on), tally)
+    page[slot] = TaskState(_READY if judged == "met" else _WAITING, tally=tally)
+    if judged == "met":
+        return 1 << position, 0
+    return 0, 0 if judged == "open" else 1 << position
+
+
+def count(tally: Tally, ended: TaskStatus) -> Tally:
+    """Return the tally with one more ended dependency."""
+    succeeded, skipped, blocked = tally
+    if ended is _SUCCEEDED:
+        return Tally(succeeded + 1, skipped, blocked)
+    if ended is _SKIPPED:
+        return Tally(succeeded, skipped + 1, blocked)
+    return Tally(succeeded, skipped, blocked + 1)
+
+
+def stirs(items: MapState, window: int) -> bool:
+    """Tell whether a map has something to decide: items to begin, to repeat, or its own end."""
+    if items.again or not items.flight and (items.failed or items.cursor == items.width):
+        return True
+    return not items.failed and items.cursor < items.width and len(items.flight) < window

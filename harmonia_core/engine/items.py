@@ -1,0 +1,63 @@
+"""Fold one item's change into its map. Pure.
+
+An item that has ended leaves the state: what stays is one byte on its page, a
+count, and the first error. Its output is a row in the store.
+"""
+
+from harmonia_core.model.state import (
+    MARK_CANCELLED,
+    MARK_FAILED,
+    MARK_SUCCEEDED,
+    PAGE_BITS,
+    PAGE_MASK,
+    MapState,
+    TaskState,
+)
+from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
+
+_MARKS = {TaskStatus.SUCCEEDED: MARK_SUCCEEDED, TaskStatus.FAILED: MARK_FAILED}
+_FRESH = TaskState(TaskStatus.READY)
+
+
+def item(items: MapState, index: int) -> TaskState:
+    """Return an item in flight, or the fresh state of one that has not begun."""
+    return items.flight.get(index, _FRESH)
+
+
+def put_item(items: MapState, index: int, new: TaskState) -> MapState:
+    """Return the map with one item replaced; items begin in index order."""
+    cursor = max(items.cursor, index + 1)
+    old = items.flight.get(index, _FRESH)
+    held = items.held + (new.status is TaskStatus.ATTENTION) - (old.status is TaskStatus.ATTENTION)
+    again = tuple(other for other in items.again if other != index) if items.again else ()
+    flight = dict(items.flight)
+    if new.status not in FINAL_TASK:
+        flight[index] = new
+        if new.status is TaskStatus.READY:
+            again = (*again, index)
+        return items._replace(cursor=cursor, flight=flight, again=again, held=held)
+    flight.pop(index, None)
+    return _end(items, index, new)._replace(cursor=cursor, flight=flight, again=again, held=held)
+
+
+def _end(items: MapState, index: int, ended: TaskState) -> MapState:
+    marked = items._replace(marks=_mark(items.marks, index, _MARKS.get(ended.status, MARK_CANCELLED)))
+    if ended.status is TaskStatus.SUCCEEDED:
+        return marked._replace(succeeded=items.succeeded + 1)
+    if ended.status is not TaskStatus.FAILED:
+        return marked
+    first = items.error is None
+    return marked._replace(
+        failed=items.failed + 1,
+        error=ended.error if first else items.error,
+        error_index=index if first else items.error_index,
+    )
+
+
+def _mark(marks: tuple[bytes, ...], index: int, mark: int) -> tuple[bytes, ...]:
+    number, slot = index >> PAGE_BITS, index & PAGE_MASK
+    page = bytearray(marks[number])
+    page[slot] = mark
+    return (*marks[:number], bytes(page), *marks[number + 1 :])
+
+

@@ -1,0 +1,69 @@
+"""Begin the task types that the engine itself carries out: map, wait, noop, fail. Pure."""
+
+from collections.abc import Callable
+from typing import Any
+
+from harmonia_core.model.commands import Answer, Command, FailTask, ScheduleTask, StartTimer, SucceedTask
+from harmonia_core.model.policies import read_duration
+from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.refs import BlobRef
+
+
+def begin(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+    """Return the commands with which a kernel task begins, and ends if it needs no time."""
+    return _BEGIN[node.type](node, path, answer)
+
+
+def _noop(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+    return [_schedule(node, path, answer), SucceedTask(path, 1, answer.value)]
+
+
+def _fail(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+    wish: Any = answer.value if isinstance(answer.value, dict) else {}
+    code, message = wish.get("error") or "failed", wish.get("message") or "Failed on purpose."
+    error = ErrorInfo("task", str(code), str(message), retryable=False)
+    return [_schedule(node, path, answer), FailTask(path, 1, error)]
+
+
+def _wait(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+    wish = answer.value.get("duration") if isinstance(answer.value, dict) else None
+    try:
+        length = read_duration(wish)
+    except ValueError as reason:
+        return [_schedule(node, path, answer), FailTask(path, 1, _invalid(f"duration: {reason}"))]
+    return [_schedule(node, path, answer), StartTimer(path, length)]
+
+
+def waited(input: Any) -> Any:
+    """Return the output of a wait that is over: its input."""
+    return input
+
+
+def _map(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+    width = answer.width if isinstance(answer.value, BlobRef) else width_of(answer.value)
+    if width is None:
+        return [_schedule(node, path, answer), FailTask(path, 1, _invalid("items: not a list"))]
+    return [ScheduleTask(path, node, 1, True, answer.value, answer.holes, width)]
+
+
+def width_of(value: Any) -> int | None:
+    """Return the number of items of a map's input, or None if `items` is no list."""
+    items = value.get("items") if isinstance(value, dict) else None
+    return len(items) if isinstance(items, list) else None
+
+
+def _invalid(message: str) -> ErrorInfo:
+    return ErrorInfo("validation", "input-invalid", message, retryable=False)
+
+
+def _schedule(node: TaskNode, path: str, answer: Answer) -> ScheduleTask:
+    return ScheduleTask(path, node, 1, True, answer.value, answer.holes)
+
+
+_BEGIN: dict[str, Callable[[TaskNode, str, Answer], list[Command]]] = {
+    "noop": _noop,
+    "fail": _fail,
+    "wait": _wait,
+    "map": _map,
+}

@@ -1,0 +1,75 @@
+"""An execution that this engine drives: its state, what has arrived for it, who waits for it.
+
+Shell data, owned by the event loop's thread. At most one batch is in the writer;
+what arrives meanwhile waits for the next.
+"""
+
+import anyio
+
+from harmonia_core.engine.arrivals import Arrival
+from harmonia_core.engine.settle import Batch
+from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
+
+
+class Live:
+    """Hold one driven execution.
+
+    epoch: under which we append; expected: what the head row says before our next unit.
+    batch: in the writer, if any. created: False until the first batch is committed.
+    snapshot: seq of the last one. taken: ids of stored requests that have arrived here.
+    trouble: why the engine has let go of it, if it has. landed: set at every commit
+    for those who wait for one; rest: set while nothing more happens here.
+    """
+
+    __slots__ = (
+        "arrivals", "batch", "created", "epoch", "execution_id", "expected", "landed", "namespace", "queued",
+        "rest", "snapshot", "state", "taken", "trouble",
+    )  # fmt: skip
+
+    def __init__(self, state: ExecutionState, namespace: str, epoch: int, created: bool) -> None:
+        self.state, self.namespace, self.created = state, namespace, created
+        self.epoch = self.expected = epoch
+        self.execution_id = state.execution_id
+        self.arrivals: list[Arrival] = []
+        self.batch: Batch | None = None
+        self.queued = False
+        self.snapshot = 0
+        self.taken: set[str] = set()
+        self.trouble: Exception | None = None
+        self.rest = anyio.Event()
+        self.landed: anyio.Event | None = None
+
+    @property
+    def resting(self) -> bool:
+        """Tell whether nothing more happens here: final, let go, or only a person can go on."""
+        state = self.state
+        if self.trouble is not None or state.status in FINAL_EXECUTION:
+            return True
+        return state.status is ExecutionStatus.ATTENTION and idle(state) and not self.arrivals
+
+    async def settled(self) -> None:
+        """Wait until all that has arrived is committed; raise what made the engine let go."""
+        while (self.arrivals or self.batch is not None) and self.trouble is None:
+            if self.landed is None:
+                self.landed = anyio.Event()
+            await self.landed.wait()
+        if self.trouble is not None:
+            raise self.trouble
+
+    def stir(self) -> None:
+        """Wake those who wait for a commit or for rest; let them wait again if there is none yet."""
+        if self.landed is not None:
+            self.landed.set()
+            self.landed = None
+        if self.resting:
+            self.rest.set()
+        elif self.rest.is_set():
+            self.rest = anyio.Event()
+
+
+def idle(state: ExecutionState) -> bool:
+    """Tell whether nothing but attention is open: nothing runs, waits for a timer or can begin."""
+    scope = state.scope
+    begun = scope.active.bit_count()
+    return not scope.ready and not state.asks and not scope.stirred and begun <= scope.held

@@ -1,0 +1,88 @@
+"""Rebuild a state from the store: the graph of its definition, a snapshot, the events since."""
+
+from typing import Any
+
+from pydantic_core import from_json
+
+from harmonia_core.contracts.rows import EventRow, ExecutionRow
+from harmonia_core.contracts.state_backend import StateBackend
+from harmonia_core.engine.catalog import Catalog
+from harmonia_core.engine.evolve import evolve
+from harmonia_core.engine.reading import Ref
+from harmonia_core.errors import StateCorrupt
+from harmonia_core.model.codec import decode
+from harmonia_core.model.events import ExecutionStarted, Recorded, TaskSucceeded
+from harmonia_core.model.graph import Graph
+from harmonia_core.model.refs import BlobRef
+from harmonia_core.model.snapshot import load
+from harmonia_core.model.state import ExecutionState, begin
+
+
+def to_recorded(row: EventRow) -> Recorded:
+    """Return the event of a row with its envelope; raise StateCorrupt if it cannot be read."""
+    actor = None if row.actor is None else from_json(row.actor)
+    return Recorded(row.execution_id, row.seq, row.at, actor, row.causation, decode(row.type, row.v, row.data))
+
+
+class Loader:
+    """Read executions of one store."""
+
+    def __init__(self, backend: StateBackend, catalog: Catalog) -> None:
+        self._backend, self._catalog = backend, catalog
+
+    async def graph(self, row: ExecutionRow, strict: bool) -> Graph:
+        """Return the compiled definition of an execution.
+
+        strict: raise DefinitionInvalid if a task type is missing here; otherwise unknown types
+            are let pass, which is enough to look at an execution but not to run it.
+        """
+        data = await self._backend.blob(row.namespace, row.definition_hash)
+        if data is None:
+            raise StateCorrupt(f"The definition {row.definition_hash} of execution {row.execution_id} is missing.")
+        return self._catalog.compile_stored(from_json(data), strict)
+
+    async def state(self, row: ExecutionRow, graph: Graph, at: int | None = None) -> tuple[ExecutionState, int]:
+        """Return the state at a seq (the newest if None), and the seq of the snapshot it began from."""
+        state, snapshot = begin(graph, row.execution_id), 0
+        found = await self._backend.snapshot(row.execution_id, at)
+        if found is not None:
+            loaded = load(graph, found[1])
+            if loaded is not None:
+                state, snapshot = loaded, found[0]
+        limit = None if at is None else at - state.seq
+        for event in await self._backend.events(row.execution_id, state.seq, limit):
+            if event.seq != state.seq + 1:
+                raise StateCorrupt(f"The log of execution {row.execution_id} lacks seq {state.seq + 1}.")
+            state = evolve(state, to_recorded(event))
+        return state, snapshot
+
+    async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[Recorded]:
+        """Return recorded events with seq > after, ascending."""
+        return [to_recorded(row) for row in await self._backend.events(execution_id, after, limit)]
+
+    def changed(self, started: ExecutionStarted) -> str:
+        """Say which distributions differ from those that an execution was started with."""
+        now = self._catalog.versions()
+        differing = [
+            f"{name} was {version}, is {now.get(name, 'missing')}"
+            for name, version in started.versions.items()
+            if now.get(name) != version
+        ]
+        return "the definition compiles to another graph now (" + ("; ".join(differing) or "same versions") + ")"
+
+    async def value(self, state: ExecutionState, namespace: str, ref: Ref) -> Any:
+        """Return the value that a reference in a state stands for."""
+        if isinstance(ref, BlobRef):
+            data = await self._backend.blob(namespace, ref.address)
+            if data is None:
+                raise StateCorrupt(f"The value {ref.address} of execution {state.execution_id} is missing.")
+            return from_json(data)
+        rows = await self._backend.item_ends(state.execution_id, ref.path, 0, ref.count)
+        if len(rows) != ref.count:
+            raise StateCorrupt(f"Execution {state.execution_id} lacks outputs of {ref.path}.")
+        return [await self._item(state, namespace, row) for row in rows]
+
+    async def _item(self, state: ExecutionState, namespace: str, row: EventRow) -> Any:
+        event = decode(row.type, row.v, row.data)
+        output = event.output if isinstance(event, TaskSucceeded) else None
+        return await self.value(state, namespace, output) if isinstance(output, BlobRef) else output

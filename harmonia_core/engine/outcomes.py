@@ -1,0 +1,106 @@
+"""Turn what reaches an execution (outcomes, timers, requests) into its events. Pure.
+
+Everything here is judged against the state at the moment of recording: what no
+longer applies becomes `LateResultRefused` or nothing, never an error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from harmonia_core.engine.decide import total_timeout
+from harmonia_core.engine.retry import judge
+from harmonia_core.model import events as e
+from harmonia_core.model.events import Event
+from harmonia_core.model.graph import Graph, TaskNode
+from harmonia_core.model.outcomes import ErrorInfo, Outcome, error_from_json
+from harmonia_core.model.state import ExecutionState, TaskState, split
+from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
+
+_OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED})
+
+
+def node_of(graph: Graph, path: str) -> TaskNode:
+    """Return the node of a task or of a map's items."""
+    task_id, index = split(path)
+    node = graph.root.tasks[graph.root.index[task_id]]
+    return node if index is None or node.item is None else node.item
+
+
+def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: float) -> Event:
+    """Return the event with which an attempt ends, or `LateResultRefused`."""
+    path, attempt = outcome.key.path, outcome.key.attempt
+    task = state.task(path)
+    if task is None or task.attempt != attempt or task.status not in _OPEN:
+        return e.LateResultRefused(path, attempt, outcome.kind)
+    if outcome.kind == "succeeded":
+        return e.TaskSucceeded(path, attempt, outcome.output)
+    node = node_of(state.graph, path)
+    if task.reason == "total-timeout":
+        return e.TaskFailed(path, attempt, total_timeout(node))
+    if outcome.kind == "deferred":
+        due = None if node.timeout is None else now + node.timeout
+        return e.TaskDeferred(path, attempt, outcome.token_hash or "", due)
+    if outcome.kind == "cancelled" or outcome.error is None:
+        return _interrupted(state, path, attempt)
+    policy = None if state.cancelling or state.timed_out else node.retry
+    return judge(policy, path, attempt, outcome.error, now, draw)
+
+
+def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
+    if state.cancelling or state.timed_out:
+        return e.TaskCancelled(path, attempt)
+    return e.AttemptLost(path, attempt)
+
+
+def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: float) -> Event | None:
+    """Return the event of a due timer, or None if it no longer applies."""
+    if state.status in FINAL_EXECUTION:
+        return None
+    if kind == "deadline":
+        return None if state.timed_out else e.TimerFired("", "deadline")
+    task = state.task(path)
+    if task is None or task.status in FINAL_TASK or not _applies(task, kind, now):
+        return None
+    if kind == "attempt":
+        node = node_of(state.graph, path)
+        message = f"Not completed within its timeout of {node.timeout} s."
+        return judge(node.retry, path, task.attempt, ErrorInfo("timeout", "attempt-timeout", message), now, draw)
+    return e.TimerFired(path, kind)  # type: ignore[arg-type]
+
+
+def _applies(task: TaskState, kind: str, now: float) -> bool:
+    if kind == "total":
+        return task.total_deadline is not None and task.total_deadline <= now and task.reason != "total-timeout"
+    wanted = {"retry": TaskStatus.BACKOFF}.get(kind, TaskStatus.BLOCKED)
+    return task.status is wanted and task.due is not None and task.due <= now
+
+
+def from_request(state: ExecutionState, kind: str, body: Mapping[str, Any], now: float, draw: float) -> Event | None:
+    """Return the event of a request, or None if there is nothing left for it to do."""
+    if state.status in FINAL_EXECUTION:
+        return None
+    if kind == "cancel":
+        return None if state.cancelling else e.CancelRequested(body.get("reason"))
+    path = str(body.get("path", ""))
+    task = state.task(path)
+    if task is None:
+        return None
+    if kind == "complete":
+        return _completion(state, task, path, body, now, draw)
+    if kind == "retry" and task.status in (TaskStatus.ATTENTION, TaskStatus.BACKOFF):
+        error = task.error or ErrorInfo("infrastructure", task.reason or "lost", "The process running it is gone.")
+        return e.RetryScheduled(path, task.attempt, error, now)
+    return None
+
+
+def _completion(
+    state: ExecutionState, task: TaskState, path: str, body: Mapping[str, Any], now: float, draw: float
+) -> Event:
+    attempt = int(body["attempt"])
+    deferred = task.status is TaskStatus.BLOCKED and task.reason == "deferred"
+    if not deferred or task.attempt != attempt:
+        return e.LateResultRefused(path, attempt, "failed" if body.get("error") else "succeeded")
+    if body.get("error"):
+        policy = node_of(state.graph, path).retry
+        return judge(policy, path, attempt, error_from_json(body["error"]), now, draw)
+    return e.TaskSucceeded(path, attempt, body.get("output"))

@@ -1,0 +1,157 @@
+"""Take over executions whose engine is gone, and bring requests to those that are not ours.
+
+Adopting raises the epoch, so whoever still believes to own the execution is
+fenced out at its next write. Correctness rests on that, never on a lock.
+"""
+
+import logging
+from dataclasses import dataclass, field
+
+from harmonia_core.contracts.rows import ExecutionRow, RequestRow
+from harmonia_core.contracts.state_backend import StateBackend
+from harmonia_core.engine.arrivals import Arrival, Fact, Requested
+from harmonia_core.engine.driver import Driver
+from harmonia_core.engine.live import Live
+from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.outcomes import node_of
+from harmonia_core.engine.projections import begun
+from harmonia_core.errors import DefinitionInvalid, ExecutionNotAdoptable, ExecutionNotFound
+from harmonia_core.model.commands import Ask
+from harmonia_core.model.events import AttemptLost, ExecutionAdopted, ExecutionStarted
+from harmonia_core.model.state import ExecutionState, split
+from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+
+LOG = logging.getLogger("harmonia.engine")
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Report what `recover` found: ids adopted, owned by the living, and not adoptable with the reason."""
+
+    adopted: list[str] = field(default_factory=list)
+    living: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class Owner:
+    """Adopt and release executions for one engine."""
+
+    def __init__(self, backend: StateBackend, engine_id: str, driver: Driver, loader: Loader) -> None:
+        self._backend, self._engine_id = backend, engine_id
+        self._driver, self._loader = driver, loader
+
+    async def alive(self, row: ExecutionRow) -> bool:
+        """Tell whether the owner of an execution holds its sign of life; a stopped process does."""
+        return row.owner is not None and bool(await self._backend.alive([row.owner]))
+
+    async def adopt(self, row: ExecutionRow) -> Live:
+        """Take an execution over whoever owns it, and drive it from here on.
+
+        Waiting requests are consumed first, then attempts in flight are recorded as lost.
+        Raises ExecutionNotAdoptable, nothing is written then; Fenced if another was quicker.
+        """
+        live = await self._load(row)
+        stored = await self._backend.requests([row.execution_id])
+        arrivals: list[Arrival] = [Fact(ExecutionAdopted(self._engine_id, live.epoch))]
+        arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
+        arrivals += [Fact(event) for event in lost(live.state)]
+        live.taken.update(request.request_id for request in stored)
+        self._driver.adopt(live)
+        self._driver.reopen(live, open_questions(live.state))
+        self._driver.arrive(live, *arrivals)
+        await live.settled()
+        return live
+
+    async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
+        """Record a request of an execution that nobody drives, and leave it to be adopted.
+
+        Nothing is dispatched; a cancel is carried out to the end, for that needs no dispatch.
+        """
+        live = await self._load(row)
+        arrivals: list[Arrival] = [
+            Fact(ExecutionAdopted(self._engine_id, live.epoch)),
+            Requested(request, False, self._driver.draw()),
+        ]
+        if request.kind == "cancel":
+            arrivals += [Fact(event) for event in lost(live.state)]
+        await self._driver.deliver(live, arrivals)
+
+    async def _load(self, row: ExecutionRow) -> Live:
+        try:
+            graph = await self._loader.graph(row, strict=True)
+        except DefinitionInvalid as error:
+            reason = "; ".join(problem.message for problem in error.problems)
+            raise ExecutionNotAdoptable(row.execution_id, reason) from error
+        started = (await self._loader.events(row.execution_id, 0, 1))[0].event
+        if isinstance(started, ExecutionStarted) and started.graph_hash != graph.graph_hash:
+            raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
+        state, snapshot = await self._loader.state(row, graph)
+        live = Live(state, row.namespace, row.epoch + 1, created=True)
+        live.expected, live.snapshot = row.epoch, snapshot
+        return live
+
+    async def recover(self, retry_lost: bool) -> Recovery:
+        """Adopt every execution that is not final and whose owner is gone.
+
+        retry_lost: tasks that need a person because their attempt was lost are tried again.
+        """
+        report = Recovery()
+        for row in await self._backend.unfinished():
+            if row.execution_id in self._driver.lives:
+                continue
+            if await self.alive(row):
+                report.living[row.execution_id] = row.owner or ""
+                continue
+            if row.status == ExecutionStatus.ATTENTION and not retry_lost and not await self._stirred(row):
+                continue
+            await self._recover(row, report, retry_lost)
+        return report
+
+    async def _recover(self, row: ExecutionRow, report: Recovery, retry_lost: bool) -> None:
+        try:
+            live = await self.adopt(row)
+        except (ExecutionNotAdoptable, ExecutionNotFound) as error:
+            LOG.warning("%s", error)
+            report.refused[row.execution_id] = str(error)
+            return
+        report.adopted.append(row.execution_id)
+        if retry_lost:
+            for path, task in begun(live.state.graph, live.state):
+                if task.status is TaskStatus.ATTENTION:
+                    self._driver.arrive(live, Requested(_retry(live, path), False, self._driver.draw()))
+
+    async def _stirred(self, row: ExecutionRow) -> bool:
+        """Tell whether an execution in attention has anything else to go on with."""
+        if await self._backend.requests([row.execution_id]):
+            return True
+        tasks = await self._backend.tasks(row.execution_id)
+        return any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks)
+
+
+def lost(state: ExecutionState) -> list[AttemptLost]:
+    """Return what an adopter records of attempts whose process is gone; deferred ones go on."""
+    return [
+        AttemptLost(path, task.attempt)
+        for path, task in begun(state.graph, state)
+        if task.status is TaskStatus.RUNNING and task.items is None
+    ]
+
+
+def open_questions(state: ExecutionState) -> list[tuple[str, Ask]]:
+    """Return the questions that an earlier owner left unanswered."""
+    return [(question, _ask_again(state, asked.path, asked.place)) for question, asked in state.asks.items()]
+
+
+def _ask_again(state: ExecutionState, path: str, place: str) -> Ask:
+    if place == "output":
+        assert state.graph.output is not None
+        return Ask("", "output", state.graph.output)
+    node = node_of(state.graph, path)
+    subject = node.when if place == "when" and node.when is not None else node.input
+    return Ask(path, "when" if place == "when" else "input", subject, 0, split(path)[1], node)
+
+
+def _retry(live: Live, path: str) -> RequestRow:
+    body = f'{{"path": "{path}"}}'
+    actor = '{"kind": "person", "id": "recover"}'
+    return RequestRow(f"retry:{live.execution_id}:{path}", live.execution_id, live.namespace, "retry", body, actor, 0.0)

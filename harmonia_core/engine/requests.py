@@ -1,0 +1,120 @@
+"""Bring requests to executions, whoever drives them, and take those that others left for us."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import anyio
+from pydantic_core import to_json
+
+from harmonia_core.clock import Clock
+from harmonia_core.contracts.rows import ExecutionRow, RequestRow
+from harmonia_core.contracts.state_backend import StateBackend
+from harmonia_core.engine.arrivals import Requested
+from harmonia_core.engine.driver import Driver
+from harmonia_core.engine.ownership import Owner
+from harmonia_core.errors import AlreadyCompleted, ExecutionFinished, ExecutionNotFound, RequestNotConsumed
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
+
+Actor = Mapping[str, str]
+
+
+class Requests:
+    """Carry requests for one engine. timeout: seconds a living owner has to take one."""
+
+    def __init__(
+        self, backend: StateBackend, driver: Driver, owner: Owner, clock: Clock, timeout: float
+    ) -> None:
+        self._backend, self._driver, self._owner = backend, driver, owner
+        self._clock, self._timeout = clock, timeout
+        self._changed = anyio.Event()
+
+    def changed(self) -> None:
+        """Note that another process may have written to the store; called on the loop's thread."""
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def next_change(self, limit: float) -> None:
+        """Wait until another process may have written, at most `limit` seconds."""
+        changed = self._changed
+        with anyio.move_on_after(limit):
+            await changed.wait()
+
+    async def run(self) -> None:
+        """Take stored requests for our executions whenever the store has changed; until cancelled."""
+        while True:
+            changed = self._changed
+            if self._driver.lives:
+                await self._take()
+            await changed.wait()
+
+    async def _take(self) -> None:
+        for request in await self._backend.requests(list(self._driver.lives)):
+            live = self._driver.lives.get(request.execution_id)
+            if live is not None and request.request_id not in live.taken:
+                live.taken.add(request.request_id)
+                self._driver.arrive(live, Requested(request, True, self._driver.draw()))
+
+    async def put(self, request: RequestRow) -> None:
+        """Bring a request to its execution; return when it is durable, as a row or as an event.
+
+        Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable, Fenced.
+        """
+        live = self._driver.lives.get(request.execution_id)
+        if live is not None:
+            self._driver.arrive(live, Requested(request, False, self._driver.draw()))
+            await live.settled()
+            return
+        row = await self.open_head(request.execution_id)
+        if await self._owner.alive(row):
+            await self._backend.add_request(request)
+        else:
+            await self._owner.deliver(row, request)
+
+    async def open_head(self, execution_id: str) -> ExecutionRow:
+        """Return the head of an execution that has not ended; raise ExecutionNotFound, ExecutionFinished."""
+        row = await self._backend.head(execution_id)
+        if row is None:
+            raise ExecutionNotFound(execution_id)
+        if ExecutionStatus(row.status) in FINAL_EXECUTION:
+            raise ExecutionFinished(execution_id, row.status)
+        return row
+
+    async def consumed(self, request: RequestRow) -> None:
+        """Wait until the owner has taken a request; raise RequestNotConsumed after the timeout."""
+        deadline = anyio.current_time() + self._timeout
+        while any(row.request_id == request.request_id for row in await self._backend.requests([request.execution_id])):
+            if anyio.current_time() > deadline:
+                raise await self._stuck(request.execution_id)
+            await self.next_change(0.25)
+
+    async def _stuck(self, execution_id: str) -> RequestNotConsumed:
+        row = await self._backend.head(execution_id)
+        owner = row.owner if row is not None and row.owner else ""
+        found = next((engine for engine in await self._backend.engines() if engine.engine_id == owner), None)
+        return RequestNotConsumed(execution_id, owner, found.pid if found else None, found.host if found else None)
+
+    async def complete(self, token: str, output: Any, error: Mapping[str, Any] | None, actor: Actor | None) -> None:
+        """End a deferred attempt, once; raise AlreadyCompleted for repeats and unknown tokens."""
+        digest = sha256(token.encode()).hexdigest()
+        found = await self._backend.token(digest)
+        if found is None:
+            raise AlreadyCompleted()
+        body = {"path": found.path, "attempt": found.attempt, "output": output}
+        if error is not None:
+            body["error"] = {"category": "task", "code": "task-error", "message": "", **error}
+        request = self.row(found.execution_id, "complete", body, actor, digest)
+        try:
+            await self.put(request)
+        except ExecutionFinished as late:
+            raise AlreadyCompleted(f"The attempt of execution {late.execution_id}") from late
+
+    def row(
+        self, execution_id: str, kind: str, body: Mapping[str, Any], actor: Actor | None, request_id: str
+    ) -> RequestRow:
+        """Return a request as it is stored. request_id: the same id twice is one request."""
+        text = to_json(dict(body)).decode()
+        who = None if actor is None else to_json(dict(actor)).decode()
+        return RequestRow(request_id, execution_id, "default", kind, text, who, self._clock.now())
+
+

@@ -1,0 +1,262 @@
+"""The engine: start, watch and steer executions on one state backend, in one process.
+
+It opens the one long-lived task group, in which attempts, timers and observers
+run, and wires the parts together; each part says what it does.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+from pydantic_core import to_json
+
+from harmonia_core.clock import Clock, SystemClock
+from harmonia_core.contracts.rows import BlobRow, EngineRow, ExecutionRow, Unit
+from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend
+from harmonia_core.engine.activity import Activity
+from harmonia_core.engine.arrivals import Fact
+from harmonia_core.engine.catalog import Catalog, Compiled
+from harmonia_core.engine.dispatch import LocalDispatcher
+from harmonia_core.engine.documents import Documents
+from harmonia_core.engine.driver import Driver
+from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.live import Live
+from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.ownership import Owner, Recovery
+from harmonia_core.engine.publish import Publisher, Viewer
+from harmonia_core.engine.reading import Ref
+from harmonia_core.engine.requests import Requests
+from harmonia_core.engine.views import event_view, execution_view, head_view
+from harmonia_core.errors import ExecutionNotFound, InputInvalid
+from harmonia_core.expressions.schema import check_value
+from harmonia_core.ids import uuid7
+from harmonia_core.model.definition import WorkflowDefinition
+from harmonia_core.model.events import ExecutionStarted
+from harmonia_core.model.state import ExecutionState, begin
+from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.plugins.load import Plugins
+from harmonia_core.settings import KernelSettings
+
+LOG = logging.getLogger("harmonia.engine")
+
+Definition = WorkflowDefinition | Mapping[str, Any]
+
+
+class Engine:
+    """Run workflows on one state backend; use as an async context manager.
+
+    Leaving releases what is still running: attempts are interrupted, nothing is
+    recorded for them, and another engine may adopt the executions.
+    """
+
+    def __init__(
+        self,
+        backend: StateBackend,
+        plugins: Plugins,
+        settings: KernelSettings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = settings or KernelSettings()
+        self.plugins, self.backend = plugins, backend
+        self._clock = clock or SystemClock()
+        self.engine_id = self._new_id()
+        self.activity = Activity(self.settings.log_ring)
+        self.documents = Documents(backend)
+        self._catalog = Catalog(plugins)
+        self._loader = Loader(backend, self._catalog)
+        self._publisher = Publisher(plugins.manager)
+        evaluator = Evaluator(self.settings, self._fetch, self._clock.now)
+        self._driver = Driver(
+            backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self._dispatcher
+        )
+        self._owner = Owner(backend, self.engine_id, self._driver, self._loader)
+        self._requests = Requests(
+            backend, self._driver, self._owner, self._clock, self.settings.request_timeout
+        )
+        self._stored: set[tuple[str, str]] = set()
+        self._stack = AsyncExitStack()
+
+    def _new_id(self) -> str:
+        return uuid7(int(self._clock.now() * 1000), os.urandom(10))
+
+    def _dispatcher(self, deliver: Callable[..., None]) -> LocalDispatcher:
+        return LocalDispatcher(
+            task_type=self._catalog.task_type,
+            secret=self._secret,
+            store=self.backend,
+            settings=self.settings,
+            clock=self._clock,
+            deliver=deliver,
+            activity=self.activity,
+        )
+
+    def _secret(self, namespace: str, name: str) -> str | None:
+        for _, provider in self.plugins.registry.items("secret_providers"):
+            value = provider.get(namespace, name)
+            if value is not None:
+                return str(value)
+        return None
+
+    async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
+        live = self._driver.lives.get(state.execution_id)
+        return await self._loader.value(state, live.namespace if live else "default", ref)
+
+    async def __aenter__(self) -> Self:
+        """Open the store and begin to serve; raise StateBackendError if the store cannot be used."""
+        row = EngineRow(self.engine_id, os.getpid(), socket.gethostname(), self._clock.now())
+        await self.backend.open(row)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.backend.close)
+            group = await stack.enter_async_context(anyio.create_task_group())
+            stack.callback(group.cancel_scope.cancel)
+            stack.push_async_callback(self._driver.dispatcher.aclose)
+            group.start_soon(self._driver.run, group)
+            group.start_soon(self._driver.timers.run)
+            group.start_soon(self._publisher.run)
+            group.start_soon(self._requests.run)
+            self.backend.watch(self._requests.changed)
+            await self.plugins.manager.engine_started(self)
+            if self.settings.adopt_orphans:
+                await self._owner.recover(retry_lost=False)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._publisher.drain()
+        await self._stack.aclose()
+
+    def compile(self, definition: Definition) -> Compiled:
+        """Return the compiled definition; raise DefinitionInvalid with everything that is wrong."""
+        return self._catalog.compile(definition)
+
+    async def start(
+        self,
+        definition: Definition,
+        input: Any = None,
+        *,
+        namespace: str = "default",
+        labels: Mapping[str, str] | None = None,
+        actor: Mapping[str, str] | None = None,
+    ) -> str:
+        """Record a new execution, let it run, and return its id once the start is durable.
+
+        Raises DefinitionInvalid or InputInvalid, then nothing has been recorded; StateBackendError.
+        """
+        compiled = self._catalog.compile(definition)
+        graph = compiled.graph
+        input = {} if input is None else input
+        problems = check_value(graph.input_schema, input, "input") if graph.input_schema else []
+        if problems:
+            raise InputInvalid(problems)
+        execution_id, now = self._new_id(), self._clock.now()
+        started = ExecutionStarted(
+            graph.name, graph.version, graph.definition_hash, graph.graph_hash, input, dict(graph.vars),
+            {**graph.labels, **(labels or {})}, execution_id,
+            None if graph.timeout is None else now + graph.timeout, self._catalog.versions(graph),
+        )  # fmt: skip
+        live = Live(begin(graph, execution_id), namespace, 1, created=False)
+        await self._keep_definition(namespace, compiled, execution_id)
+        self._driver.adopt(live)
+        self._driver.arrive(live, Fact(started, None if actor is None else to_json(dict(actor)).decode()))
+        await live.settled()
+        return execution_id
+
+    async def _keep_definition(self, namespace: str, compiled: Compiled, execution_id: str) -> None:
+        key = namespace, compiled.graph.definition_hash
+        if key not in self._stored:
+            text, address = compiled.text, compiled.graph.definition_hash
+            blob = BlobRow(namespace, address, len(text), "application/json", execution_id, text, None)
+            await self.backend.commit(Unit(blobs=[blob]))
+            self._stored.add(key)
+
+    async def wait(self, execution_id: str) -> str:
+        """Return the status once an execution is final, or in attention with nothing else to do.
+
+        For an execution that another engine drives, wait for its end. Raises Fenced if this
+        engine has lost it, ExecutionNotFound, StateBackendError.
+        """
+        live = self._driver.lives.get(execution_id)
+        if live is not None:
+            await live.rest.wait()
+            if live.trouble is not None:
+                raise live.trouble
+            return live.state.status.value
+        while True:
+            row = await self._head(execution_id)
+            if row.status in FINAL_EXECUTION or (row.status == "attention" and row.owner is None):
+                return row.status
+            await self._requests.next_change(0.5)
+
+    async def cancel(
+        self, execution_id: str, reason: str | None = None, *, actor: Mapping[str, str] | None = None, wait: bool = True
+    ) -> None:
+        """Ask an execution to end as cancelled; with `wait`, return when it has.
+
+        Cancelling twice is harmless. Raises ExecutionNotFound, ExecutionFinished if it ended
+        otherwise, RequestNotConsumed if its living owner does not answer.
+        """
+        request = self._requests.row(execution_id, "cancel", {"reason": reason}, actor, self._new_id())
+        row = await self.backend.head(execution_id)
+        if row is not None and row.status == "cancelled":
+            return
+        await self._requests.put(request)
+        if wait:
+            await self._requests.consumed(request)
+            await self.wait(execution_id)
+
+    async def complete(
+        self, token: str, output: Any = None, error: Mapping[str, Any] | None = None,
+        *, actor: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """End a deferred attempt, once; repeats and unknown tokens raise AlreadyCompleted."""
+        await self._requests.complete(token, output, error, actor)
+
+    async def adopt(self, execution_id: str, *, force: bool = False) -> None:
+        """Take over an execution and drive it here; without `force` only if its owner is gone.
+
+        Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable.
+        """
+        row = await self._requests.open_head(execution_id)
+        if force or not await self._owner.alive(row):
+            await self._owner.adopt(row)
+
+    async def recover(self, *, retry_lost: bool = False) -> Recovery:
+        """Adopt every unfinished execution whose owner is gone; see `Recovery`."""
+        return await self._owner.recover(retry_lost)
+
+    async def get(self, execution_id: str) -> dict[str, Any]:
+        """Return an execution in its public shape; raise ExecutionNotFound."""
+        row = await self._head(execution_id)
+        state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
+        return execution_view(row, state, await self._owner.alive(row))
+
+    async def find(self, query: ExecutionQuery) -> tuple[list[dict[str, Any]], str | None]:
+        """Return one page of executions, newest first, and the cursor of the next."""
+        rows, cursor = await self.backend.find(query)
+        alive = await self.backend.alive([row.owner for row in rows if row.owner])
+        return [head_view(row, row.owner in alive) for row in rows], cursor
+
+    async def events(self, execution_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """Yield the recorded events of an execution in their public shape, ascending."""
+        await self._head(execution_id)
+        while page := await self._loader.events(execution_id, after, 500):
+            for recorded in page:
+                yield event_view(recorded)
+            after = page[-1].seq
+
+    def view(self, viewer: Viewer) -> Callable[[], None]:
+        """Show a plain function every recorded batch, on the loop's thread; return what ends it."""
+        return self._publisher.view(viewer)
+
+    async def _head(self, execution_id: str) -> ExecutionRow:
+        row = await self.backend.head(execution_id)
+        if row is None:
+            raise ExecutionNotFound(execution_id)
+        return row

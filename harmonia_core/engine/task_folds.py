@@ -1,0 +1,124 @@
+"""What each event does to the one task or item that it names. Pure.
+
+Every function takes the task as it stands and gives the task as it stands then;
+where the task lies and who depends on it is `evolve`'s and `frontier`'s business.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from harmonia_core.model import events as e
+from harmonia_core.model.events import Recorded
+from harmonia_core.model.refs import ItemsRef
+from harmonia_core.model.state import MARK_OPEN, PAGE, MapState, TaskState
+from harmonia_core.model.statuses import TaskStatus as T
+
+Fold = Callable[[TaskState, Any, Recorded], TaskState]
+
+
+def _scheduled(task: TaskState, event: e.TaskScheduled, at: Recorded) -> TaskState:
+    if not event.first:
+        return task._replace(
+            status=T.RUNNING,
+            attempt=event.attempt,
+            reason=None,
+            losses=task.losses if event.attempt == task.attempt else 0,
+            due=None,
+            error=None,
+        )
+    return TaskState(
+        T.RUNNING,
+        event.attempt,
+        tally=task.tally,
+        input=event.input,
+        holes=event.holes,
+        started_at=at.at,
+        total_deadline=event.total_deadline,
+        items=None if event.width is None else _items(event.width),
+    )
+
+
+def _items(width: int) -> MapState:
+    full, rest = divmod(width, PAGE)
+    marks = (bytes([MARK_OPEN]) * PAGE,) * full
+    return MapState(width, marks=marks + ((bytes([MARK_OPEN]) * rest,) if rest else ()))
+
+
+def _deferred(task: TaskState, event: e.TaskDeferred, at: Recorded) -> TaskState:
+    return task._replace(status=T.BLOCKED, reason="deferred", due=event.due)
+
+
+def _timer_set(task: TaskState, event: e.TimerSet, at: Recorded) -> TaskState:
+    return task._replace(status=T.BLOCKED, reason="timer", due=event.due)
+
+
+def _timer_fired(task: TaskState, event: e.TimerFired, at: Recorded) -> TaskState:
+    if event.kind == "total":
+        # What runs is interrupted by the shell first; its outcome then ends the task.
+        status = T.RUNNING if task.status is T.RUNNING else T.READY
+        return task._replace(status=status, reason="total-timeout", due=None)
+    return task._replace(status=T.READY, reason="retry" if event.kind == "retry" else "fired", due=None)
+
+
+def _retry(task: TaskState, event: e.RetryScheduled, at: Recorded) -> TaskState:
+    return task._replace(status=T.BACKOFF, reason="retry", error=event.error, due=event.due)
+
+
+def _lost(task: TaskState, event: e.AttemptLost, at: Recorded) -> TaskState:
+    return task._replace(status=T.READY, reason="lost", losses=task.losses + 1, due=None)
+
+
+def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskState:
+    items = task.items if isinstance(event.output, ItemsRef) else None
+    return TaskState(
+        T.SUCCEEDED,
+        event.attempt,
+        tally=task.tally,
+        input=task.input,
+        holes=task.holes,
+        output=event.output,
+        started_at=task.started_at,
+        ended_at=at.at,
+        ended_seq=at.seq,
+        items=items,
+    )
+
+
+def _failed(task: TaskState, event: e.TaskFailed, at: Recorded) -> TaskState:
+    return _ended(task, T.FAILED, at)._replace(error=event.error, attempt=event.attempt)
+
+
+def _skipped(task: TaskState, event: e.TaskSkipped, at: Recorded) -> TaskState:
+    return _ended(task, T.SKIPPED, at)._replace(reason=event.reason)
+
+
+def _unreachable(task: TaskState, event: e.TaskUnreachable, at: Recorded) -> TaskState:
+    return _ended(task, T.UNREACHABLE, at)._replace(reason=event.blocked_by)
+
+
+def _cancelled(task: TaskState, event: e.TaskCancelled, at: Recorded) -> TaskState:
+    return _ended(task, T.CANCELLED, at)
+
+
+def _ended(task: TaskState, status: T, at: Recorded) -> TaskState:
+    return task._replace(status=status, reason=None, due=None, ended_at=at.at, ended_seq=at.seq)
+
+
+def _attention(task: TaskState, event: e.TaskAttention, at: Recorded) -> TaskState:
+    return task._replace(status=T.ATTENTION, reason=event.reason, due=None)
+
+
+TASK_FOLDS: dict[type, Fold] = {
+    e.TaskScheduled: _scheduled,
+    e.TaskDeferred: _deferred,
+    e.TimerSet: _timer_set,
+    e.TimerFired: _timer_fired,
+    e.RetryScheduled: _retry,
+    e.AttemptLost: _lost,
+    e.TaskSucceeded: _succeeded,
+    e.TaskFailed: _failed,
+    e.TaskSkipped: _skipped,
+    e.TaskUnreachable: _unreachable,
+    e.TaskCancelled: _cancelled,
+    e.TaskAttention: _attention,
+}

@@ -1,0 +1,134 @@
+"""Executions and events as people and programs see them. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from harmonia_core.clock import rfc3339
+from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.model.codec import encode
+from harmonia_core.model.events import Recorded
+from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.refs import public
+from harmonia_core.model.state import ExecutionState, TaskState
+from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else rfc3339(seconds)
+
+
+def event_view(recorded: Recorded) -> dict[str, Any]:
+    """Return an event in its public JSON shape, envelope and data."""
+    data = from_json(encode(recorded.event))
+    return {
+        "execution_id": recorded.execution_id,
+        "seq": recorded.seq,
+        "at": rfc3339(recorded.at),
+        "actor": recorded.actor,
+        "causation": recorded.causation,
+        "type": type(recorded.event).__name__,
+        "v": recorded.event.V,
+        "data": {name.removesuffix("@"): value for name, value in data.items()},
+    }
+
+
+def head_view(row: ExecutionRow, alive: bool | None = None) -> dict[str, Any]:
+    """Return a head row as one line of a listing."""
+    owner = None if row.owner is None else {"engine": row.owner, "epoch": row.epoch, "alive": alive}
+    return {
+        "id": row.execution_id,
+        "workflow": {"name": row.workflow, "version": row.version, "hash": row.definition_hash},
+        "namespace": row.namespace,
+        "status": row.status,
+        "reason": row.reason,
+        "labels": from_json(row.labels),
+        "created_at": rfc3339(row.created_at),
+        "started_at": _time(row.started_at),
+        "ended_at": _time(row.ended_at),
+        "seq": row.seq,
+        "owner": owner,
+        "root_id": row.root_id,
+        "parent_id": row.parent_id,
+        "origin": from_json(row.origin) if row.origin else None,
+        "error": from_json(row.error) if row.error else None,
+    }
+
+
+def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None) -> dict[str, Any]:
+    """Return an execution whole, tasks in definition order, items in flight behind their map."""
+    tasks = list(_tasks(state))
+    view = head_view(row, alive)
+    view |= {
+        "status": state.status.value,
+        "reason": state.reason,
+        "input": public(state.input),
+        "output": public(state.output),
+        "error": state.error.as_json() if state.error and state.status in FINAL_EXECUTION else None,
+        "failed_tasks": list(state.failed),
+        "ended_at": _time(state.ended_at),
+        "seq": state.seq,
+        "counts": dict(Counter(task["status"] for task in tasks if "[" not in task["path"])),
+        "tasks": tasks,
+    }
+    return view
+
+
+def _tasks(state: ExecutionState) -> Iterator[dict[str, Any]]:
+    for node in state.graph.root.tasks:
+        task = state.scope.task(node.index)
+        yield _task(state, node, node.id, task)
+        if task.items is not None and node.item is not None:
+            for index in sorted(task.items.flight):
+                yield _task(state, node.item, f"{node.id}[{index}]", task.items.flight[index])
+
+
+def _task(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> dict[str, Any]:
+    view = {
+        "path": path,
+        "id": node.id,
+        "type": node.type,
+        "status": status_of(state, task).value,
+        "reason": task.reason,
+        "attempt": task.attempt,
+        "max_attempts": 1 + (node.retry.max_retries if node.retry else 0),
+        "started_at": _time(task.started_at),
+        "ended_at": _time(task.ended_at),
+        "next_at": _time(task.due),
+        "input": _with_holes(task),
+        "output": public(task.output),
+        "error": task.error.as_json() if task.error else None,
+    }
+    if task.items is not None:
+        view["items"] = _items(task)
+    return view
+
+
+def status_of(state: ExecutionState, task: TaskState) -> TaskStatus:
+    """Return a task's status; what never began in an execution that has ended counts as cancelled."""
+    if state.status in FINAL_EXECUTION and task.status not in FINAL_TASK:
+        return TaskStatus.CANCELLED
+    return task.status
+
+
+def _with_holes(task: TaskState) -> Any:
+    shown = public(task.input)
+    if not task.holes:
+        return shown
+    return {"value": shown, "holes": [hole.as_json() for hole in task.holes]}
+
+
+def _items(task: TaskState) -> Mapping[str, int]:
+    items = task.items
+    assert items is not None
+    ended = items.cursor - len(items.flight)
+    return {
+        "count": items.width,
+        "begun": items.cursor,
+        "in_flight": len(items.flight),
+        "succeeded": items.succeeded,
+        "failed": items.failed,
+        "cancelled": ended - items.succeeded - items.failed,
+    }

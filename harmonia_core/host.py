@@ -1,0 +1,72 @@
+"""Door 2: for programs that run an engine. Names here are public; where they come from is not."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from harmonia_core.clock import Clock, SystemClock, parse_rfc3339, rfc3339
+from harmonia_core.contracts.registration import KIND_STABILITY, KINDS
+from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
+from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, StateBackend
+from harmonia_core.definitions.load import Loaded, load_data, load_text
+from harmonia_core.engine.activity import ActivityEntry
+from harmonia_core.engine.compile import check_definition
+from harmonia_core.engine.ownership import Recovery
+from harmonia_core.engine.runner import Engine
+from harmonia_core.engine.views import event_view
+from harmonia_core.errors import PluginNotFound
+from harmonia_core.model.events import Recorded
+from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
+from harmonia_core.plugins.load import Plugins, load_plugins
+from harmonia_core.plugins.report import PluginReport, PluginRow
+from harmonia_core.settings import KernelSettings
+
+__all__ = (
+    "FINAL_EXECUTION",
+    "FINAL_TASK",
+    "KINDS",
+    "KIND_STABILITY",
+    "ActivityEntry",
+    "BackendType",
+    "Clock",
+    "DocumentQuery",
+    "DocumentWrite",
+    "Engine",
+    "ExecutionQuery",
+    "ExecutionRow",
+    "ExecutionStatus",
+    "KernelSettings",
+    "Loaded",
+    "PluginReport",
+    "PluginRow",
+    "Plugins",
+    "Recorded",
+    "Recovery",
+    "StateBackend",
+    "SystemClock",
+    "TaskStatus",
+    "check_definition",
+    "create_backend",
+    "event_view",
+    "load_data",
+    "load_plugins",
+    "load_text",
+    "parse_rfc3339",
+    "rfc3339",
+)
+
+_DISTRIBUTIONS: Mapping[str, str] = {"sqlite": "harmonia-sql", "postgresql": "harmonia-sql"}
+
+
+def create_backend(url: str, plugins: Plugins, settings: KernelSettings) -> StateBackend:
+    """Return the state backend of a URL, not opened yet; its scheme chooses the plugin.
+
+    Raises PluginNotFound, naming the distribution to install where one is known.
+    """
+    scheme = urlsplit(url).scheme
+    distribution = _DISTRIBUTIONS.get(scheme)
+    hint = f"Install the distribution {distribution}." if distribution else ""
+    found = plugins.registry.find("state_backends", scheme)
+    if found is None:
+        raise PluginNotFound("state backend", scheme, plugins.registry.names("state_backends"), hint)
+    backend: StateBackend = found.create(url, settings.commit_in_place)
+    return backend

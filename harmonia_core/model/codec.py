@@ -1,0 +1,98 @@
+"""Events as text and back: the only place that knows how the log is written. Pure.
+
+A record is read by (type, v); when a shape changes, its old versions get an
+upcaster here and stay readable for ever. Values that were recorded as
+references carry their field name with `@` behind it, so that data which merely
+looks like a reference stays data.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from harmonia_core.errors import StateCorrupt
+from harmonia_core.model import events as e
+from harmonia_core.model.events import Event
+from harmonia_core.model.outcomes import ErrorInfo, error_from_json
+from harmonia_core.model.refs import REFS, BlobRef, ItemsRef
+from harmonia_core.model.values import Hole
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in vars(e).values()
+    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+}
+
+# (type, version of the record) -> the data of the next version.
+UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+STORED = frozenset({"input", "output", "value"})
+_PLAN = {
+    kind: tuple((f.name, f.default if f.default is not MISSING else MISSING) for f in fields(kind))  # type: ignore[arg-type]
+    for kind in EVENT_TYPES.values()
+}
+
+
+def canonical(value: Any) -> bytes:
+    """Return JSON with sorted keys and no spaces: equal values give equal bytes."""
+    return to_json(_sorted(value))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    return value
+
+
+def encode(event: Event) -> bytes:
+    """Return the data of an event as compact JSON; fields at their default are left out."""
+    data: dict[str, Any] = {}
+    for name, default in _PLAN[type(event)]:
+        value = getattr(event, name)
+        if value is default or default is not MISSING and value == default:
+            continue
+        if isinstance(value, REFS):
+            name, value = name + "@", value.as_json()
+        elif isinstance(value, ErrorInfo):
+            value = value.as_json()
+        elif name == "holes":
+            value = [hole.as_json() for hole in value]
+        data[name] = value
+    return to_json(data)
+
+
+def decode(kind: str, version: int, text: str | bytes) -> Event:
+    """Return the event of a record; raise StateCorrupt if it is none that this version knows."""
+    event_type = EVENT_TYPES.get(kind)
+    if event_type is None or version > event_type.V:
+        raise StateCorrupt(f"The log holds {kind} v{version}, which this version does not know; upgrade Harmonia.")
+    try:
+        data = from_json(text)
+        for old in range(version, event_type.V):
+            data = UPCASTERS[kind, old](data)
+        return event_type(**dict(_field(name, value) for name, value in data.items()))
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateCorrupt(f"A {kind} in the log cannot be read: {error}") from error
+
+
+def _field(name: str, value: Any) -> tuple[str, Any]:
+    if name[-1] == "@":
+        return name[:-1], read_ref(value)
+    if name == "error":
+        return name, error_from_json(value)
+    if name == "holes":
+        return name, tuple(Hole.from_json(hole) for hole in value)
+    if name == "failed_tasks":
+        return name, tuple(value)
+    return name, value
+
+
+def read_ref(shape: Mapping[str, Any]) -> BlobRef | ItemsRef:
+    """Return the reference that `as_json` gave."""
+    if "$items" in shape:
+        return ItemsRef(shape["$items"], shape["count"])
+    return BlobRef(shape["$blob"], shape["size"])

@@ -1,0 +1,241 @@
+"""Facts about executions: past tense, frozen, JSON-able, versioned by `V`.
+
+Rule 1: an event carries everything that folding needs, so folding never evaluates,
+reads a clock or draws a number. Rule 2: a class is never changed in a way that an
+old log would notice; it gets a new `V` and an upcaster in `codec`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.refs import Stored
+from harmonia_core.model.values import Hole
+
+Place = Literal["when", "input", "output"]
+TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
+
+
+class Event:
+    """Root of all facts. `V` is the version of the shape that is written today."""
+
+    __slots__ = ()
+    V: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStarted(Event):
+    """Begin an execution; always seq 1 of one that is no fork.
+
+    deadline: epoch seconds. versions: distribution name to version, of Harmonia and
+        of whatever provides the task types.
+    """
+
+    workflow: str
+    version: str
+    definition_hash: str
+    graph_hash: str
+    input: Stored
+    vars: Mapping[str, Any]
+    labels: Mapping[str, str]
+    root_id: str
+    deadline: float | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionAdopted(Event):
+    """Note that another engine goes on with the execution, under a higher epoch."""
+
+    engine: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(Event):
+    """Ask the execution to end as cancelled; what runs is interrupted."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCompleted(Event):
+    """End the execution well."""
+
+    output: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFailed(Event):
+    """End the execution as failed. failed_tasks: paths in the order of their failure."""
+
+    error: ErrorInfo
+    failed_tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCancelled(Event):
+    """End the execution as cancelled."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScheduled(Event):
+    """Record the intent to run an attempt, before anything happens.
+
+    first: the input and its holes are part of the event; later attempts and
+        re-dispatches go on with what the first one recorded.
+    width: for a map, the number of its items.
+    total_deadline: epoch seconds, set with the first attempt if the task has one.
+    """
+
+    path: str
+    attempt: int
+    first: bool = True
+    input: Stored = None
+    holes: tuple[Hole, ...] = ()
+    width: int | None = None
+    total_deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDeferred(Event):
+    """Leave an attempt open until its completion token is used. due: its timeout, if it has one."""
+
+    path: str
+    attempt: int
+    token_hash: str
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSet(Event):
+    """Begin a durable wait of a task until `due` (epoch seconds)."""
+
+    path: str
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired(Event):
+    """Note that a timer is due. path: empty for the execution's own deadline."""
+
+    path: str
+    kind: TimerKind
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled(Event):
+    """End an attempt as failed and set the next one for `due` (epoch seconds).
+
+    delay: seconds; jitter: the number drawn in [-1, 1], recorded so that the
+        delay can be explained.
+    """
+
+    path: str
+    attempt: int
+    error: ErrorInfo
+    due: float
+    delay: float = 0.0
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLost(Event):
+    """Note that the process running an attempt is gone; its outcome is unknown."""
+
+    path: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSucceeded(Event):
+    """End a task well."""
+
+    path: str
+    attempt: int
+    output: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed(Event):
+    """End a task as failed for good."""
+
+    path: str
+    attempt: int
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSkipped(Event):
+    """End a task that has nothing to do. reason: `when` or `dependencies-skipped`."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUnreachable(Event):
+    """End a task whose dependencies can no longer be met. blocked_by: path of the first that blocks."""
+
+    path: str
+    blocked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCancelled(Event):
+    """End a task because its execution is being cancelled or is out of time."""
+
+    path: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAttention(Event):
+    """Stop a task until a person decides. reason: `lost`, `lost-repeatedly`."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """Note that an expression over large values is being evaluated beside the core."""
+
+    id: str
+    path: str
+    attempt: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """Record what an open question evaluated to: a value with its holes, or an error."""
+
+    id: str
+    value: Stored = None
+    holes: tuple[Hole, ...] = ()
+    error: ErrorInfo | None = None
+    width: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LateResultRefused(Event):
+    """Note a result that came after its attempt had ended otherwise; nothing else changes."""
+
+    path: str
+    attempt: int
+    outcome: str
+
+
+class Recorded(NamedTuple):
+    """Hold an event with its envelope. seq: from 1, gapless. at: epoch seconds."""
+
+    execution_id: str
+    seq: int
+    at: float
+    actor: Mapping[str, Any] | None
+    causation: str | None
+    event: Event

@@ -1,0 +1,106 @@
+"""The compiled workflow: immutable, checked, indexed. `compile` builds it, nothing changes it.
+
+A scope is one level of tasks; a task is known in its scope by its position in
+definition order, so that sets of tasks are bit masks and counters are arrays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from harmonia_core.model.values import Expression, Template
+
+Count = Literal["all", "any"] | int
+Done = Literal["success", "skipped", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Say when the dependencies of a task are met: how many, and what counts as done."""
+
+    count: Count = "all"
+    done: Done = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Say whether and when a failed attempt is tried again; times in seconds.
+
+    Delay before retry n = min(max_delay, initial_delay * backoff_multiplier ** (n - 1)),
+    times 1 ± jitter. `retry_on` empty = every retryable error; `no_retry_on` wins.
+    """
+
+    max_retries: int = 3
+    initial_delay: float = 1.0
+    backoff_multiplier: float = 2.0
+    max_delay: float = 60.0
+    jitter: float = 0.1
+    retry_on: tuple[str, ...] = ()
+    no_retry_on: tuple[str, ...] = ()
+
+
+DEFAULT_JOIN = Join()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNode:
+    """Hold all that the core knows about one task.
+
+    index: position in its scope. depends_on, dependents: positions, ascending.
+    kernel: the engine itself carries the task out (`map`, `wait`, `noop`, `fail`).
+    input: for a map, its own `items`; what each item runs is `item`, whose input
+        may also read `item` and `index`.
+    window: for a map, how many items may be begun and not ended at once.
+    retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
+        total_timeout: seconds from first schedule to end, over all attempts.
+    """
+
+    index: int
+    id: str
+    type: str
+    input: Template
+    kernel: bool = False
+    when: Expression | None = None
+    join: Join = DEFAULT_JOIN
+    depends_on: tuple[int, ...] = ()
+    dependents: tuple[int, ...] = ()
+    retry: RetryPolicy | None = None
+    timeout: float | None = None
+    total_timeout: float | None = None
+    heartbeat_timeout: float | None = None
+    idempotent: bool = True
+    item: "TaskNode | None" = None
+    window: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Hold one level of tasks in definition order; `index` finds a position by id."""
+
+    tasks: tuple[TaskNode, ...]
+    index: Mapping[str, int]
+    window: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Hold a compiled workflow.
+
+    definition_hash: of the canonical JSON as stored. graph_hash: of what was compiled
+        from it, task types included; adoption compares it.
+    timeout: seconds from the start of the execution to its deadline.
+    """
+
+    name: str
+    version: str
+    definition_hash: str
+    graph_hash: str
+    root: Scope
+    vars: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    input_schema: Mapping[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None
+    output: Template | None = None
+    timeout: float | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    task_types: tuple[str, ...] = ()

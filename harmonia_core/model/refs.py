@@ -1,0 +1,38 @@
+"""References that stand in the state and the log instead of large values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """Stand for a value kept as a blob. size: bytes of its JSON."""
+
+    address: str
+    size: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the public shape."""
+        return {"$blob": self.address, "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRef:
+    """Stand for the outputs of a map's items, in item order; they are rows in the store."""
+
+    path: str
+    count: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the public shape."""
+        return {"$items": self.path, "count": self.count}
+
+
+# JSON, or one of the references above; a NewType would force casts on every hot line.
+Stored = Any
+REFS = (BlobRef, ItemsRef)
+
+
+def public(value: Stored) -> Any:
+    """Return a value as JSON, references in their public shape."""
+    return value.as_json() if isinstance(value, REFS) else value

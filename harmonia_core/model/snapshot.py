@@ -1,0 +1,151 @@
+"""A state as bytes and back, so that a long log need not be folded from its start. Pure.
+
+A snapshot is a cache: it carries its format number, and one that this version
+does not read is ignored in favour of the log.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from harmonia_core.model.codec import read_ref
+from harmonia_core.model.commands import Answer
+from harmonia_core.model.graph import Graph
+from harmonia_core.model.outcomes import ErrorInfo, error_from_json
+from harmonia_core.model.refs import REFS
+from harmonia_core.model.state import (
+    PAGE,
+    ExecutionState,
+    GraphState,
+    MapState,
+    Question,
+    Tally,
+    TaskState,
+)
+from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+from harmonia_core.model.values import Hole
+
+FORMAT = 1
+
+_PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
+          "deadline", "cancelling", "timed_out", "failed")  # fmt: skip
+_MASKS = ("ready", "doomed", "active", "stirred")
+_TASK_DEFAULTS = TaskState()
+
+
+def dump(state: ExecutionState) -> bytes:
+    """Return the state, without its graph, as JSON bytes."""
+    shape: dict[str, Any] = {name: getattr(state, name) for name in _PLAIN}
+    shape |= {"format": FORMAT, "input": _stored(state.input), "output": _stored(state.output)}
+    shape["error"] = state.error.as_json() if state.error else None
+    shape["asks"] = {key: list(question) for key, question in state.asks.items()}
+    shape["answers"] = [[*key, _answer(answer)] for key, answer in state.answers.items()]
+    scope = state.scope
+    shape["scope"] = {name: format(getattr(scope, name), "x") for name in _MASKS}
+    shape["counts"] = [scope.outstanding, scope.open, scope.held]
+    shape["tasks"] = [_task(task) for page in scope.pages for task in page]
+    return to_json(shape)
+
+
+def load(graph: Graph, text: bytes) -> ExecutionState | None:
+    """Return the state, bound to its graph; None if another format wrote it."""
+    shape = from_json(text)
+    if shape.get("format") != FORMAT:
+        return None
+    tasks = [_read_task(task) for task in shape["tasks"]]
+    pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
+    masks = {name: int(shape["scope"][name], 16) for name in _MASKS}
+    outstanding, open_, held = shape["counts"]
+    plain = {name: shape[name] for name in _PLAIN}
+    plain |= {"status": ExecutionStatus(plain["status"]), "failed": tuple(plain["failed"])}
+    return ExecutionState(
+        graph=graph,
+        scope=GraphState(pages, **masks, outstanding=outstanding, open=open_, held=held),
+        input=_read_stored(shape["input"]),
+        output=_read_stored(shape["output"]),
+        error=_read_error(shape["error"]),
+        asks={key: Question(*question) for key, question in shape["asks"].items()},
+        answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
+        **plain,
+    )
+
+
+def _stored(value: Any) -> Any:
+    return {"@": value.as_json()} if isinstance(value, REFS) else {"=": value}
+
+
+def _read_stored(shape: Mapping[str, Any]) -> Any:
+    return read_ref(shape["@"]) if "@" in shape else shape["="]
+
+
+def _read_error(shape: Mapping[str, Any] | None) -> ErrorInfo | None:
+    return error_from_json(shape) if shape is not None else None
+
+
+def _holes(holes: tuple[Hole, ...]) -> list[Any]:
+    return [hole.as_json() for hole in holes]
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    error = answer.error.as_json() if answer.error else None
+    value = _stored(answer.value)
+    return {"value": value, "holes": _holes(answer.holes), "error": error, "width": answer.width}
+
+
+def _read_answer(shape: Mapping[str, Any]) -> Answer:
+    holes = tuple(Hole.from_json(hole) for hole in shape["holes"])
+    return Answer(_read_stored(shape["value"]), holes, _read_error(shape["error"]), shape["width"])
+
+
+def _task(task: TaskState) -> dict[str, Any]:
+    shape = {}
+    for name, default, value in zip(TaskState._fields, _TASK_DEFAULTS, task, strict=True):
+        if value is not default and value != default:
+            shape[name] = _WRITE[name](value) if name in _WRITE else value
+    return shape
+
+
+def _read_task(shape: Mapping[str, Any]) -> TaskState:
+    if not shape:
+        return _TASK_DEFAULTS
+    return TaskState(**{name: _READ[name](value) if name in _READ else value for name, value in shape.items()})
+
+
+def _map(items: MapState) -> dict[str, Any]:
+    shape = items._asdict()
+    shape["flight"] = {str(index): _task(task) for index, task in items.flight.items()}
+    shape["marks"] = [page.decode() for page in items.marks]
+    shape["error"] = items.error.as_json() if items.error else None
+    return shape
+
+
+def _read_map(shape: Mapping[str, Any]) -> MapState:
+    return MapState(
+        **{
+            **shape,
+            "flight": {int(index): _read_task(task) for index, task in shape["flight"].items()},
+            "again": tuple(shape["again"]),
+            "marks": tuple(page.encode() for page in shape["marks"]),
+            "error": _read_error(shape["error"]),
+        }
+    )
+
+
+_WRITE = {
+    "tally": list,
+    "input": _stored,
+    "output": _stored,
+    "holes": _holes,
+    "error": ErrorInfo.as_json,
+    "items": _map,
+}
+_READ = {
+    "status": TaskStatus,
+    "tally": lambda shape: Tally(*shape),
+    "input": _read_stored,
+    "output": _read_stored,
+    "holes": lambda shape: tuple(Hole.from_json(hole) for hole in shape),
+    "error": _read_error,
+    "items": _read_map,
+}

@@ -1,0 +1,176 @@
+"""The state of an execution: a tree of scopes, folded from the log, never changed in place.
+
+Named tuples rather than dataclasses: a transition builds several of them, and a
+tuple costs a third. Sets of tasks of a scope are bit masks over their positions,
+wide scopes are pages of 256, so an event copies only what lies on its path.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from harmonia_core.model.commands import Answer, AnswerKey
+from harmonia_core.model.graph import Graph, Scope
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.refs import Stored
+from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+from harmonia_core.model.values import Hole
+
+PAGE_BITS = 8
+PAGE = 1 << PAGE_BITS
+PAGE_MASK = PAGE - 1
+
+# One byte per item: how it ended, or that it has not.
+MARK_OPEN, MARK_SUCCEEDED, MARK_FAILED, MARK_CANCELLED = b".sfc"
+
+
+class Tally(NamedTuple):
+    """Count how the dependencies of a waiting task have ended so far."""
+
+    succeeded: int = 0
+    skipped: int = 0
+    blocked: int = 0
+
+
+class MapState(NamedTuple):
+    """Hold the items of a running map.
+
+    cursor: index of the next item to begin; flight: items begun and not ended;
+    again: indexes in flight that are ready for another dispatch; marks: pages of
+    one byte per item; held: items in attention; error, error_index: of the first
+    item that failed by seq.
+    """
+
+    width: int
+    cursor: int = 0
+    flight: "Mapping[int, TaskState]" = MappingProxyType({})
+    again: tuple[int, ...] = ()
+    marks: tuple[bytes, ...] = ()
+    succeeded: int = 0
+    failed: int = 0
+    held: int = 0
+    error: ErrorInfo | None = None
+    error_index: int | None = None
+
+
+class TaskState(NamedTuple):
+    """Hold where a task or an item stands.
+
+    attempt: number of the running or last attempt, 0 before the first.
+    losses: how often that attempt was lost with its process.
+    reason: why it stands there; while ready: `retry`, `lost`, `fired` or `total-timeout`.
+    due: when its timer fires. ended_seq: of the event that made it final.
+    """
+
+    status: TaskStatus = TaskStatus.WAITING
+    attempt: int = 0
+    reason: str | None = None
+    losses: int = 0
+    tally: Tally = Tally()
+    input: Stored = None
+    holes: tuple[Hole, ...] = ()
+    output: Stored = None
+    error: ErrorInfo | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    ended_seq: int | None = None
+    due: float | None = None
+    total_deadline: float | None = None
+    items: MapState | None = None
+
+
+class GraphState(NamedTuple):
+    """Hold a graph scope: pages of tasks, and its frontier.
+
+    ready: a decision can be taken. doomed: waiting, but can no longer be met.
+    active: begun and not final. stirred: maps that have something to decide.
+    outstanding: how many run or are in backoff; open: how many are not final;
+    held: how many are in attention.
+    """
+
+    pages: tuple[tuple[TaskState, ...], ...]
+    ready: int
+    doomed: int = 0
+    active: int = 0
+    stirred: int = 0
+    outstanding: int = 0
+    open: int = 0
+    held: int = 0
+
+    def task(self, position: int) -> TaskState:
+        """Return the task at a position of its scope."""
+        return self.pages[position >> PAGE_BITS][position & PAGE_MASK]
+
+
+class Question(NamedTuple):
+    """Remember an open question: what it is about, by its id."""
+
+    path: str
+    place: str
+    attempt: int
+
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class ExecutionState(NamedTuple):
+    """Hold everything an execution is, at `seq`.
+
+    graph is not folded: it is what the definition hash compiles to, bound once.
+    failed: paths in order of failure; error: of the first of them, or of the execution.
+    asks: open questions by id; answers: recorded ones that no decision has used yet.
+    """
+
+    graph: Graph
+    execution_id: str
+    scope: GraphState
+    seq: int = 0
+    status: ExecutionStatus = ExecutionStatus.QUEUED
+    reason: str | None = None
+    input: Stored = None
+    output: Stored = None
+    error: ErrorInfo | None = None
+    vars: Mapping[str, Any] = _NOTHING
+    labels: Mapping[str, str] = _NOTHING
+    root_id: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    deadline: float | None = None
+    cancelling: bool = False
+    timed_out: bool = False
+    failed: tuple[str, ...] = ()
+    asks: Mapping[str, Question] = _NOTHING
+    answers: Mapping[AnswerKey, Answer] = _NOTHING
+
+    def task(self, path: str) -> TaskState | None:
+        """Return a task or an item in flight by path; None for items that have not begun or have ended."""
+        task_id, item = split(path)
+        position = self.graph.root.index.get(task_id)
+        if position is None:
+            return None
+        task = self.scope.task(position)
+        if item is None:
+            return task
+        return task.items.flight.get(item) if task.items else None
+
+
+def split(path: str) -> tuple[str, int | None]:
+    """Return a path as (task id, item index or None): `items[17]` gives (`items`, 17)."""
+    if path[-1:] == "]":
+        cut = path.rindex("[")
+        return path[:cut], int(path[cut + 1 : -1])
+    return path, None
+
+
+def begin(graph: Graph, execution_id: str) -> ExecutionState:
+    """Return the state before the first event."""
+    return ExecutionState(graph, execution_id, fresh_scope(graph.root))
+
+
+def fresh_scope(scope: Scope) -> GraphState:
+    """Return a scope in which nothing has happened; tasks without dependencies are ready."""
+    waiting, able = TaskState(), TaskState(TaskStatus.READY)
+    tasks = [waiting if node.depends_on else able for node in scope.tasks]
+    pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
+    ready = sum(1 << node.index for node in scope.tasks if not node.depends_on)
+    return GraphState(pages, ready, open=len(tasks))

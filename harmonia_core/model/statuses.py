@@ -1,0 +1,70 @@
+"""Statuses of executions and tasks, and the transitions that may happen, as data."""
+
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class ExecutionStatus(StrEnum):
+    """Name where an execution stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    COMPENSATING = "compensating"
+    ATTENTION = "attention"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    COMPENSATED = "compensated"
+    CONTINUED = "continued"
+
+
+class TaskStatus(StrEnum):
+    """Name where a task or a map item stands."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    BACKOFF = "backoff"
+    BLOCKED = "blocked"
+    ATTENTION = "attention"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    UNREACHABLE = "unreachable"
+
+
+_E, _T = ExecutionStatus, TaskStatus
+
+FINAL_EXECUTION = frozenset(
+    {_E.COMPLETED, _E.FAILED, _E.CANCELLED, _E.TERMINATED, _E.COMPENSATED, _E.CONTINUED}
+)
+FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UNREACHABLE})
+
+# What this version's events can do; a status that no event reaches yet has no row.
+EXECUTION_TRANSITIONS = MappingProxyType(
+    {
+        _E.QUEUED: frozenset({_E.RUNNING}),
+        _E.RUNNING: frozenset({_E.CANCELLING, _E.ATTENTION, _E.COMPLETED, _E.FAILED}),
+        _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING, _E.FAILED}),
+        _E.CANCELLING: frozenset({_E.CANCELLED, _E.FAILED}),
+    }
+)
+
+TASK_TRANSITIONS = MappingProxyType(
+    {
+        _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE, _T.CANCELLED}),
+        _T.READY: frozenset(
+            {_T.RUNNING, _T.SUCCEEDED, _T.SKIPPED, _T.FAILED, _T.CANCELLED, _T.ATTENTION}
+        ),
+        _T.RUNNING: frozenset(
+            {_T.SUCCEEDED, _T.FAILED, _T.BACKOFF, _T.BLOCKED, _T.READY, _T.CANCELLED, _T.ATTENTION}
+        ),
+        _T.BACKOFF: frozenset({_T.READY, _T.CANCELLED, _T.FAILED}),
+        _T.BLOCKED: frozenset({_T.READY, _T.SUCCEEDED, _T.FAILED, _T.BACKOFF, _T.CANCELLED}),
+        _T.ATTENTION: frozenset({_T.BACKOFF, _T.CANCELLED, _T.FAILED, _T.SUCCEEDED}),
+    }
+)

@@ -1,0 +1,45 @@
+"""Kernel settings as a value. Only a host reads the environment."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class KernelSettings(BaseModel):
+    """Hold what an engine may be told; every default is the safe one.
+
+    adopt_orphans: take executions whose owner is gone (`serve`, `recover`).
+    commit_in_place: let a lone, quick, local commit run on the loop's thread.
+    inline_limit, output_limit: bytes; larger outputs become blobs, larger ones yet are refused.
+    snapshot_every: events at least between two snapshots of an execution.
+    cancel_grace: seconds an attempt has to answer its cancellation.
+    request_timeout: seconds before an unanswered request is reported.
+    threads: plain functions that may run at once.
+    plugins: settings per plugin, by plugin name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    adopt_orphans: bool = False
+    commit_in_place: Literal["auto", "never"] = "auto"
+    graph_window: int = Field(default=1000, ge=1)
+    map_window: int = Field(default=100, ge=1)
+    inline_limit: int = Field(default=64 * 1024, ge=0)
+    output_limit: int = Field(default=16 * 1024 * 1024, ge=1)
+    artifact_limit: int = Field(default=1024 * 1024 * 1024, ge=1)
+    quick_limit: int = Field(default=1024 * 1024, ge=0)
+    snapshot_every: int = Field(default=500, ge=1)
+    max_losses: int = Field(default=3, ge=1)
+    cancel_grace: float = Field(default=5.0, gt=0)
+    request_timeout: float = Field(default=10.0, gt=0)
+    observer_timeout: float = Field(default=5.0, gt=0)
+    observer_failures: int = Field(default=5, ge=1)
+    threads: int = Field(default=32, ge=1)
+    log_ring: int = Field(default=1000, ge=1)
+    print_limit: int = Field(default=1024 * 1024, ge=1)
+    env_allow: tuple[str, ...] = ()
+    strict_plugins: bool = False
+    disabled_plugins: tuple[str, ...] = ()
+    plugin_files: tuple[Path, ...] = ()
+    plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
