@@ -1,0 +1,63 @@
+"""Stepping a coroutine by hand: in variables of its own, and able to let go of it.
+
+Awaiting a coroutine leaves no way past one that swallows its cancellation or waits in
+a shield. Stepped, it is simply not resumed any more.
+"""
+
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import Context
+from types import coroutine
+from typing import Any, Protocol
+
+from harmonia_core.engine.lanes import Lane
+from harmonia_core.model.outcomes import Outcome
+
+
+class LetGo(BaseException):
+    """End the stepping of a body that did not answer; its outcome is delivered already."""
+
+
+class Stepped(Protocol):
+    """What a body belongs to. let_go: do not resume it any more."""
+
+    let_go: bool
+
+    def vanish(self) -> None:
+        """Take note that the loop itself is going away."""
+        ...
+
+
+@coroutine
+def step_through(
+    body: Coroutine[Any, Any, Outcome], variables: Context, owner: Stepped, lane: Lane
+) -> Generator[Any, Any, Outcome]:
+    """Resume a body like `await` would, until it ends or its owner lets it go (then LetGo is raised)."""
+    step = variables.run
+    try:
+        wanted = step(body.send, None)
+        lane.waits()
+        while True:
+            lane.wanted = wanted
+            try:
+                sent = yield wanted
+            except GeneratorExit:
+                owner.vanish()
+                step(body.close)
+                raise
+            except BaseException as error:
+                _check(owner, lane, body, step)
+                wanted = step(body.throw, error)
+            else:
+                _check(owner, lane, body, step)
+                wanted = step(body.send, sent)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def _check(owner: Stepped, lane: Lane, body: Any, step: Callable[..., Any]) -> None:
+    if owner.let_go:
+        lane.broken = True
+        with suppress(BaseException):  # it may refuse even to be closed
+            step(body.close)
+        raise LetGo

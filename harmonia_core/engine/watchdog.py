@@ -1,0 +1,88 @@
+"""One watchdog for all attempts: timeouts, heartbeats and the grace after a cancellation.
+
+A heap and a single sleeping task instead of a timer per attempt; without limits to
+watch it costs nothing and does not even start. Times are those of the monotonic clock.
+"""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from time import monotonic
+from typing import Protocol
+
+import anyio
+
+_SWEEP = 1000
+"""Stale entries that are not worth sweeping."""
+
+
+class Watched(Protocol):
+    """What the watchdog looks after. ticket: of its valid entry, 0 if nothing is to be watched."""
+
+    ticket: int
+
+    def look(self, now: float) -> float | None:
+        """Act on what is overdue; return when to look again, None for never."""
+        ...
+
+
+class Watchdog:
+    """Look at each attempt when its next limit is due."""
+
+    def __init__(self, launch: Callable[[Callable[[], object]], None]) -> None:
+        self._launch = launch
+        self._heap: list[tuple[float, int, Watched]] = []
+        self._tickets = 0
+        self._stale = 0
+        self._sleeping_until = 0.0
+        self._news: anyio.Event | None = None
+        self._scope: anyio.CancelScope | None = None
+
+    def watch(self, watched: Watched, due: float) -> None:
+        """Look at `watched` at `due` (monotonic seconds); this replaces what was asked before."""
+        if watched.ticket:
+            self._stale += 1
+        self._tickets += 1
+        watched.ticket = self._tickets
+        heappush(self._heap, (due, self._tickets, watched))
+        if self._scope is None:
+            self._scope = anyio.CancelScope()
+            self._launch(self._run)
+        elif self._news is not None and due < self._sleeping_until:
+            self._news.set()
+
+    def forget(self, watched: Watched) -> None:
+        """Stop looking at an attempt that has ended."""
+        watched.ticket = 0
+        self._stale += 1
+        if self._stale > _SWEEP and self._stale * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].ticket == entry[1]]
+            heapify(self._heap)
+            self._stale = 0
+
+    def close(self) -> None:
+        """End the watch."""
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _run(self) -> None:
+        if self._scope is None:
+            return
+        with self._scope:
+            while True:
+                self._news = anyio.Event()
+                self._sleeping_until = self._look_at_due(monotonic())
+                with anyio.move_on_after(self._sleeping_until - monotonic()):
+                    await self._news.wait()
+
+    def _look_at_due(self, now: float) -> float:
+        while self._heap and self._heap[0][0] <= now:
+            _, ticket, watched = heappop(self._heap)
+            if ticket != watched.ticket:
+                self._stale -= 1
+                continue
+            watched.ticket = 0
+            again = watched.look(now)
+            # Looking may have asked for a watch of its own; that one is newer.
+            if again is not None and not watched.ticket:
+                self.watch(watched, again)
+        return self._heap[0][0] if self._heap else now + 3600.0
