@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 JSON: TypeAlias = Any
@@ -51,10 +52,11 @@ def write_steps(root: str, steps: Iterable[Step]) -> str:
         if isinstance(step, str) and _ROOT.fullmatch(step):
             text += f".{step}" if text else step
         else:
-            text += f"[{json.dumps(step)}]"
+            text += f"[{step if isinstance(step, int) else json.dumps(step)}]"
     return text
 
 
+@lru_cache(maxsize=1024)
 def read_path(text: str) -> Path | None:
     """Return the path that `text` writes whole, in normal form; None if it is no path.
 

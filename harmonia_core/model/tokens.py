@@ -22,6 +22,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# Most expressions hold neither braces nor texts, names or comments in which a brace could stand.
+_SIMPLE = re.compile(r"[^{}\"'`/]*\}")
+
 
 class Token(NamedTuple):
     """Hold one token; kind is `text`, `number`, `name`, `quoted`, `mark` or `end`."""
@@ -41,6 +44,9 @@ def tokens(source: str, start: int = 0) -> Iterator[Token]:
 
 def closing_brace(source: str, start: int) -> int | None:
     """Return where the `}` stands that closes a `${` whose content begins at `start`."""
+    simple = _SIMPLE.match(source, start)
+    if simple is not None:
+        return simple.end() - 1
     depth = 0
     for token in tokens(source, start):
         if token.kind == "mark" and token.text == "{":
