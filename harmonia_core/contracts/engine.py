@@ -3,7 +3,40 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
-from harmonia_core.model.events import Recorded
+from harmonia_core.contracts.rows import Document
+from harmonia_core.contracts.state_backend import DocumentQuery, ExecutionQuery
+
+
+class DocumentStore(Protocol):
+    """Keep a plugin's own items, without SQL and migrations."""
+
+    async def put(
+        self,
+        namespace: str,
+        collection: str,
+        key: str,
+        value: Any,
+        if_version: int | None = None,
+        fields: Mapping[str, str | float | None] | None = None,
+    ) -> None:
+        """Write one document; `fields` are what it can be found by. Raises VersionConflict."""
+        ...
+
+    async def get(self, namespace: str, collection: str, key: str) -> Document | None:
+        """Return one document, or None."""
+        ...
+
+    async def delete(self, namespace: str, collection: str, key: str, if_version: int | None = None) -> None:
+        """Delete one document; raise VersionConflict."""
+        ...
+
+    async def find(self, query: DocumentQuery) -> tuple[list[Document], str | None]:
+        """Return one page of documents and the cursor of the next."""
+        ...
+
+    async def append(self, namespace: str, stream: str, value: Any) -> None:
+        """Append one value to a stream."""
+        ...
 
 
 class Engine(Protocol):
@@ -13,8 +46,8 @@ class Engine(Protocol):
     """
 
     @property
-    def documents(self) -> Any:
-        """Return the documents of the state backend: put, get, delete, find, append."""
+    def documents(self) -> DocumentStore:
+        """Return the documents of the state backend."""
         ...
 
     async def start(
@@ -23,40 +56,43 @@ class Engine(Protocol):
         input: Any = None,
         *,
         namespace: str = "default",
-        idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
     ) -> str:
-        """Record a new execution and return its id; the same idempotency key gives the same id.
+        """Record a new execution and return its id.
 
         Raises DefinitionInvalid or InputInvalid, then nothing is recorded.
         """
         ...
 
-    async def signal(
-        self, execution: str, name: str, value: Any = None, *, actor: Mapping[str, str] | None = None
-    ) -> None:
-        """Send a named value to an execution. Raises ExecutionNotFound or ExecutionFinished."""
-        ...
-
     async def request(
-        self, execution: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None
+        self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None
     ) -> None:
-        """Put any other request (`cancel`, …) before the owner of an execution."""
+        """Put a request (`cancel`, `retry`) before the owner of an execution; return once it is durable.
+
+        Raises ExecutionNotFound or ExecutionFinished.
+        """
         ...
 
-    async def complete(self, token: str, output: Any = None, error: Mapping[str, Any] | None = None) -> None:
+    async def complete(
+        self,
+        token: str,
+        output: Any = None,
+        error: Mapping[str, Any] | None = None,
+        *,
+        actor: Mapping[str, str] | None = None,
+    ) -> None:
         """End a deferred attempt, once; repeats raise AlreadyCompleted."""
         ...
 
-    async def get(self, execution: str) -> dict[str, Any]:
+    async def get(self, execution_id: str) -> dict[str, Any]:
         """Return an execution in its public shape; raise ExecutionNotFound."""
         ...
 
-    async def find(self, **criteria: Any) -> list[dict[str, Any]]:
-        """Return the head rows of executions that meet all criteria, youngest first."""
+    async def find(self, query: ExecutionQuery) -> tuple[list[dict[str, Any]], str | None]:
+        """Return one page of executions, newest first, and the cursor of the next."""
         ...
 
-    def events(self, execution: str, after: int = 0) -> AsyncIterator[Recorded]:
+    def events(self, execution_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Yield the recorded events of an execution with seq greater than `after`, in order."""
         ...

@@ -168,7 +168,9 @@ class StateBackend(Protocol):
         """Return one page of documents and the cursor of the next."""
         ...
 
-    async def stream(self, namespace: str, stream: str, after: int = 0, limit: int = 100) -> list[tuple[int, Any]]:
+    async def stream(
+        self, namespace: str, stream: str, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, Any]]:
         """Return (position, value) of a stream after a position, ascending from 1."""
         ...
 

@@ -81,6 +81,10 @@ def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[C
     elif isinstance(arrival, AnswerFound):
         answer = arrival.answer
         if arrival.question in state.asks:
-            yield Answered(arrival.question, answer.value, answer.holes, answer.error, answer.width), None, None
+            yield (
+                Answered(arrival.question, answer.value, answer.holes, answer.error, answer.width),
+                None,
+                None,
+            )
     else:
         yield arrival.event, arrival.actor, None

@@ -168,7 +168,9 @@ def total_timeout(node: TaskNode) -> ErrorInfo:
     return ErrorInfo("timeout", "total-timeout", message, retryable=False)
 
 
-def _map(node: TaskNode, task: TaskState, state: ExecutionState, answers: Answers, out: list[Command]) -> None:
+def _map(
+    node: TaskNode, task: TaskState, state: ExecutionState, answers: Answers, out: list[Command]
+) -> None:
     items, inner = task.items, node.item
     if items is None or inner is None:
         return
@@ -181,7 +183,12 @@ def _map(node: TaskNode, task: TaskState, state: ExecutionState, answers: Answer
 
 
 def _begin_items(
-    node: TaskNode, inner: TaskNode, items: MapState, state: ExecutionState, answers: Answers, out: list[Command]
+    node: TaskNode,
+    inner: TaskNode,
+    items: MapState,
+    state: ExecutionState,
+    answers: Answers,
+    out: list[Command],
 ) -> None:
     stop = min(items.width, items.cursor + node.window - len(items.flight))
     fresh = TaskState(TaskStatus.READY)

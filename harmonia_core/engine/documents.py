@@ -35,7 +35,9 @@ class Documents:
 
     async def delete(self, namespace: str, collection: str, key: str, if_version: int | None = None) -> None:
         """Delete one document; deleting what is not there is harmless."""
-        await self._backend.commit(Unit(documents=[DocumentWrite(namespace, collection, key, None, if_version)]))
+        await self._backend.commit(
+            Unit(documents=[DocumentWrite(namespace, collection, key, None, if_version)])
+        )
 
     async def find(self, query: DocumentQuery) -> tuple[list[Document], str | None]:
         """Return one page of documents and the cursor of the next."""

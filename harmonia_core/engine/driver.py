@@ -18,7 +18,7 @@ from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, tran
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
-from harmonia_core.engine.projections import open_timers, timer_rows
+from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.publish import Publisher
 from harmonia_core.engine.record import Recorder
 from harmonia_core.engine.settle import Batch, settle
@@ -139,9 +139,11 @@ class Driver:
     def _act(self, live: Live, batch: Batch) -> None:
         """Carry out what has just been recorded: interrupt, set timers, dispatch, evaluate."""
         state = batch.state
-        if (state.cancelling and not batch.first.cancelling) or (state.timed_out and not batch.first.timed_out):
+        if (state.cancelling and not batch.first.cancelling) or (
+            state.timed_out and not batch.first.timed_out
+        ):
             self.dispatcher.cancel(live.execution_id)
-        rows, closed = timer_rows(batch.first, batch.recorded)
+        rows, closed = batch.timers
         if rows:
             self.timers.add(rows)
         for _, path, kind in closed:

@@ -14,7 +14,6 @@ import anyio
 import anyio.to_thread
 from pydantic_core import from_json
 
-from harmonia_core.clock import rfc3339
 from harmonia_core.engine.kernel_tasks import width_of
 from harmonia_core.engine.reading import NotAtHand, Ref, StateReader
 from harmonia_core.errors import ExpressionError
@@ -96,7 +95,7 @@ class Evaluator:
             raise NotAtHand(ref) from None
 
     def _answer(self, state: ExecutionState, ask: Ask, at_hand: Callable[[Ref], Any]) -> Answer:
-        reader = StateReader(state, ask.path, ask.item, rfc3339(self._now()), self._env, at_hand)
+        reader = StateReader(state, ask.path, ask.item, self._now(), self._env, at_hand)
         try:
             if isinstance(ask.subject, Expression):
                 return Answer(condition(ask.subject, reader))

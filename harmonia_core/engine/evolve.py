@@ -50,7 +50,7 @@ def _task(state: ExecutionState, recorded: Recorded, path: str, new: TaskState) 
     nodes = state.graph.root
     position = nodes.index[task_id]
     failed, error, answers = state.failed, state.error, state.answers
-    if answers and (path, "input") in answers or (path, "when") in answers:
+    if (answers and (path, "input") in answers) or (path, "when") in answers:
         answers = {key: value for key, value in answers.items() if key[0] != path}
     if index is not None:
         owner = state.scope.task(position)

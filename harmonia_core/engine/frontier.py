@@ -121,6 +121,6 @@ def count(tally: Tally, ended: TaskStatus) -> Tally:
 
 def stirs(items: MapState, window: int) -> bool:
     """Tell whether a map has something to decide: items to begin, to repeat, or its own end."""
-    if items.again or not items.flight and (items.failed or items.cursor == items.width):
+    if items.again or (not items.flight and (items.failed or items.cursor == items.width)):
         return True
     return not items.failed and items.cursor < items.width and len(items.flight) < window

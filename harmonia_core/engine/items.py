@@ -59,5 +59,3 @@ def _mark(marks: tuple[bytes, ...], index: int, mark: int) -> tuple[bytes, ...]:
     page = bytearray(marks[number])
     page[slot] = mark
     return (*marks[:number], bytes(page), *marks[number + 1 :])
-
-

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from harmonia_core.model.commands import Answer, Command, FailTask, ScheduleTask, StartTimer, SucceedTask
-from harmonia_core.model.policies import read_duration
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.policies import read_duration
 from harmonia_core.model.refs import BlobRef
 
 

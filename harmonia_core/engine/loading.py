@@ -21,7 +21,9 @@ from harmonia_core.model.state import ExecutionState, begin
 def to_recorded(row: EventRow) -> Recorded:
     """Return the event of a row with its envelope; raise StateCorrupt if it cannot be read."""
     actor = None if row.actor is None else from_json(row.actor)
-    return Recorded(row.execution_id, row.seq, row.at, actor, row.causation, decode(row.type, row.v, row.data))
+    return Recorded(
+        row.execution_id, row.seq, row.at, actor, row.causation, decode(row.type, row.v, row.data)
+    )
 
 
 class Loader:
@@ -38,10 +40,14 @@ class Loader:
         """
         data = await self._backend.blob(row.namespace, row.definition_hash)
         if data is None:
-            raise StateCorrupt(f"The definition {row.definition_hash} of execution {row.execution_id} is missing.")
+            raise StateCorrupt(
+                f"The definition {row.definition_hash} of execution {row.execution_id} is missing."
+            )
         return self._catalog.compile_stored(from_json(data), strict)
 
-    async def state(self, row: ExecutionRow, graph: Graph, at: int | None = None) -> tuple[ExecutionState, int]:
+    async def state(
+        self, row: ExecutionRow, graph: Graph, at: int | None = None
+    ) -> tuple[ExecutionState, int]:
         """Return the state at a seq (the newest if None), and the seq of the snapshot it began from."""
         state, snapshot = begin(graph, row.execution_id), 0
         found = await self._backend.snapshot(row.execution_id, at)
@@ -68,7 +74,9 @@ class Loader:
             for name, version in started.versions.items()
             if now.get(name) != version
         ]
-        return "the definition compiles to another graph now (" + ("; ".join(differing) or "same versions") + ")"
+        return (
+            "the definition compiles to another graph now (" + ("; ".join(differing) or "same versions") + ")"
+        )
 
     async def value(self, state: ExecutionState, namespace: str, ref: Ref) -> Any:
         """Return the value that a reference in a state stands for."""

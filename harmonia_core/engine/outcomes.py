@@ -64,18 +64,24 @@ def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: fl
     if kind == "attempt":
         node = node_of(state.graph, path)
         message = f"Not completed within its timeout of {node.timeout} s."
-        return judge(node.retry, path, task.attempt, ErrorInfo("timeout", "attempt-timeout", message), now, draw)
+        return judge(
+            node.retry, path, task.attempt, ErrorInfo("timeout", "attempt-timeout", message), now, draw
+        )
     return e.TimerFired(path, kind)  # type: ignore[arg-type]
 
 
 def _applies(task: TaskState, kind: str, now: float) -> bool:
     if kind == "total":
-        return task.total_deadline is not None and task.total_deadline <= now and task.reason != "total-timeout"
+        return (
+            task.total_deadline is not None and task.total_deadline <= now and task.reason != "total-timeout"
+        )
     wanted = {"retry": TaskStatus.BACKOFF}.get(kind, TaskStatus.BLOCKED)
     return task.status is wanted and task.due is not None and task.due <= now
 
 
-def from_request(state: ExecutionState, kind: str, body: Mapping[str, Any], now: float, draw: float) -> Event | None:
+def from_request(
+    state: ExecutionState, kind: str, body: Mapping[str, Any], now: float, draw: float
+) -> Event | None:
     """Return the event of a request, or None if there is nothing left for it to do."""
     if state.status in FINAL_EXECUTION:
         return None
@@ -88,7 +94,9 @@ def from_request(state: ExecutionState, kind: str, body: Mapping[str, Any], now:
     if kind == "complete":
         return _completion(state, task, path, body, now, draw)
     if kind == "retry" and task.status in (TaskStatus.ATTENTION, TaskStatus.BACKOFF):
-        error = task.error or ErrorInfo("infrastructure", task.reason or "lost", "The process running it is gone.")
+        error = task.error or ErrorInfo(
+            "infrastructure", task.reason or "lost", "The process running it is gone."
+        )
         return e.RetryScheduled(path, task.attempt, error, now)
     return None
 

@@ -154,4 +154,6 @@ def _ask_again(state: ExecutionState, path: str, place: str) -> Ask:
 def _retry(live: Live, path: str) -> RequestRow:
     body = f'{{"path": "{path}"}}'
     actor = '{"kind": "person", "id": "recover"}'
-    return RequestRow(f"retry:{live.execution_id}:{path}", live.execution_id, live.namespace, "retry", body, actor, 0.0)
+    return RequestRow(
+        f"retry:{live.execution_id}:{path}", live.execution_id, live.namespace, "retry", body, actor, 0.0
+    )

@@ -7,6 +7,7 @@ that is not makes the question a slow one (`NotAtHand`), never an error.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harmonia_core.clock import rfc3339
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.paths import resolve
 from harmonia_core.model.paths import Path
@@ -18,7 +19,7 @@ Ref = BlobRef | ItemsRef
 AtHand = Callable[[Ref], Any]
 
 
-class NotAtHand(Exception):  # noqa: N818 - a turn of control, not an error
+class NotAtHand(Exception):
     """Name a reference whose value must be fetched before the question can be answered."""
 
     def __init__(self, ref: Ref) -> None:
@@ -29,7 +30,7 @@ class NotAtHand(Exception):  # noqa: N818 - a turn of control, not an error
 class StateReader:
     """Resolve paths against one state, for one question.
 
-    now: RFC 3339 time of the batch. env: the allowed names with their values.
+    now: epoch seconds of the batch. env: the allowed names with their values.
     at_hand: gives a reference's value or raises NotAtHand.
     """
 
@@ -40,7 +41,7 @@ class StateReader:
         state: ExecutionState,
         path: str,
         item: int | None,
-        now: str,
+        now: float,
         env: Mapping[str, str],
         at_hand: AtHand,
     ) -> None:
@@ -93,7 +94,7 @@ class StateReader:
         if root == "env":
             return self._env
         workflow = {"name": state.graph.name, "version": state.graph.version}
-        return {"workflow": workflow, "execution": state.execution_id, "now": self._now}
+        return {"workflow": workflow, "execution": state.execution_id, "now": rfc3339(self._now)}
 
     def _current_item(self) -> Any:
         owner = self._found(split(self._path)[0])

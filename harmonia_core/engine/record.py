@@ -9,7 +9,7 @@ from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, Snaps
 from harmonia_core.contracts.state_backend import Results, StateBackend
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.live import Live
-from harmonia_core.engine.projections import task_rows, timer_rows
+from harmonia_core.engine.projections import task_rows
 from harmonia_core.engine.settle import Batch
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
@@ -49,8 +49,10 @@ class Recorder:
 
     def _unit(self, live: Live, batch: Batch, owner: str | None) -> Unit:
         state = batch.state
-        timers, closed = timer_rows(batch.first, batch.recorded)
-        unit = Unit(events=batch.rows, tasks=task_rows(state, batch.recorded), timers=timers, closed_timers=closed)
+        timers, closed = batch.timers
+        unit = Unit(
+            events=batch.rows, tasks=task_rows(state, batch.recorded), timers=timers, closed_timers=closed
+        )
         if live.created:
             unit.head = _head(live, batch, owner)
         else:

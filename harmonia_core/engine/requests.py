@@ -83,7 +83,10 @@ class Requests:
     async def consumed(self, request: RequestRow) -> None:
         """Wait until the owner has taken a request; raise RequestNotConsumed after the timeout."""
         deadline = anyio.current_time() + self._timeout
-        while any(row.request_id == request.request_id for row in await self._backend.requests([request.execution_id])):
+        while any(
+            row.request_id == request.request_id
+            for row in await self._backend.requests([request.execution_id])
+        ):
             if anyio.current_time() > deadline:
                 raise await self._stuck(request.execution_id)
             await self.next_change(0.25)
@@ -92,9 +95,13 @@ class Requests:
         row = await self._backend.head(execution_id)
         owner = row.owner if row is not None and row.owner else ""
         found = next((engine for engine in await self._backend.engines() if engine.engine_id == owner), None)
-        return RequestNotConsumed(execution_id, owner, found.pid if found else None, found.host if found else None)
+        return RequestNotConsumed(
+            execution_id, owner, found.pid if found else None, found.host if found else None
+        )
 
-    async def complete(self, token: str, output: Any, error: Mapping[str, Any] | None, actor: Actor | None) -> None:
+    async def complete(
+        self, token: str, output: Any, error: Mapping[str, Any] | None, actor: Actor | None
+    ) -> None:
         """End a deferred attempt, once; raise AlreadyCompleted for repeats and unknown tokens."""
         digest = sha256(token.encode()).hexdigest()
         found = await self._backend.token(digest)
@@ -116,5 +123,3 @@ class Requests:
         text = to_json(dict(body)).decode()
         who = None if actor is None else to_json(dict(actor)).decode()
         return RequestRow(request_id, execution_id, "default", kind, text, who, self._clock.now())
-
-

@@ -45,6 +45,7 @@ from harmonia_core.settings import KernelSettings
 LOG = logging.getLogger("harmonia.engine")
 
 Definition = WorkflowDefinition | Mapping[str, Any]
+REQUEST_KINDS = ("cancel", "retry")
 
 
 class Engine:
@@ -195,7 +196,12 @@ class Engine:
             await self._requests.next_change(0.5)
 
     async def cancel(
-        self, execution_id: str, reason: str | None = None, *, actor: Mapping[str, str] | None = None, wait: bool = True
+        self,
+        execution_id: str,
+        reason: str | None = None,
+        *,
+        actor: Mapping[str, str] | None = None,
+        wait: bool = True,
     ) -> None:
         """Ask an execution to end as cancelled; with `wait`, return when it has.
 
@@ -210,6 +216,18 @@ class Engine:
         if wait:
             await self._requests.consumed(request)
             await self.wait(execution_id)
+
+    async def request(
+        self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None
+    ) -> None:
+        """Put a request (`cancel`, `retry`) before the owner of an execution; return once it is durable.
+
+        Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable; ValueError for a kind
+        that is none.
+        """
+        if kind not in REQUEST_KINDS:
+            raise ValueError(f"{kind!r} is no kind of request; known: {', '.join(REQUEST_KINDS)}")
+        await self._requests.put(self._requests.row(execution_id, kind, body or {}, actor, self._new_id()))
 
     async def complete(
         self, token: str, output: Any = None, error: Mapping[str, Any] | None = None,

@@ -12,11 +12,12 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from harmonia_core.contracts.rows import EventRow
+from harmonia_core.contracts.rows import EventRow, TimerRow
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evaluate import Evaluator, ask_id
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.intents import to_event
+from harmonia_core.engine.projections import ClosedTimer, timer_rows
 from harmonia_core.errors import InvariantViolated
 from harmonia_core.model.codec import STORED, encode
 from harmonia_core.model.commands import Answers, Ask, ScheduleTask
@@ -35,7 +36,20 @@ class Batch:
     that were too large for the log, by address.
     """
 
-    __slots__ = ("_evaluator", "_limit", "arrivals", "blobs", "effects", "first", "now", "recorded", "rows", "slow", "state")
+    __slots__ = (
+        "_evaluator",
+        "_limit",
+        "arrivals",
+        "blobs",
+        "effects",
+        "first",
+        "now",
+        "recorded",
+        "rows",
+        "slow",
+        "state",
+        "timers",
+    )
 
     def __init__(self, state: ExecutionState, now: float, evaluator: Evaluator, inline_limit: int) -> None:
         self.state, self.first, self.now = state, state, now
@@ -46,6 +60,7 @@ class Batch:
         self.slow: list[tuple[str, Ask]] = []
         self.blobs: dict[str, bytes] = {}
         self.arrivals: list[Any] = []
+        self.timers: tuple[list[TimerRow], list[ClosedTimer]] = ([], [])
 
     def add(self, event: Event, actor: str | None = None, causation: str | None = None) -> None:
         """Take one event: encode it, move what is too large into a blob, fold it."""
@@ -59,7 +74,14 @@ class Batch:
         self.recorded.append(recorded)
         self.rows.append(
             EventRow(
-                state.execution_id, seq, self.now, type(event).__name__, event.V, actor, causation, data.decode()
+                state.execution_id,
+                seq,
+                self.now,
+                type(event).__name__,
+                event.V,
+                actor,
+                causation,
+                data.decode(),
             )
         )
         self.state = evolve(state, recorded)
@@ -126,4 +148,5 @@ def settle(
             batch.add(event, actor, causation)
     if not only_record or batch.state.cancelling:
         batch.settle()
+    batch.timers = timer_rows(state, batch.recorded)
     return batch

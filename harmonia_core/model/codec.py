@@ -53,7 +53,7 @@ def encode(event: Event) -> bytes:
     data: dict[str, Any] = {}
     for name, default in _PLAN[type(event)]:
         value = getattr(event, name)
-        if value is default or default is not MISSING and value == default:
+        if value is default or (default is not MISSING and value == default):
             continue
         if isinstance(value, REFS):
             name, value = name + "@", value.as_json()
@@ -69,7 +69,9 @@ def decode(kind: str, version: int, text: str | bytes) -> Event:
     """Return the event of a record; raise StateCorrupt if it is none that this version knows."""
     event_type = EVENT_TYPES.get(kind)
     if event_type is None or version > event_type.V:
-        raise StateCorrupt(f"The log holds {kind} v{version}, which this version does not know; upgrade Harmonia.")
+        raise StateCorrupt(
+            f"The log holds {kind} v{version}, which this version does not know; upgrade Harmonia."
+        )
     try:
         data = from_json(text)
         for old in range(version, event_type.V):

@@ -4,7 +4,7 @@ A snapshot is a cache: it carries its format number, and one that this version
 does not read is ignored in favour of the log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -109,7 +109,9 @@ def _task(task: TaskState) -> dict[str, Any]:
 def _read_task(shape: Mapping[str, Any]) -> TaskState:
     if not shape:
         return _TASK_DEFAULTS
-    return TaskState(**{name: _READ[name](value) if name in _READ else value for name, value in shape.items()})
+    return TaskState(
+        **{name: _READ[name](value) if name in _READ else value for name, value in shape.items()}
+    )
 
 
 def _map(items: MapState) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _read_map(shape: Mapping[str, Any]) -> MapState:
     )
 
 
-_WRITE = {
+_WRITE: Mapping[str, Callable[[Any], Any]] = {
     "tally": list,
     "input": _stored,
     "output": _stored,
@@ -140,7 +142,7 @@ _WRITE = {
     "error": ErrorInfo.as_json,
     "items": _map,
 }
-_READ = {
+_READ: Mapping[str, Callable[[Any], Any]] = {
     "status": TaskStatus,
     "tally": lambda shape: Tally(*shape),
     "input": _read_stored,

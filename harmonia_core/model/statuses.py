@@ -57,9 +57,7 @@ EXECUTION_TRANSITIONS = MappingProxyType(
 TASK_TRANSITIONS = MappingProxyType(
     {
         _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE, _T.CANCELLED}),
-        _T.READY: frozenset(
-            {_T.RUNNING, _T.SUCCEEDED, _T.SKIPPED, _T.FAILED, _T.CANCELLED, _T.ATTENTION}
-        ),
+        _T.READY: frozenset({_T.RUNNING, _T.SUCCEEDED, _T.SKIPPED, _T.FAILED, _T.CANCELLED, _T.ATTENTION}),
         _T.RUNNING: frozenset(
             {_T.SUCCEEDED, _T.FAILED, _T.BACKOFF, _T.BLOCKED, _T.READY, _T.CANCELLED, _T.ATTENTION}
         ),
