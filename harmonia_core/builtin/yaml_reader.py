@@ -26,6 +26,7 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
+_NOT_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAYBE_NUMBER = frozenset("-+.0123456789")
 _IMPLICIT = frozenset(("plain", "quoted", "collection"))
 
@@ -87,23 +88,22 @@ class YamlFault(Exception):
 
 
 def compose(text: str) -> Any:
-    """Return the root node, or None for an empty text; raise for text that cannot be parsed."""
+    """Return the root node, or None for an empty text; raise YamlFault for text that cannot be parsed."""
     import yaml
 
-    loader = _loader()(text)
     try:
-        return loader.get_single_node()
+        return _loader()(text).get_single_node()
     except TooDeep:
         message = f"collections are nested more than {MAX_DEPTH} deep"
         raise YamlFault(Problem("too-deep", "", message)) from None
     except yaml.MarkedYAMLError as error:
         raise YamlFault(_syntax_problem(error)) from None
-    except yaml.reader.ReaderError as error:
-        character = error.character if isinstance(error.character, int) else ord(error.character[:1])
-        message = f"the character #x{character:04x} is not allowed in YAML"
-        raise YamlFault(_placed("yaml-syntax", message, text, error.position)) from None
-    finally:
-        loader.dispose()
+    except yaml.reader.ReaderError:
+        # The two parsers count differently (bytes, characters); the text itself knows better.
+        found = _NOT_YAML.search(text)
+        offset, character = (found.start(), found.group()) if found else (0, "")
+        message = f"the character {character!r} is not allowed in YAML"
+        raise YamlFault(_placed("yaml-syntax", message, text, offset)) from None
 
 
 def _syntax_problem(error: Any) -> Problem:
