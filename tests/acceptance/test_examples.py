@@ -125,6 +125,27 @@ async def test_the_audit_writes_both_reports_through_the_engine(tmp_path: Path) 
     check_reports(tmp_path, ended.view["output"], largest=3)
 
 
+@pytest.mark.anyio
+async def test_the_audit_shows_what_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    (site / "bare-1.0.dist-info").mkdir(parents=True)
+    (site / "odd-1.0.dist-info").mkdir()
+    (site / "odd-1.0.dist-info" / "METADATA").write_text("Name: <b>odd|one\nSummary: x\n\n")
+    (site / "odd-1.0.dist-info" / "RECORD").write_text("gone.py,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    ended = await run("dependency-audit", {"out": str(tmp_path)})
+    assert ended.view["status"] == "completed", ended.view["error"]
+    assert ended.view["output"]["with_findings"] >= 2
+    markdown, html = ((tmp_path / f"dependency-audit.{kind}").read_text() for kind in ("md", "html"))
+    assert "- **bare** without a version: missing-metadata, no-file-list\n" in markdown
+    odd = "**&lt;b&gt;odd\\|one** without a version: no-version, no-licence, files-missing (1 files)\n"
+    assert odd in markdown
+    assert "&lt;b&gt;odd|one</b>" in html
+    assert '<span class="tag serious">files-missing</span><' in html
+    assert '<span class="tag">no-licence</span>' in html
+    assert " distributions have findings, " in html
+
+
 def test_the_one_file_plugin_is_short() -> None:
     assert len((EXAMPLES / "shout.py").read_text().splitlines()) < 20
 

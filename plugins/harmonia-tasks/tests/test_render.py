@@ -11,7 +11,7 @@ from harmonia_tasks.renderers import RENDERERS
 from harmonia_tasks.settings import TasksSettings
 from harmonia_tasks.transform import TransformInput, transform
 
-RENDER = render_type(TasksSettings(output_limit=2 * 1024 * 1024, render_timeout=5.0))
+RENDER = render_type(TasksSettings(output_limit=2 * 1024 * 1024, render_timeout=30.0))
 HASTY = render_type(TasksSettings(render_timeout=0.5))
 
 
