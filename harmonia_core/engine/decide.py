@@ -15,6 +15,7 @@ from harmonia_core.model.commands import (
     AnswerKey,
     Answers,
     Ask,
+    CancelTask,
     Command,
     CompleteExecution,
     FailExecution,
@@ -25,17 +26,17 @@ from harmonia_core.model.commands import (
     SkipTask,
     SucceedTask,
 )
-from harmonia_core.model.events import Place
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import ItemsRef
-from harmonia_core.model.state import ExecutionState, GraphState, MapState, TaskState
+from harmonia_core.model.state import ExecutionState, MapState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
 MAX_LOSSES = 3
 
 _BLOCKING = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.UNREACHABLE})
 _EMPTY: Answers = {}
+_FRESH = TaskState(TaskStatus.READY)
 
 
 def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> list[Command]:
@@ -44,19 +45,18 @@ def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> li
         return []
     if state.cancelling or state.timed_out:
         return wind_down(graph, state)
-    commands: list[Command] = []
+    turn = _Turn(graph, state, answers)
     scope = state.scope
     if scope.doomed:
-        _doomed(graph, scope, commands)
+        turn.doomed()
     if scope.ready:
-        _ready(graph, state, answers, commands)
+        turn.ready()
     if scope.stirred:
         for position in positions(scope.stirred):
-            _map(graph.root.tasks[position], scope.task(position), state, answers, commands)
-    if not commands and not scope.open:
-        commands.append(_finish(graph, state, answers))
-        return [command for command in commands if not _open(command, state)]
-    return commands
+            turn.map(graph.root.tasks[position], scope.task(position))
+    if not turn.out and not scope.open:
+        turn.finish()
+    return turn.out
 
 
 def positions(mask: int) -> Iterator[int]:
@@ -67,90 +67,139 @@ def positions(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def _open(command: Command, state: ExecutionState) -> bool:
-    return isinstance(command, Ask) and _asked(state, command.path, command.place)
+class _Turn:
+    """Hold one decision: what it looks at, and the commands that come of it.
 
+    asked: places whose questions are open; they are not asked again.
+    """
 
-def _asked(state: ExecutionState, path: str, place: Place) -> bool:
-    return any(asked.path == path and asked.place == place for asked in state.asks.values())
+    __slots__ = ("_answers", "_asked", "_graph", "_state", "out")
 
+    def __init__(self, graph: Graph, state: ExecutionState, answers: Answers) -> None:
+        self._graph, self._state, self._answers = graph, state, answers
+        self._asked = {(asked.path, asked.place) for asked in state.asks.values()} if state.asks else ()
+        self.out: list[Command] = []
 
-def _doomed(graph: Graph, scope: GraphState, out: list[Command]) -> None:
-    for position in positions(scope.doomed):
-        node = graph.root.tasks[position]
-        tally = scope.task(position).tally
-        if verdict(node.join, len(node.depends_on), tally) == "skip":
-            out.append(SkipTask(node.id, "dependencies-skipped"))
+    def doomed(self) -> None:
+        """End the tasks whose dependencies can no longer be met."""
+        tasks, scope = self._graph.root.tasks, self._state.scope
+        for position in positions(scope.doomed):
+            node = tasks[position]
+            if verdict(node.join, len(node.depends_on), scope.task(position).tally) == "skip":
+                self.out.append(SkipTask(node.id, "dependencies-skipped"))
+                continue
+            blocking = next(d for d in node.depends_on if scope.task(d).status in _BLOCKING)
+            self.out.append(MarkUnreachable(node.id, tasks[blocking].id))
+
+    def ready(self) -> None:
+        """Take ready tasks a step further, in definition order, as far as the window has room."""
+        tasks, scope = self._graph.root.tasks, self._state.scope
+        room = self._graph.root.window - scope.outstanding - len(self._asked)
+        mask = scope.ready
+        while mask and room > 0:
+            low = mask & -mask
+            mask ^= low
+            position = low.bit_length() - 1
+            node = tasks[position]
+            self._begin(node, node.id, scope.task(position), self.out)
+            room -= 1
+
+    def _begin(
+        self, node: TaskNode, path: str, task: TaskState, out: list[Command], item: int | None = None
+    ) -> bool:
+        """Take one ready task a step further; tell whether more than a question came of it."""
+        if task.attempt:
+            out.append(_again(node, path, task))
+            return True
+        if node.when is not None:
+            answer = self._answer((path, "when"))
+            if answer is None:
+                return self._ask(Ask(path, "when", node.when, 0, item, node), out)
+            if answer.error is not None or answer.value is False:
+                out.append(FailTask(path, 0, answer.error) if answer.error else SkipTask(path, "when"))
+                return True
+        if node.input.constant:
+            answer = Answer(node.input.value)
         else:
-            blocking = (d for d in node.depends_on if scope.task(d).status in _BLOCKING)
-            out.append(MarkUnreachable(node.id, graph.root.tasks[next(blocking)].id))
-
-
-def _ready(graph: Graph, state: ExecutionState, answers: Answers, out: list[Command]) -> None:
-    room = graph.root.window - state.scope.outstanding - len(state.asks)
-    mask = state.scope.ready
-    while mask and room > 0:
-        low = mask & -mask
-        mask ^= low
-        position = low.bit_length() - 1
-        node = graph.root.tasks[position]
-        _begin(node, node.id, state.scope.task(position), state, answers, out)
-        room -= 1
-
-
-def _begin(
-    node: TaskNode,
-    path: str,
-    task: TaskState,
-    state: ExecutionState,
-    answers: Answers,
-    out: list[Command],
-    item: int | None = None,
-) -> bool:
-    """Take one ready task a step further; tell whether more than a question came of it."""
-    if task.attempt:
-        out.append(_again(node, path, task))
-        return True
-    if node.when is not None:
-        answer = _answer(answers, state, (path, "when"))
-        if answer is None:
-            return _ask(Ask(path, "when", node.when, 0, item, node), state, out)
+            found = self._answer((path, "input"))
+            if found is None:
+                return self._ask(Ask(path, "input", node.input, 0, item, node), out)
+            answer = found
         if answer.error is not None:
             out.append(FailTask(path, 0, answer.error))
-            return True
-        if answer.value is False:
-            out.append(SkipTask(path, "when"))
-            return True
-    if node.input.constant:
-        answer = Answer(node.input.value)
-    else:
-        found = _answer(answers, state, (path, "input"))
-        if found is None:
-            return _ask(Ask(path, "input", node.input, 0, item, node), state, out)
-        answer = found
-    if answer.error is not None:
-        out.append(FailTask(path, 0, answer.error))
-    elif node.kernel:
-        out.extend(kernel_tasks.begin(node, path, answer))
-    else:
-        out.append(ScheduleTask(path, node, 1, True, answer.value, answer.holes))
-    return True
+        elif node.kernel:
+            out.extend(kernel_tasks.begin(node, path, answer))
+        else:
+            out.append(ScheduleTask(path, node, 1, True, answer.value, answer.holes))
+        return True
 
+    def _answer(self, key: AnswerKey) -> Answer | None:
+        found = self._answers.get(key)
+        if found is None and self._state.answers:
+            return self._state.answers.get(key)
+        return found
 
-def _answer(answers: Answers, state: ExecutionState, key: AnswerKey) -> Answer | None:
-    return answers.get(key) or (state.answers.get(key) if state.answers else None)
+    def _ask(self, ask: Ask, out: list[Command]) -> bool:
+        if not self._asked or (ask.path, ask.place) not in self._asked:
+            out.append(ask)
+        return False
 
+    def map(self, node: TaskNode, task: TaskState) -> None:
+        """Repeat, begin and end the items of a map, and then the map itself."""
+        items, inner = task.items, node.item
+        if items is None or inner is None:
+            return
+        if task.reason == "total-timeout":
+            self._time_out(node, task, items)
+            return
+        for index in items.again:
+            self.out.append(_again(inner, f"{node.id}[{index}]", items.flight[index]))
+        if not items.failed:
+            self._begin_items(node, inner, items)
+        if not items.flight and (items.failed or items.cursor == items.width):
+            self.out.append(_end_map(node, task, items))
 
-def _ask(ask: Ask, state: ExecutionState, out: list[Command]) -> bool:
-    if not (state.asks and _asked(state, ask.path, ask.place)):
-        out.append(ask)
-    return False
+    def _begin_items(self, node: TaskNode, inner: TaskNode, items: MapState) -> None:
+        stop = min(items.width, items.cursor + node.window - len(items.flight))
+        in_order = True
+        for index in range(items.cursor, stop):
+            step: list[Command] = []
+            moved = self._begin(inner, f"{node.id}[{index}]", _FRESH, step, index)
+            # The cursor is one number, so an item waits for the answers of those before it.
+            if in_order or not moved:
+                self.out.extend(step)
+            in_order = in_order and moved
+
+    def _time_out(self, node: TaskNode, task: TaskState, items: MapState) -> None:
+        """End a map that is out of time: its items first, those that run by their own outcome."""
+        for index, item in items.flight.items():
+            if item.status is not TaskStatus.RUNNING:
+                self.out.append(CancelTask(f"{node.id}[{index}]", item.attempt))
+        if not items.flight:
+            self.out.append(FailTask(node.id, task.attempt, total_timeout(node)))
+
+    def finish(self) -> None:
+        """End the execution, once its output is known."""
+        state, graph = self._state, self._graph
+        if state.failed and state.error is not None:
+            self.out.append(FailExecution(state.error, state.failed))
+            return
+        if graph.output is None:
+            self.out.append(CompleteExecution(None))
+            return
+        answer = self._answer(("", "output"))
+        if answer is None:
+            self._ask(Ask("", "output", graph.output), self.out)
+        elif answer.error is not None:
+            self.out.append(FailExecution(answer.error, ()))
+        else:
+            self.out.append(CompleteExecution(answer.value))
 
 
 def _again(node: TaskNode, path: str, task: TaskState) -> Command:
     """Decide on a task that has begun before and is ready once more."""
     if task.reason == "fired":
-        return SucceedTask(path, task.attempt, kernel_tasks.waited(task.input))
+        return SucceedTask(path, task.attempt, task.input)
     if task.reason == "total-timeout":
         return FailTask(path, task.attempt, total_timeout(node))
     if task.reason == "retry":
@@ -168,60 +217,17 @@ def total_timeout(node: TaskNode) -> ErrorInfo:
     return ErrorInfo("timeout", "total-timeout", message, retryable=False)
 
 
-def _map(
-    node: TaskNode, task: TaskState, state: ExecutionState, answers: Answers, out: list[Command]
-) -> None:
-    items, inner = task.items, node.item
-    if items is None or inner is None:
-        return
-    for index in items.again:
-        out.append(_again(inner, f"{node.id}[{index}]", items.flight[index]))
-    if not items.failed:
-        _begin_items(node, inner, items, state, answers, out)
-    if not items.flight and (items.failed or items.cursor == items.width):
-        out.append(_end_map(node, task, items))
-
-
-def _begin_items(
-    node: TaskNode,
-    inner: TaskNode,
-    items: MapState,
-    state: ExecutionState,
-    answers: Answers,
-    out: list[Command],
-) -> None:
-    stop = min(items.width, items.cursor + node.window - len(items.flight))
-    fresh = TaskState(TaskStatus.READY)
-    in_order = True
-    for index in range(items.cursor, stop):
-        path = f"{node.id}[{index}]"
-        step: list[Command] = []
-        moved = _begin(inner, path, fresh, state, answers, step, index)
-        # The cursor is one number, so an item waits for the answers of those before it.
-        if in_order or not moved:
-            out.extend(step)
-        in_order = in_order and moved
-
-
 def _end_map(node: TaskNode, task: TaskState, items: MapState) -> Command:
     if not items.failed:
         return SucceedTask(node.id, task.attempt, ItemsRef(node.id, items.width))
     cause = items.error.message if items.error else ""
     message = f"Item {items.error_index} failed: {cause}"
-    details = {"item": items.error_index, "failed": items.failed, "begun": items.cursor, "count": items.width}
+    details = {
+        "item": items.error_index,
+        "failed": items.failed,
+        "begun": items.cursor,
+        "count": items.width,
+    }
     category = items.error.category if items.error else "task"
     error = ErrorInfo(category, "item-failed", message, retryable=False, details=details, cause=cause)
     return FailTask(node.id, task.attempt, error)
-
-
-def _finish(graph: Graph, state: ExecutionState, answers: Answers) -> Command:
-    if state.failed and state.error is not None:
-        return FailExecution(state.error, state.failed)
-    if graph.output is None:
-        return CompleteExecution(None)
-    answer = _answer(answers, state, ("", "output"))
-    if answer is None:
-        return Ask("", "output", graph.output)
-    if answer.error is not None:
-        return FailExecution(answer.error, ())
-    return CompleteExecution(answer.value)

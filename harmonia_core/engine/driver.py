@@ -24,7 +24,7 @@ from harmonia_core.engine.record import Recorder
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.timers import Timers
 from harmonia_core.errors import Fenced, StateBackendError, StateLocked
-from harmonia_core.ids import stable_key
+from harmonia_core.ids import item_path, stable_key
 from harmonia_core.model.commands import Ask, ScheduleTask
 from harmonia_core.model.outcomes import AttemptKey, Job, Outcome
 from harmonia_core.model.state import ExecutionState
@@ -54,6 +54,7 @@ class Driver:
         self.timers = Timers(clock, self._due)
         self.dispatcher = dispatcher(self._ended)
         self.lives: dict[str, Live] = {}
+        self.troubles: dict[str, Exception] = {}
         self._queue: list[Live] = []
         self._wake = anyio.Event()
         self._group: TaskGroup | None = None
@@ -102,11 +103,12 @@ class Driver:
     def adopt(self, live: Live) -> None:
         """Take an execution under this engine's care, with the timers that its state waits for."""
         self.lives[live.execution_id] = live
+        self.troubles.pop(live.execution_id, None)
         self.timers.add(open_timers(live.state))
 
     def let_go(self, live: Live, trouble: Exception) -> None:
         """Stop caring for an execution: its attempts are cancelled and nothing more is written."""
-        live.trouble = trouble
+        live.trouble = self.troubles[live.execution_id] = trouble
         live.batch = None
         self.dispatcher.drop(live.execution_id)
         self.lives.pop(live.execution_id, None)
@@ -148,13 +150,19 @@ class Driver:
             self.timers.add(rows)
         for _, path, kind in closed:
             if kind == "total":
-                self.dispatcher.cancel(live.execution_id, path)
+                self._interrupt(live, path)
         if self._group is None:
             return
         for command in batch.effects:
             self.dispatcher.start(self._group, _job(live, state, command))
         for question, ask in batch.slow:
             self._group.start_soon(self._answer, live, state, question, ask)
+
+    def _interrupt(self, live: Live, path: str) -> None:
+        task = live.state.task(path)
+        items = task.items.flight if task is not None and task.items is not None else ()
+        for part in (path, *(item_path(path, index) for index in items)):
+            self.dispatcher.cancel(live.execution_id, part)
 
     async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
         answer = await self._evaluator.slowly(state, ask)

@@ -66,7 +66,7 @@ def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> Graph
     held += _held(new) - _held(old)
     if doomed & bit:
         doomed ^= bit
-    stir = new.items is not None and not final and stirs(new.items, nodes.tasks[position].window)
+    stir = new.items is not None and not final and stirs(new, new.items, nodes.tasks[position].window)
     if stir is not (stirred & bit != 0):
         stirred ^= bit
     if final and before not in FINAL_TASK:
@@ -119,8 +119,10 @@ def count(tally: Tally, ended: TaskStatus) -> Tally:
     return Tally(succeeded, skipped, blocked + 1)
 
 
-def stirs(items: MapState, window: int) -> bool:
-    """Tell whether a map has something to decide: items to begin, to repeat, or its own end."""
+def stirs(task: TaskState, items: MapState, window: int) -> bool:
+    """Tell whether a map has something to decide: items to begin or repeat, or its own end."""
     if items.again or (not items.flight and (items.failed or items.cursor == items.width)):
+        return True
+    if task.reason == "total-timeout":
         return True
     return not items.failed and items.cursor < items.width and len(items.flight) < window

@@ -35,11 +35,6 @@ def _wait(node: TaskNode, path: str, answer: Answer) -> list[Command]:
     return [_schedule(node, path, answer), StartTimer(path, length)]
 
 
-def waited(input: Any) -> Any:
-    """Return the output of a wait that is over: its input."""
-    return input
-
-
 def _map(node: TaskNode, path: str, answer: Answer) -> list[Command]:
     width = answer.width if isinstance(answer.value, BlobRef) else width_of(answer.value)
     if width is None:

@@ -7,9 +7,10 @@ what arrives meanwhile waits for the next.
 import anyio
 
 from harmonia_core.engine.arrivals import Arrival
+from harmonia_core.engine.projections import begun
 from harmonia_core.engine.settle import Batch
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
 
 class Live:
@@ -70,6 +71,8 @@ class Live:
 
 def idle(state: ExecutionState) -> bool:
     """Tell whether nothing but attention is open: nothing runs, waits for a timer or can begin."""
-    scope = state.scope
-    begun = scope.active.bit_count()
-    return not scope.ready and not state.asks and not scope.stirred and begun <= scope.held
+    if state.scope.ready or state.asks or state.scope.stirred:
+        return False
+    return all(
+        task.status is TaskStatus.ATTENTION or task.items is not None for _, task in begun(state.graph, state)
+    )

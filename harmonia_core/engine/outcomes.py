@@ -42,14 +42,21 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
         return e.TaskDeferred(path, attempt, outcome.token_hash or "", due)
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)
-    policy = None if state.cancelling or state.timed_out else node.retry
+    winding = state.cancelling or state.timed_out or _map_timed_out(state, path)
+    policy = None if winding else node.retry
     return judge(policy, path, attempt, outcome.error, now, draw)
 
 
 def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
-    if state.cancelling or state.timed_out:
+    if state.cancelling or state.timed_out or _map_timed_out(state, path):
         return e.TaskCancelled(path, attempt)
     return e.AttemptLost(path, attempt)
+
+
+def _map_timed_out(state: ExecutionState, path: str) -> bool:
+    task_id, index = split(path)
+    owner = state.task(task_id) if index is not None else None
+    return owner is not None and owner.reason == "total-timeout"
 
 
 def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: float) -> Event | None:

@@ -15,7 +15,7 @@ from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.outcomes import node_of
 from harmonia_core.engine.projections import begun
-from harmonia_core.errors import DefinitionInvalid, ExecutionNotAdoptable, ExecutionNotFound
+from harmonia_core.errors import DefinitionInvalid, ExecutionNotAdoptable, ExecutionNotFound, Fenced
 from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.state import ExecutionState, split
@@ -113,6 +113,9 @@ class Owner:
         except (ExecutionNotAdoptable, ExecutionNotFound) as error:
             LOG.warning("%s", error)
             report.refused[row.execution_id] = str(error)
+            return
+        except Fenced as error:  # another engine was quicker
+            report.living[row.execution_id] = str(error)
             return
         report.adopted.append(row.execution_id)
         if retry_lost:

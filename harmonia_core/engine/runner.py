@@ -190,6 +190,8 @@ class Engine:
                 raise live.trouble
             return live.state.status.value
         while True:
+            if execution_id in self._driver.troubles:
+                raise self._driver.troubles[execution_id]
             row = await self._head(execution_id)
             if row.status in FINAL_EXECUTION or (row.status == "attention" and row.owner is None):
                 return row.status
