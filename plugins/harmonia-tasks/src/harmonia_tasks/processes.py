@@ -17,7 +17,7 @@ from harmonia_tasks.failures import from_child
 
 PRINT_LIMIT = 1024 * 1024
 PIECE = 64 * 1024
-TERM_GRACE = 0.4  # seconds between asking and killing; both together stay under one
+TERM_GRACE = 0.3  # seconds between asking and killing; both together stay under one
 STREAM_GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
