@@ -31,7 +31,7 @@ NOT_IN_MAP_TASK = frozenset(("id", "depends_on", "when", "join"))
 UNKNOWN_TYPE = ""
 """Stands for a type that was missing or unreadable, so that the rest can still be checked."""
 
-_VERSION = re.compile(r"\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_VERSION = re.compile(r"\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
 
 
 def _name(text: str) -> str:
