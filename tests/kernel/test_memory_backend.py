@@ -6,6 +6,14 @@ import pytest
 from harmonia_core.builtin.memory import MEMORY
 from harmonia_core.contracts.rows import EngineRow, RequestRow, StreamAppend, Unit
 from harmonia_core.errors import StateUnavailable
+from harmonia_core.testing.state_backend_suite import StateBackendSuite
+
+
+class TestMemory(StateBackendSuite):
+    @pytest.fixture
+    def create(self, tmp_path):
+        return lambda: MEMORY.create(f"memory://{tmp_path}", "auto")
+
 
 REQUEST = RequestRow("r-1", "e-1", "default", "cancel", "{}", None, 1.0)
 
