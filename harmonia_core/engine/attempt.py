@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
 from time import monotonic
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import anyio
 from anyio.to_thread import run_sync
@@ -178,11 +178,24 @@ class Attempt:
                 self._in_thread = False
 
     def _call(self) -> Outcome:
-        value = self._type(self.context, self._argument())
-        return self._deferred() or self._packed(value)
+        try:
+            value = self._type(self.context, self._argument())
+            return self._deferred() or self._packed(value)
+        except BaseException as error:  # some kinds mean something else where they would arrive
+            return self._failed(error)
 
     async def _in_worker(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await run_sync(function, *arguments, abandon_on_cancel=True, limiter=self._services.threads)
+        def guarded() -> tuple[T | None, BaseException | None]:
+            try:
+                return function(*arguments), None
+            except BaseException as error:
+                return None, error
+
+        threads = self._services.threads
+        result, error = await run_sync(guarded, abandon_on_cancel=True, limiter=threads)
+        if error is not None:
+            raise error
+        return cast(T, result)
 
     def _argument(self) -> Any:
         data, self.context.masker = with_secrets(self.job, self._services.secret)

@@ -32,11 +32,10 @@ class Lane:
     """One task of the group.
 
     scope: around its attempts; cancelling it ends the one it carries out, and the lane.
-    wanted: what its attempt waits for. broken: an attempt was let go and may have left
-        scopes of its own open.
+    wanted: what its attempt waits for.
     """
 
-    __slots__ = ("_event", "_holds", "_lanes", "_row", "broken", "scope", "wanted")
+    __slots__ = ("_event", "_holds", "_lanes", "_row", "scope", "wanted")
 
     def __init__(self, lanes: "Lanes") -> None:
         self._lanes = lanes
@@ -45,7 +44,6 @@ class Lane:
         self._event: anyio.Event | None = None
         self.scope = CancelScope()
         self.wanted: Any = None
-        self.broken = False
 
     def waits(self) -> None:
         """Pass the baton on, because the attempt in this lane is about to wait for the first time."""
@@ -65,9 +63,6 @@ class Lane:
         try:
             with self.scope:
                 await self._work()
-        except RuntimeError:
-            if not self.broken:  # scopes can only be left in order; this task ends anyway
-                raise
         finally:
             self._lanes.left(self, self._holds)
 

@@ -10,8 +10,13 @@ from contextvars import Context
 from types import coroutine
 from typing import Any, Protocol
 
+from anyio import CancelScope
+
 from harmonia_core.engine.lanes import Lane
 from harmonia_core.model.outcomes import Outcome
+
+_refused_to_end: list[Any] = []
+"""Kept, because the collector would resume them inside whatever runs at that moment."""
 
 
 class LetGo(BaseException):
@@ -56,8 +61,31 @@ def step_through(
 
 
 def _check(owner: Stepped, lane: Lane, body: Any, step: Callable[..., Any]) -> None:
-    if owner.let_go:
-        lane.broken = True
-        with suppress(BaseException):  # it may refuse even to be closed
-            step(body.close)
-        raise LetGo
+    if not owner.let_go:
+        return
+    chain = _awaited(body)
+    try:
+        step(body.close)
+    except BaseException:  # it swallows even this, and waits again
+        _refused_to_end.append(chain)
+        _leave_scopes(lane.scope)
+    raise LetGo
+
+
+def _awaited(body: Any) -> list[Any]:
+    """Return a coroutine and those inside it that it waits for."""
+    chain = [body]
+    while (inner := getattr(chain[-1], "cr_await", None)) is not None:
+        chain.append(inner)
+    return chain
+
+
+def _leave_scopes(outer: CancelScope) -> None:
+    """Leave the scopes that a body left open, innermost first; anyio ends a task only in order.
+
+    There is no public way to find them.
+    """
+    for scope in tuple(getattr(outer, "_child_scopes", ())):
+        _leave_scopes(scope)
+        with suppress(RuntimeError):  # one of another task
+            scope.__exit__(None, None, None)
