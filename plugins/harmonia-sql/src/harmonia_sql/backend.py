@@ -1,0 +1,197 @@
+"""The state backend on SQLite: the contract's methods, each handed to the writer or to a reader."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import anyio
+from sqlalchemy import Connection
+
+from harmonia_core import (
+    Document,
+    DocumentQuery,
+    EngineRow,
+    EventRow,
+    ExecutionQuery,
+    ExecutionRow,
+    HeartbeatRow,
+    RequestRow,
+    StateBackendError,
+    StateUnavailable,
+    TaskRow,
+    TimerRow,
+    TokenRow,
+    Unit,
+)
+from harmonia_sql import document_queries, queries
+from harmonia_sql.blob_rows import CHUNK
+from harmonia_sql.connection import Address
+from harmonia_sql.life import living
+from harmonia_sql.opening import Opened, open_database
+from harmonia_sql.statements import Cursor, Statements
+from harmonia_sql.transaction import Results
+from harmonia_sql.writer import Call
+
+Value = TypeVar("Value")
+Rest = ParamSpec("Rest")
+
+
+class SqliteBackend:
+    """Keep executions, blobs and documents in one SQLite file."""
+
+    def __init__(self, url: str, commit_in_place: str = "auto") -> None:
+        self._address = Address.parse(url)
+        self._in_place = commit_in_place == "auto"
+        self._wake: Callable[[], None] | None = None
+        self._opened: Opened | None = None
+
+    async def open(self, engine: EngineRow | None) -> None:
+        if self._opened is None:
+            self._opened = await open_database(self._address, engine, self._in_place)
+            self._opened.writer.wake = self._wake
+
+    async def close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with anyio.CancelScope(shield=True):
+                await opened.close()
+
+    def submit(self, units: Sequence[Unit], done: Callable[[Results], None]) -> None:
+        if not units:
+            return
+        if self._opened is None:
+            done([(unit, self._closed()) for unit in units])
+        else:
+            self._opened.writer.submit(units, done)
+
+    async def commit(self, unit: Unit) -> None:
+        results: Results = []
+        finished = anyio.Event()
+
+        def done(part: Results) -> None:
+            results.extend(part)
+            finished.set()
+
+        self.submit([unit], done)
+        if not results:
+            await finished.wait()
+        for _, error in results:
+            if error is not None:
+                raise error
+
+    async def head(self, execution_id: str) -> ExecutionRow | None:
+        return await self._ask(queries.head, execution_id)
+
+    async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[EventRow]:
+        return await self._ask(queries.events, execution_id, after, limit)
+
+    async def snapshot(self, execution_id: str, up_to: int | None = None) -> tuple[int, bytes] | None:
+        return await self._ask(queries.snapshot, execution_id, up_to)
+
+    async def tasks(self, execution_id: str, scope: str | None = None) -> list[TaskRow]:
+        return await self._ask(queries.tasks, execution_id, scope)
+
+    async def item_ends(self, execution_id: str, scope: str, start: int, stop: int) -> list[EventRow]:
+        return await self._ask(queries.item_ends, execution_id, scope, start, stop)
+
+    async def timers(self, execution_id: str) -> list[TimerRow]:
+        return await self._ask(queries.timers, execution_id)
+
+    async def find(self, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
+        return await self._ask(queries.find, query)
+
+    async def unfinished(self) -> list[ExecutionRow]:
+        return await self._ask(queries.unfinished)
+
+    async def requests(self, execution_ids: Sequence[str] | None = None) -> list[RequestRow]:
+        return await self._ask(queries.requests, execution_ids)
+
+    async def add_request(self, request: RequestRow) -> None:
+        await self.commit(Unit(requests=[request]))
+        # Other processes see the file change; this one has to be told.
+        if self._wake is not None:
+            self._wake()
+
+    async def token(self, token_hash: str) -> TokenRow | None:
+        return await self._ask(queries.token, token_hash)
+
+    async def blob(self, namespace: str, address: str) -> bytes | None:
+        return await self._ask(queries.blob, namespace, address)
+
+    async def blob_chunk(self, namespace: str, address: str, number: int) -> bytes | None:
+        return await self._ask(queries.blob_chunk, namespace, address, number)
+
+    async def upload(self, upload_id: str, number: int, data: bytes) -> None:
+        if len(data) > CHUNK:
+            raise ValueError(f"a chunk holds at most {CHUNK} bytes, this one has {len(data)}")
+        rows = [(upload_id, number, data)]
+        await self._write(lambda cursor, statements: statements.chunk.run(cursor, rows))
+
+    async def beat(self, rows: Sequence[HeartbeatRow]) -> None:
+        if rows:
+            await self._write(lambda cursor, statements: statements.heartbeat.run(cursor, rows))
+
+    async def heartbeat(self, execution_id: str, path: str) -> HeartbeatRow | None:
+        return await self._ask(queries.heartbeat, execution_id, path)
+
+    async def document(self, namespace: str, collection: str, key: str) -> Document | None:
+        return await self._ask(document_queries.document, namespace, collection, key)
+
+    async def find_documents(self, query: DocumentQuery) -> tuple[list[Document], str | None]:
+        return await self._ask(document_queries.find_documents, query)
+
+    async def stream(
+        self, namespace: str, stream: str, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, Any]]:
+        return await self._ask(document_queries.stream, namespace, stream, after, limit)
+
+    async def engines(self) -> list[EngineRow]:
+        return await self._ask(queries.engines)
+
+    async def alive(self, engine_ids: Sequence[str]) -> set[str]:
+        return living(self._address.engines, engine_ids)
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        if self._opened is not None:
+            self._opened.writer.wake = wake
+
+    async def health(self) -> dict[str, Any]:
+        about = {"backend": "sqlite", "path": str(self._address.path)}
+        start = time.perf_counter()
+        try:
+            probe = ("harmonia", "health", "probe", str(time.time()), 1)
+            await self._write(lambda cursor, statements: statements.document.run(cursor, [probe]))
+            await self.document(*probe[:3])
+        except StateBackendError as error:
+            return {**about, "ok": False, "code": error.code, "error": str(error)}
+        return {**about, "ok": True, "seconds": round(time.perf_counter() - start, 6)}
+
+    async def _ask(
+        self,
+        question: Callable[Concatenate[Connection, Rest], Value],
+        *arguments: Rest.args,
+        **no: Rest.kwargs,
+    ) -> Value:
+        return await self._require().reader.ask(question, *arguments, **no)
+
+    async def _write(self, write: Callable[[Cursor, Statements], object]) -> None:
+        finished = anyio.Event()
+        outcome: list[StateBackendError | None] = []
+
+        def done(error: StateBackendError | None) -> None:
+            outcome.append(error)
+            finished.set()
+
+        self._require().writer.call(Call(write, done))
+        await finished.wait()
+        if outcome[0] is not None:
+            raise outcome[0]
+
+    def _require(self) -> Opened:
+        if self._opened is None:
+            raise self._closed()
+        return self._opened
+
+    def _closed(self) -> StateUnavailable:
+        return StateUnavailable(f"The database {self._address.path} is not open; open the engine first.")

@@ -1,0 +1,110 @@
+"""Turn the driver's errors into the contract's: what happened, where, what to do."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from harmonia_core import (
+    SchemaMismatch,
+    StateBackendError,
+    StateCorrupt,
+    StateFull,
+    StateLocked,
+    StateReadOnly,
+    StateUnavailable,
+)
+
+
+def translate(error: BaseException, path: Path) -> StateBackendError:
+    """Return the contract's error for a driver's error, SQLAlchemy's wrapping removed."""
+    origin = getattr(error, "orig", None) or error
+    if isinstance(origin, StateBackendError):
+        return origin
+    code = getattr(origin, "sqlite_errorcode", None)
+    if isinstance(origin, OSError):
+        return _from_system(path, origin)
+    known = _BY_CODE.get(code & 0xFF) if isinstance(code, int) else None
+    if known is not None:
+        return known(path, origin)
+    return StateBackendError(f"The database {path} refused a row: {type(origin).__name__}: {origin}.")
+
+
+def _locked(path: Path, _: BaseException) -> StateBackendError:
+    return StateLocked(
+        f"The database {path} is locked by another process. Nothing was written; "
+        "end the process that holds it (a backup, an open shell), then try again."
+    )
+
+
+def _read_only(path: Path, _: BaseException) -> StateBackendError:
+    return StateReadOnly(
+        f"The database {path} cannot be written: the file or its folder is read-only. "
+        "Give this user the right to write both, or name another place with --db."
+    )
+
+
+def _full(path: Path, _: BaseException) -> StateBackendError:
+    return StateFull(
+        f"There is no room for the database {path}. Nothing was written; free space on its disk "
+        "(or raise its limit), then try again."
+    )
+
+
+def _corrupt(path: Path, error: BaseException) -> StateBackendError:
+    return StateCorrupt(
+        f"{path} is damaged or not an SQLite database ({error}). Restore it from a backup, "
+        "or name another file with --db; `sqlite3 FILE .recover` may save what is left."
+    )
+
+
+def _unreadable(path: Path, error: BaseException) -> StateBackendError:
+    if not _writable(path):
+        return _read_only(path, error)
+    return StateUnavailable(f"The database {path} cannot be opened ({error}). Check that the path is right.")
+
+
+def _disk(path: Path, error: BaseException) -> StateBackendError:
+    if _free(path) == 0:
+        return _full(path, error)
+    return StateUnavailable(f"The disk of the database {path} reports an error ({error}). Check the disk.")
+
+
+def _from_system(path: Path, error: OSError) -> StateBackendError:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return _read_only(path, error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(path, error)
+    return StateUnavailable(f"The place of the database {path} cannot be used: {error}.")
+
+
+def _statement(path: Path, error: BaseException) -> StateBackendError:
+    return SchemaMismatch(
+        f"The database {path} does not have the tables of this version ({error}). "
+        "Use the version of Harmonia that made it, or name another file with --db."
+    )
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path if path.exists() else path.parent, os.W_OK)
+
+
+def _free(path: Path) -> int:
+    try:
+        return os.statvfs(path.parent).f_bavail
+    except OSError:
+        return -1
+
+
+_BY_CODE = {
+    sqlite3.SQLITE_BUSY: _locked,
+    sqlite3.SQLITE_LOCKED: _locked,
+    sqlite3.SQLITE_READONLY: _read_only,
+    sqlite3.SQLITE_PERM: _read_only,
+    sqlite3.SQLITE_FULL: _full,
+    sqlite3.SQLITE_IOERR: _disk,
+    sqlite3.SQLITE_CANTOPEN: _unreadable,
+    sqlite3.SQLITE_CORRUPT: _corrupt,
+    sqlite3.SQLITE_NOTADB: _corrupt,
+    sqlite3.SQLITE_ERROR: _statement,
+}

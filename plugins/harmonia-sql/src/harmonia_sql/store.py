@@ -1,0 +1,116 @@
+"""The one connection that writes: transactions, and the lock between the two threads that use it."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from harmonia_core import Unit
+from harmonia_sql.connection import Address, connect
+from harmonia_sql.errors import translate
+from harmonia_sql.statements import Cursor, Statements
+from harmonia_sql.transaction import Results, fatal, write_each, write_group
+
+# Pages that a commit adds to the write-ahead log, and rows that share one, about.
+PAGES_PER_COMMIT, ROWS_PER_PAGE = 4, 8
+# Seconds between two looks at a lock that another process holds.
+SHORTEST_WAIT, LONGEST_WAIT = 0.001, 0.025
+
+
+class WritingConnection:
+    """Commit units and other writes; whoever calls a method holds `lock`.
+
+    pages: about how many pages the write-ahead log holds that are not in the database yet.
+    """
+
+    def __init__(self, address: Address, statements: Statements) -> None:
+        self.path, self.lock, self.pages = address.path, Lock(), 0
+        self._statements = statements
+        self._connection = connect(address)
+        # From here on waiting is done here: a commit in place must not wait at all.
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        self._cursor = self._connection.cursor()
+
+    def commit(self, units: Sequence[Unit], weight: int, patience: float) -> Results:
+        """Commit units in one transaction; return what came of each, never raise a store's error.
+
+        patience: seconds to wait for the write lock of another process before StateLocked.
+        """
+        try:
+            results = self._write(units, patience)
+            self._cursor.execute("COMMIT")
+        except Exception as error:
+            self._undo()
+            failure = translate(error, self.path)
+            return [(unit, failure) for unit in units]
+        except BaseException:
+            self._undo()
+            raise
+        self.pages += PAGES_PER_COMMIT + weight // ROWS_PER_PAGE
+        return results
+
+    def _write(self, units: Sequence[Unit], patience: float) -> Results:
+        self._begin(patience)
+        try:
+            write_group(self._cursor, self._statements, units)
+        except Exception as error:
+            if fatal(error):
+                raise
+        else:
+            return [(unit, None) for unit in units]
+        self._cursor.execute("ROLLBACK")
+        self._begin(patience)
+        return write_each(self._cursor, self._statements, units)
+
+    def call(self, write: Callable[[Cursor, Statements], object], patience: float) -> None:
+        """Run other writes in a transaction of their own; raise the contract's error."""
+        try:
+            self._begin(patience)
+            write(self._cursor, self._statements)
+            self._cursor.execute("COMMIT")
+        except Exception as error:
+            self._undo()
+            raise translate(error, self.path) from error
+        except BaseException:
+            self._undo()
+            raise
+        self.pages += PAGES_PER_COMMIT
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed."""
+        version: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def checkpoint(self) -> None:
+        """Bring what is left of the write-ahead log into the database, so that the log begins anew."""
+        self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self.pages = 0
+
+    def vacuum(self, pages: int) -> None:
+        """Give at most this many free pages back to the file system."""
+        self._cursor.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+
+    def close(self) -> None:
+        """Close the connection; the last one of a database also ends its write-ahead log."""
+        self._connection.close()
+
+    def _begin(self, patience: float) -> None:
+        deadline, pause = time.monotonic() + patience, SHORTEST_WAIT
+        while True:
+            try:
+                self._cursor.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                if not locked or time.monotonic() >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_WAIT)
+
+    def _undo(self) -> None:
+        # A full disk or an I/O error may have ended the transaction already.
+        if self._connection.in_transaction:
+            try:
+                self._cursor.execute("ROLLBACK")
+            except sqlite3.Error:
+                return

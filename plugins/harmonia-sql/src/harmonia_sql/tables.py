@@ -1,0 +1,212 @@
+"""The tables, declared once. Columns stand in the order of the contract's rows.
+
+Truths of their own, never rebuilt: request, completion_token, heartbeat, document*,
+blob*. Projections of the log: execution (but for its fence), task, timer. Keys begin
+with the execution id, which is time-ordered, so that inserts stay at the edge of the tree.
+"""
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.sql.schema import SchemaItem
+
+FINAL_STATUSES = ("completed", "failed", "cancelled", "terminated", "compensated", "continued")
+# The condition of the partial index. It names no column that an ordinary step of an execution
+# sets: an index whose condition is touched is written with every commit.
+UNFINISHED = "ended_at IS NULL"
+
+metadata = MetaData()
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _number(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=null)
+
+
+def _time(name: str, *, null: bool = False) -> Column[float]:
+    return Column(name, Float, nullable=null)
+
+
+def _table(name: str, *items: SchemaItem, key: tuple[str, ...], clustered: bool = True) -> Table:
+    # Clustered: rows lie in the tree of their key, one write each instead of two. Not for large rows.
+    return Table(name, metadata, *items, PrimaryKeyConstraint(*key), sqlite_with_rowid=not clustered)
+
+
+event = _table(
+    "event",
+    _text("execution_id"),
+    _number("seq"),
+    _time("at"),
+    _text("type"),
+    _number("v"),
+    _text("actor", null=True),
+    _text("causation", null=True),
+    _text("data"),
+    key=("execution_id", "seq"),
+)
+execution = _table(
+    "execution",
+    _text("execution_id"),
+    _text("namespace"),
+    _text("workflow"),
+    _text("version"),
+    _text("definition_hash"),
+    _text("status"),
+    _text("reason", null=True),
+    _number("seq"),
+    _number("epoch"),
+    _text("owner", null=True),
+    _time("created_at"),
+    _time("started_at", null=True),
+    _time("ended_at", null=True),
+    _text("root_id"),
+    _text("parent_id", null=True),
+    _text("origin", null=True),
+    _text("labels"),
+    _text("error", null=True),
+    _text("actor", null=True),
+    Index("execution_unfinished", "execution_id", sqlite_where=text(UNFINISHED)),
+    key=("execution_id",),
+)
+task = _table(
+    "task",
+    _text("execution_id"),
+    _text("scope"),
+    _number("position"),
+    _text("path"),
+    _text("type"),
+    _text("status"),
+    _text("reason", null=True),
+    _number("attempt"),
+    _time("started_at", null=True),
+    _time("ended_at", null=True),
+    _number("ended_seq", null=True),
+    _time("due", null=True),
+    key=("execution_id", "scope", "position"),
+)
+timer = _table(
+    "timer",
+    _text("execution_id"),
+    _text("path"),
+    _text("kind"),
+    _time("due"),
+    key=("execution_id", "path", "kind"),
+)
+request = _table(
+    "request",
+    _number("arrival"),
+    Column("request_id", Text, nullable=False, unique=True),
+    Column("execution_id", Text, nullable=False, index=True),
+    _text("namespace"),
+    _text("kind"),
+    _text("body"),
+    _text("actor", null=True),
+    _time("created_at"),
+    key=("arrival",),
+    clustered=False,
+)
+completion_token = _table(
+    "completion_token",
+    _text("token_hash"),
+    _text("execution_id"),
+    _text("path"),
+    _number("attempt"),
+    key=("token_hash",),
+)
+blob = _table(
+    "blob",
+    _text("namespace"),
+    _text("address"),
+    _number("size"),
+    _text("media_type"),
+    _text("upload_id"),
+    key=("namespace", "address"),
+)
+blob_chunk = _table(
+    "blob_chunk",
+    _text("upload_id"),
+    _number("number"),
+    Column("data", LargeBinary, nullable=False),
+    key=("upload_id", "number"),
+    clustered=False,
+)
+blob_reference = _table(
+    "blob_reference",
+    _text("execution_id"),
+    _text("namespace"),
+    _text("address"),
+    key=("execution_id", "namespace", "address"),
+)
+snapshot = _table(
+    "snapshot",
+    _text("execution_id"),
+    _number("seq"),
+    Column("state", LargeBinary, nullable=False),
+    key=("execution_id", "seq"),
+    clustered=False,
+)
+heartbeat = _table(
+    "heartbeat",
+    _text("execution_id"),
+    _text("path"),
+    _number("attempt"),
+    _time("at"),
+    _text("details"),
+    key=("execution_id", "path"),
+)
+document = _table(
+    "document",
+    _text("namespace"),
+    _text("collection"),
+    _text("key"),
+    _text("value"),
+    _number("version"),
+    key=("namespace", "collection", "key"),
+    clustered=False,
+)
+document_index = _table(
+    "document_index",
+    _text("namespace"),
+    _text("collection"),
+    _text("field"),
+    _text("place"),
+    _text("key"),
+    Index("document_index_key", "namespace", "collection", "key"),
+    key=("namespace", "collection", "field", "place", "key"),
+)
+document_stream = _table(
+    "document_stream",
+    _text("namespace"),
+    _text("stream"),
+    _number("position"),
+    _text("value"),
+    key=("namespace", "stream", "position"),
+)
+engine = _table(
+    "engine",
+    _text("engine_id"),
+    _number("pid"),
+    _text("host"),
+    _time("started_at"),
+    key=("engine_id",),
+)
+# Alembic's own table, declared here so that a new database needs no Alembic.
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)

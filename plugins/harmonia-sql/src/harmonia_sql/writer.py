@@ -1,0 +1,157 @@
+"""The writer: one thread that commits what arrives in groups, and watches for other processes.
+
+A lone unit may be committed by the caller instead (commit in place); the writer's
+connection is then used on the loop's thread, under the connection's lock.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from harmonia_core import StateBackendError, StateLocked, Unit
+from harmonia_sql.loop import LoopPort
+from harmonia_sql.maintenance import Maintenance
+from harmonia_sql.pace import Pace
+from harmonia_sql.statements import Cursor, Statements
+from harmonia_sql.store import WritingConnection
+from harmonia_sql.transaction import Results
+
+Done = Callable[[Results], None]
+# Rows per transaction, about; seconds to wait for a lock; seconds between two looks for strangers.
+GROUP_WEIGHT, PATIENCE, WATCH_EVERY = 1000, 5.0, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask for a write that is no unit; `done` gets its error or None, on the loop's thread."""
+
+    write: Callable[[Cursor, Statements], object]
+    done: Callable[[StateBackendError | None], None]
+
+
+Job = tuple[Sequence[Unit], Done] | Call | None
+
+
+@dataclass(slots=True)
+class Writer:
+    """Own the writing connection. `submit`, `call` and `close` belong to the loop's thread."""
+
+    connection: WritingConnection
+    port: LoopPort
+    pace: Pace
+    maintenance: Maintenance
+    wake: Callable[[], None] | None = None
+    _queue: "SimpleQueue[Job]" = field(default_factory=SimpleQueue)
+    _backlog: "deque[tuple[Unit, Done]]" = field(default_factory=deque)
+    _calls: "deque[Call]" = field(default_factory=deque)
+    _waiting: int = 0
+    _stopping: bool = False
+    _thread: Thread | None = None
+    _seen: int | None = None
+    _looked: float = 0.0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = Thread(target=self._run, name="harmonia-sql-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, units: Sequence[Unit], done: Done) -> None:
+        """Commit in place if that is sensible, else hand over to the thread."""
+        if len(units) == 1 and not self._waiting and self.pace.in_place() and self._in_place(units, done):
+            return
+        self._waiting += len(units)
+        self._queue.put((units, done))
+
+    def call(self, call: Call) -> None:
+        """Hand over a write that is no unit."""
+        self._queue.put(call)
+
+    def stop(self) -> None:
+        """Let the thread end after everything handed over so far, and wait for that. Blocks."""
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _in_place(self, units: Sequence[Unit], done: Done) -> bool:
+        lock = self.connection.lock
+        if not lock.acquire(blocking=False):
+            return False
+        try:
+            weight, start = units[0].weight, time.perf_counter()
+            results = self.connection.commit(units, weight, 0.0)
+            self.pace.took(time.perf_counter() - start, weight)
+        finally:
+            lock.release()
+        if isinstance(results[0][1], StateLocked):
+            return False
+        done(results)
+        return True
+
+    def _run(self) -> None:
+        while self._collect():
+            if self._backlog:
+                self._commit_group()
+            while self._calls:
+                self._do(self._calls.popleft())
+            self._look_round()
+
+    def _collect(self) -> bool:
+        """Take what is in the queue, waiting if there is nothing to do; tell whether to go on."""
+        wait = not (self._backlog or self._calls or self._stopping)
+        try:
+            while True:
+                job = self._queue.get(wait, WATCH_EVERY)
+                if job is None:
+                    self._stopping = True
+                elif isinstance(job, Call):
+                    self._calls.append(job)
+                else:
+                    units, done = job
+                    self._backlog.extend((unit, done) for unit in units)
+                wait = False
+        except Empty:
+            return bool(self._backlog or self._calls or not self._stopping)
+
+    def _commit_group(self) -> None:
+        units, askers, weight = [], [], 0
+        while self._backlog and weight < GROUP_WEIGHT:
+            unit, done = self._backlog.popleft()
+            units.append(unit)
+            askers.append(done)
+            weight += unit.weight
+        with self.connection.lock:
+            results = self.connection.commit(units, weight, PATIENCE)
+        held: dict[Done, Results] = {}
+        for result, done in zip(results, askers, strict=True):
+            held.setdefault(done, []).append(result)
+        for done, part in held.items():
+            self.port.post(self._deliver, done, part)
+
+    def _deliver(self, done: Done, results: Results) -> None:
+        self._waiting -= len(results)
+        done(results)
+
+    def _do(self, call: Call) -> None:
+        error: StateBackendError | None = None
+        try:
+            with self.connection.lock:
+                self.connection.call(call.write, PATIENCE)
+        except StateBackendError as failure:
+            error = failure
+        self.port.post(call.done, error)
+
+    def _look_round(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < WATCH_EVERY:
+            return
+        self._looked = now
+        if self.wake is not None:
+            with self.connection.lock:
+                seen = self.connection.data_version()
+            if seen != self._seen:
+                self._seen = seen
+                self.port.post(self.wake)
+        self.maintenance.tick(self.connection, now)
