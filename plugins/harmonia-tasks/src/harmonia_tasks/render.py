@@ -43,7 +43,8 @@ def render_type(settings: TasksSettings) -> TaskType:
         with ctx.artifact(input.artifact, MEDIA_TYPES[input.format]) as writer:
             for start in range(0, len(text), PIECE):
                 writer.write(text[start : start + PIECE])
-        return {"artifact": writer.reference, "size": len(text)}
+        reference = writer.reference
+        return {"artifact": reference, "size": reference["$artifact"]["size"]}  # what is kept may be masked
 
     return render
 
