@@ -88,8 +88,9 @@ class _Turn:
             if verdict(node.join, len(node.depends_on), scope.task(position).tally) == "skip":
                 self.out.append(SkipTask(node.id, "dependencies-skipped"))
                 continue
-            blocking = next(d for d in node.depends_on if scope.task(d).status in _BLOCKING)
-            self.out.append(MarkUnreachable(node.id, tasks[blocking].id))
+            blocking = (d for d in node.depends_on if scope.task(d).status in _BLOCKING)
+            first = min(blocking, key=lambda position: scope.task(position).ended_seq or 0)
+            self.out.append(MarkUnreachable(node.id, tasks[first].id))
 
     def ready(self) -> None:
         """Take ready tasks a step further, in definition order, as far as the window has room."""

@@ -72,6 +72,8 @@ def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> Graph
     if final and before not in FINAL_TASK:
         open_ -= 1
         for dependent in nodes.tasks[position].dependents:
+            if doomed >> dependent & 1:
+                continue  # what it will be was settled by the ends before this one
             grown, lost = _tell(touched, pages, nodes, dependent, after)
             ready |= grown
             doomed |= lost
