@@ -10,6 +10,7 @@ from typing import Any
 from harmonia_core.contracts.definition_format import Pointer
 
 MAX_NODES = 1_000_000
+MAX_COPIED = 100_000
 MAX_DEPTH = 100
 
 
@@ -25,7 +26,7 @@ class Sizes:
         self._known: dict[int, int] = {}
 
     def of(self, node: Any) -> int:
-        """Return the expanded size, MAX_NODES + 1 for anything larger; an alias within itself counts 1."""
+        """Return the expanded size, MAX_COPIED + 1 for anything larger; an alias within itself counts 1."""
         if not is_collection(node):
             return 1
         known = self._known.get(id(node))
@@ -33,7 +34,7 @@ class Sizes:
             return known
         self._known[id(node)] = 1
         children = (child for entry in node.value for child in (entry if node.id == "mapping" else (entry,)))
-        size = min(1 + sum(self.of(child) for child in children), MAX_NODES + 1)
+        size = min(1 + sum(self.of(child) for child in children), MAX_COPIED + 1)
         self._known[id(node)] = size
         return size
 
@@ -86,3 +87,7 @@ class NodePositions(Mapping[Pointer, tuple[int, int]]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        """Save the walk over all places to whoever asks whether there are any."""
+        return True

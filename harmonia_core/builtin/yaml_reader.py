@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-from harmonia_core.builtin.yaml_nodes import MAX_DEPTH, MAX_NODES, NodePositions, Sizes, is_collection
+from harmonia_core.builtin.yaml_nodes import MAX_COPIED, MAX_DEPTH, NodePositions, Sizes, is_collection
 from harmonia_core.contracts.definition_format import ParsedDocument, Pointer
 from harmonia_core.errors import Problem
 from harmonia_core.model.pointer import path_text
@@ -75,7 +75,7 @@ def read_yaml(text: str, source: str) -> ParsedDocument:
         return ParsedDocument(None, problems=(fault.problem,))
     if root is None:
         return _unreadable("document-empty", f"{source} is empty")
-    construction = _Construction(root)
+    construction = _Construction()
     data = construction.value(root, ())
     return ParsedDocument(data, NodePositions(root), tuple(construction.problems))
 
@@ -128,14 +128,15 @@ def _unreadable(code: str, message: str, text: str = "", offset: int = 0) -> Par
 
 
 class _Construction:
-    """Turn nodes into JSON, noting problems; `budget` is how many nodes may still be made."""
+    """Turn nodes into JSON, noting problems; a node that is met again is an alias and is copied."""
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self) -> None:
         self.problems: list[Problem] = []
         self._seen: set[int] = set()
+        self._open: dict[int, Any] = {}
         self._sizes = Sizes()
-        self._budget = MAX_NODES
-        self._open: set[int] = set()
+        self._copies_left = MAX_COPIED
+        self._copying = False
         self._refused = False
 
     def value(self, node: Any, pointer: Pointer) -> Any:
@@ -143,35 +144,41 @@ class _Construction:
         if node.tag not in _IMPLICIT:
             self._note("yaml-tag", pointer, node, f"tags such as {node.tag!r} are refused; write plain data")
         if not is_collection(node):
-            self._budget -= 1
             return self._scalar(node, pointer)
-        if not self._affordable(node, pointer):
+        outermost = not self._copying and id(node) in self._seen
+        if not self._allowed(node, pointer, outermost):
             return None
-        self._open.add(id(node))
+        self._copying = self._copying or outermost
+        self._seen.add(id(node))
+        self._open[id(node)] = node
         made = self._mapping(node, pointer) if node.id == "mapping" else self._sequence(node, pointer)
-        self._open.discard(id(node))
+        del self._open[id(node)]
+        self._copying = self._copying and not outermost
         return made
 
-    def _affordable(self, node: Any, pointer: Pointer) -> bool:
-        """Tell whether a collection may be copied here; an alias is looked at before it is expanded."""
+    def _allowed(self, node: Any, pointer: Pointer, outermost: bool) -> bool:
+        """Tell whether a collection may be made here; an alias is weighed before it is expanded."""
         if len(pointer) > MAX_DEPTH:  # the parser has counted what is written, not what aliases make of it
             self._note("too-deep", pointer[:1], node, f"aliases nest collections more than {MAX_DEPTH} deep")
             return False
-        again = id(node) in self._seen
-        self._seen.add(id(node))
         if id(node) in self._open:
-            self._note("alias-expansion", pointer, node, "this alias contains itself")
+            self._note("alias-expansion", pointer, self._around(), "this alias contains itself")
             return False
-        too_much = self._budget < (self._sizes.of(node) if again else 1)
-        if too_much:
-            self._refuse_expansion(node, pointer)
-        self._budget -= 1
-        return not too_much
+        if not outermost:
+            return True
+        self._copies_left -= self._sizes.of(node)
+        if self._copies_left < 0:
+            self._refuse_expansion(pointer)
+        return self._copies_left >= 0
 
-    def _refuse_expansion(self, node: Any, pointer: Pointer) -> None:
+    def _around(self) -> Any:
+        """Return the collection being made: an alias has no mark of its own, only its anchor's."""
+        return next(reversed(self._open.values()))
+
+    def _refuse_expansion(self, pointer: Pointer) -> None:
         if not self._refused:  # one bomb would fill the report with its splinters
-            message = f"the document holds more than {MAX_NODES:,} values once its aliases are expanded"
-            self._note("alias-expansion", pointer, node, message)
+            message = f"the aliases of this document stand for more than {MAX_COPIED:,} values"
+            self._note("alias-expansion", pointer, self._around(), message)
         self._refused = True
 
     def _sequence(self, node: Any, pointer: Pointer) -> list[Any]:
@@ -191,7 +198,6 @@ class _Construction:
         return made
 
     def _key(self, node: Any, pointer: Pointer) -> str | None:
-        self._budget -= 1
         if is_collection(node) or node.tag not in _IMPLICIT:
             self._note("key-not-text", pointer, node, "a key must be plain text")
             return None

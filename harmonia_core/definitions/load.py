@@ -46,15 +46,24 @@ def load_text(text: str, source: str, definition_format: DefinitionFormat) -> Lo
     found = document.problems
     left_out = tuple(p.path for p in found if p.path and _value_at(document.data, p.path) is None)
     problems = (*found, *without_consequences(loaded.problems, left_out))
-    return Loaded(
-        loaded.definition, tuple(place_problems(problems, document.positions)), document.positions, left_out
-    )
+    placed = tuple(place_problems(problems, document.positions))
+    return Loaded(loaded.definition, placed, document.positions, (*left_out, *loaded.left_out))
 
 
 def load_data(data: Any, positions: Positions | None = None) -> Loaded:
     """Read plain data (JSON as Python values), such as a parsed text or a program's own dict."""
-    definition, problems = definition_from_data(data, positions)
-    return Loaded(definition, problems, positions)
+    if not isinstance(data, dict):
+        return _refused("type-wrong", "a definition is an object with 'name' and 'tasks'")
+    if deeper_than(data, MAX_DEPTH):
+        return _refused("too-deep", f"a definition may be nested {MAX_DEPTH} levels deep")
+    reading = Reading(data)
+    definition = reading.definition()
+    problems = tuple(place_problems(reading.problems, positions))
+    return Loaded(definition, problems, positions, tuple(reading.left_out))
+
+
+def _refused(code: str, message: str) -> Loaded:
+    return Loaded(None, (Problem(code, "", message),))
 
 
 def definition_from_data(
@@ -64,13 +73,8 @@ def definition_from_data(
 
     A definition that comes with problems may be checked further, never run.
     """
-    if not isinstance(data, dict):
-        return None, (Problem("type-wrong", "", "a definition is an object with 'name' and 'tasks'"),)
-    if deeper_than(data, MAX_DEPTH):
-        return None, (Problem("too-deep", "", f"a definition may be nested {MAX_DEPTH} levels deep"),)
-    reading = Reading(data)
-    definition = reading.definition()
-    return definition, tuple(place_problems(reading.problems, positions))
+    loaded = load_data(data, positions)
+    return loaded.definition, loaded.problems
 
 
 def check_loaded(
@@ -82,8 +86,7 @@ def check_loaded(
     found = check_definition(loaded.definition, task_types, env_allow=env_allow)
     if not loaded.problems and found.graph is not None:
         return found
-    reported = (*loaded.left_out, *(problem.path for problem in loaded.problems if problem.path))
-    problems = (*loaded.problems, *without_consequences(found.problems, reported))
+    problems = (*loaded.problems, *without_consequences(found.problems, loaded.left_out))
     return Compilation(None, tuple(place_problems(problems, loaded.positions)))
 
 

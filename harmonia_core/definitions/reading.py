@@ -39,10 +39,14 @@ def _around(fault: Mapping[str, Any]) -> Pointer:
 
 
 class Reading:
-    """Read one definition. `problems` fills up; `definition` returns what could be understood."""
+    """Read one definition. `definition` returns what could be understood.
+
+    problems, left_out: what was wrong, and the paths of what was left out; filled on the way.
+    """
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.problems: list[Problem] = []
+        self.left_out: list[str] = []
         self._keys: list[str | int] = []
         self._data = {**data}
         self._own: dict[int, Any] = {}
@@ -73,7 +77,7 @@ class Reading:
                 self._note("type-wrong", place, "a task is an object with at least a 'type'")
                 if listed:
                     continue
-                task = {"type": UNKNOWN_TYPE}
+                task = {"type": UNKNOWN_TYPE}  # others may wait for it
             identifier = self._identifier(task, place, taken) if listed else self._key(key, task, place)
             if identifier is not None:
                 taken.add(identifier)
@@ -121,6 +125,7 @@ class Reading:
                 continue  # the misspelt key is reported, and read as what it means
             if report:
                 self.problems.append(read_fault(fault, self._place(loc)))
+            self.left_out.append(path_text(self._place(loc)))
             self._cut(loc, rename=report and _is_extra(fault))
 
     def _place(self, loc: Pointer) -> Pointer:
@@ -148,6 +153,7 @@ class Reading:
             near = nearest_key(str(last), loc[:-1])
             if near is not None and near not in parent:
                 parent[near] = value
+                self.left_out.append(path_text(self._place((*loc[:-1], near))))
 
     def _copy_down(self, loc: Pointer) -> Any:
         """Return the object or list at `loc`, copied on the way: the caller's data stays as it is."""

@@ -99,7 +99,7 @@ class NodeBuilder:
             return template  # what could not be parsed would look like a missing or wrong value
         if isinstance(value, str) and not _is_one_expression(template):
             self._add("type-wrong", place.path, "an input is an object, or one `${...}` for the whole of it")
-        if template.reads:
+        if template.slots:
             self._readings.template(template, place)
         if facts is not None:
             facts.check(template, place.path, self._problems)

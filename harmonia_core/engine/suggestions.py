@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from harmonia_core.model.paths import nearest
 
-_COMPARISONS = 200_000
+_COMPARISONS = 50_000
 
 
 class Names:

@@ -12,7 +12,7 @@ Positions: TypeAlias = Mapping[Pointer, tuple[int, int]]
 
 def place_problems(problems: Iterable[Problem], positions: Positions | None) -> list[Problem]:
     """Return the problems in the order of the text, with line and column of the nearest known place."""
-    if not positions:
+    if positions is None:
         return list(problems)
     placed = [_placed(problem, positions) for problem in problems]
     return sorted(placed, key=lambda problem: (problem.line or 0, problem.column or 0))
