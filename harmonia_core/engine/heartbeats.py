@@ -14,6 +14,8 @@ from harmonia_core.errors import StateBackendError
 _logger = logging.getLogger(__name__)
 INTERVAL = 1.0
 """Seconds between two writes."""
+_PATIENCE = 5.0
+"""Seconds that a write may hold up the end of the dispatcher."""
 
 
 class Heartbeats:
@@ -62,7 +64,8 @@ class Heartbeats:
         if not rows:
             return
         try:
-            await self._store.beat(rows)
+            with anyio.move_on_after(_PATIENCE, shield=True):
+                await self._store.beat(rows)
         except StateBackendError as error:
             _logger.warning("%d heartbeat(s) could not be stored and are tried again: %s", len(rows), error)
             with self._lock:

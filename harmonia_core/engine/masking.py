@@ -1,7 +1,7 @@
 """Secrets that were handed out, kept out of everything an attempt says. Pure.
 
 Known forms are the value itself, its URL-, JSON- and base64-encoded forms (base64 in its
-three alignments, both alphabets) and the lines of a value of several lines. A task that
+three alignments, both alphabets), how Python quotes it, and the lines of a value of several. A task that
 transforms a secret otherwise, or cuts it up, cannot be followed.
 """
 
@@ -110,7 +110,7 @@ class StreamMasker(Generic[AnyStr]):
         for start, end in merged_spans(text, self._needles):
             if start >= cut:
                 break
-            if start > position or not position:
+            if start >= position:
                 shown += (text[position:start], self._mask)
             position = max(position, end)
         shown.append(text[position:cut])
@@ -133,6 +133,7 @@ def forms_of(secret: str) -> set[str]:
     forms |= {form.replace("%", "%25") for form in forms if "%" in form}
     for ascii_only in (True, False):
         forms.add(json.dumps(secret, ensure_ascii=ascii_only)[1:-1])
+    forms |= {repr(secret)[1:-1], repr(raw)[2:-1]}
     for shift in range(3):
         forms |= _base64_forms(raw, shift)
     if "\n" in secret:
@@ -144,13 +145,13 @@ def _base64_forms(raw: bytes, shift: int) -> set[str]:
     """Return the digits that depend on nothing but the secret, after `shift` unknown bytes."""
     digits = b64encode(bytes(shift) + raw).decode()
     core = digits[-(-8 * shift // 6) : 8 * (shift + len(raw)) // 6]
-    whole = {digits.rstrip("=")} if shift == 0 else set()
+    whole = {digits, digits.rstrip("=")} if shift == 0 else set()
     standard = {core} | whole
     return standard | {form.replace("+", "-").replace("/", "_") for form in standard}
 
 
 def merged_spans(text: AnyStr, needles: Iterable[AnyStr]) -> list[tuple[int, int]]:
-    """Return where needles stand, in order, those that overlap or touch as one."""
+    """Return where needles stand, in order, those that overlap as one."""
     found: list[tuple[int, int]] = []
     for needle in needles:
         at = text.find(needle)
@@ -162,7 +163,7 @@ def merged_spans(text: AnyStr, needles: Iterable[AnyStr]) -> list[tuple[int, int
     found.sort()
     merged = [found[0]]
     for start, end in found:
-        if start <= merged[-1][1]:
+        if start < merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
