@@ -78,7 +78,8 @@ class Dependencies:
         for cycle in self._cycles(left):
             names = [self._tasks[place].id for place in (*cycle, cycle[0])]
             shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], "…", names[-1]]
-            message = f"{len(cycle)} task(s) wait for each other: {' → '.join(shown)}"
+            who = "a task waits for itself" if len(cycle) == 1 else f"{len(cycle)} tasks wait for each other"
+            message = f"{who}: {' → '.join(shown)}"
             path = path_text((*self._places[cycle[0]], "depends_on"))
             self._add("dependency-cycle", path, message, "remove one of these dependencies")
 

@@ -166,7 +166,7 @@ def test_cycles_are_named(tasks: dict[str, Any], named: list[str]) -> None:
 def test_a_long_cycle_is_named_in_short() -> None:
     tasks = {f"t{n}": noop(f"t{(n + 99) % 100}") for n in range(100)}
     (problem,) = problems({"name": "x", "tasks": tasks})
-    assert problem.message.startswith("100 task(s) wait for each other: t0 → t1 → ")
+    assert problem.message.startswith("100 tasks wait for each other: t0 → t1 → ")
     assert problem.message.endswith(" → … → t0")
 
 
