@@ -254,12 +254,11 @@ class Attempt:
         if self.stop == "cancelled":
             return Outcome(key, "cancelled", abandoned=self.let_go)
         if self.stop == "timeout":
-            error = ErrorInfo(
-                "timeout", "attempt-timeout", f"The attempt took longer than {self._timeout:g} s."
-            )
+            text = f"The attempt took longer than {self._timeout:g} s."
+            error = ErrorInfo("timeout", "attempt-timeout", text)
         else:
-            silence = f"No heartbeat for {self._heartbeat_timeout:g} s."
-            error = ErrorInfo("heartbeat", "heartbeat-timeout", silence)
+            text = f"No heartbeat for {self._heartbeat_timeout:g} s."
+            error = ErrorInfo("heartbeat", "heartbeat-timeout", text)
         return Outcome(key, "failed", error=error, abandoned=self.let_go)
 
     def _arm(self) -> None:

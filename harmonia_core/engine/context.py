@@ -140,11 +140,11 @@ class AttemptContext:
         try:
             value, encoded = encode(details, HEARTBEAT_LIMIT)
         except NotJSON as error:
-            raise PermanentError(f"Heartbeat details are not JSON: {error}.", "heartbeat-not-json") from error
+            text = f"Heartbeat details are not JSON: {error}."
+            raise PermanentError(text, "heartbeat-not-json") from error
         except TooLarge as error:
-            raise PermanentError(
-                f"Heartbeat details are too large: {error}.", "heartbeat-too-large"
-            ) from error
+            text = f"Heartbeat details are too large: {error}."
+            raise PermanentError(text, "heartbeat-too-large") from error
         if not self._open:
             return
         self.beaten_at = monotonic()
