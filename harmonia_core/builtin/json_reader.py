@@ -6,12 +6,12 @@ them, and only when somebody looks for one.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Any
 
-from harmonia_core.builtin.yaml_nodes import NodePositions, is_collection
-from harmonia_core.builtin.yaml_reader import MAX_DIGITS, MAX_TEXT, YamlFault, compose
+from harmonia_core.builtin.text_positions import TextPositions
+from harmonia_core.builtin.yaml_nodes import is_collection
+from harmonia_core.builtin.yaml_reader import MAX_DIGITS, MAX_TEXT
 from harmonia_core.contracts.definition_format import ParsedDocument, Pointer
 from harmonia_core.errors import Problem
 from harmonia_core.model.pointer import path_text
@@ -36,7 +36,7 @@ def read_json(text: str, source: str) -> ParsedDocument:
     except RecursionError:
         return _unreadable("too-deep", f"{source} is nested too deeply")
     positions = TextPositions(text)
-    problems = [*faults.problems, *(positions.duplicates() if faults.duplicates else ())]
+    problems = [*faults.problems, *(_duplicated(positions) if faults.duplicates else ())]
     return ParsedDocument(data, positions, tuple(problems))
 
 
@@ -74,38 +74,12 @@ class _Faults:
         return None
 
 
-class TextPositions(Mapping[Pointer, tuple[int, int]]):
-    """Find lines and columns in a JSON text; knows none if the YAML parser cannot read it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    @cached_property
-    def _root(self) -> Any:
-        try:
-            return compose(self._text)
-        except (YamlFault, UnicodeEncodeError):
-            return None
-
-    @cached_property
-    def _known(self) -> Mapping[Pointer, tuple[int, int]]:
-        return {} if self._root is None else NodePositions(self._root)
-
-    def __getitem__(self, pointer: Pointer) -> tuple[int, int]:
-        return self._known[pointer]
-
-    def __iter__(self) -> Iterator[Pointer]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def duplicates(self) -> Iterator[Problem]:
-        """Yield a problem for each key that stands twice in its object; one without place at least."""
-        if self._root is None:
-            yield Problem("duplicate-key", "", "a key stands twice in the same object")
-        else:
-            yield from _duplicates(self._root, ())
+def _duplicated(positions: TextPositions) -> Iterator[Problem]:
+    """Yield a problem for each key that stands twice in its object; one without place at least."""
+    if positions.root is None:
+        yield Problem("duplicate-key", "", "a key stands twice in the same object")
+    else:
+        yield from _duplicates(positions.root, ())
 
 
 def _duplicates(node: Any, pointer: Pointer) -> Iterator[Problem]:

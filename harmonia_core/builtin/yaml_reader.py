@@ -6,10 +6,11 @@ YAML 1.1, where `on` is true and `012` is ten. Aliases are copied, within a limi
 
 import math
 import re
-from functools import cache
 from typing import Any
 
-from harmonia_core.builtin.yaml_nodes import MAX_COPIED, MAX_DEPTH, NodePositions, Sizes, is_collection
+from harmonia_core.builtin.text_positions import TextPositions
+from harmonia_core.builtin.yaml_compose import COLLECTION, PLAIN, QUOTED, YamlFault, compose, placed
+from harmonia_core.builtin.yaml_nodes import MAX_COPIED, MAX_DEPTH, Sizes, is_collection
 from harmonia_core.contracts.definition_format import ParsedDocument, Pointer
 from harmonia_core.errors import Problem
 from harmonia_core.model.pointer import path_text
@@ -26,39 +27,8 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
-_NOT_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAYBE_NUMBER = frozenset("-+.0123456789")
-_IMPLICIT = frozenset(("plain", "quoted", "collection"))
-
-
-class TooDeep(Exception):
-    """Leave the parser: collections are nested deeper than any definition is."""
-
-
-@cache
-def _loader() -> Any:
-    # Imported on first use; the C parser is some ten times quicker than the Python one.
-    import yaml
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        depth = 0
-
-        def resolve(self, kind: type, value: str, implicit: Any) -> str:
-            """Note how a node without a tag was written, in place of guessing its type."""
-            if kind is not yaml.ScalarNode:
-                return "collection"
-            return "plain" if implicit[0] else "quoted"
-
-        def descend_resolver(self, parent: Any, index: Any) -> None:
-            """Stop before the parser's own recursion exhausts the stack of the process."""
-            self.depth += 1
-            if self.depth > MAX_DEPTH:
-                raise TooDeep
-
-        def ascend_resolver(self) -> None:
-            self.depth -= 1
-
-    return Loader
+_IMPLICIT = frozenset((PLAIN, QUOTED, COLLECTION))
 
 
 def read_yaml(text: str, source: str) -> ParsedDocument:
@@ -77,53 +47,11 @@ def read_yaml(text: str, source: str) -> ParsedDocument:
         return _unreadable("document-empty", f"{source} is empty")
     construction = _Construction()
     data = construction.value(root, ())
-    return ParsedDocument(data, NodePositions(root), tuple(construction.problems))
-
-
-class YamlFault(Exception):
-    """Carry the problem of a text that cannot be parsed at all."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-
-def compose(text: str) -> Any:
-    """Return the root node, or None for an empty text; raise YamlFault for text that cannot be parsed."""
-    import yaml
-
-    try:
-        return _loader()(text).get_single_node()
-    except TooDeep:
-        message = f"collections are nested more than {MAX_DEPTH} deep"
-        raise YamlFault(Problem("too-deep", "", message)) from None
-    except yaml.MarkedYAMLError as error:
-        raise YamlFault(_syntax_problem(error)) from None
-    except yaml.reader.ReaderError:
-        # The two parsers count differently (bytes, characters); the text itself knows better.
-        found = _NOT_YAML.search(text)
-        offset, character = (found.start(), found.group()) if found else (0, "")
-        message = f"the character {character!r} is not allowed in YAML"
-        raise YamlFault(_placed("yaml-syntax", message, text, offset)) from None
-
-
-def _syntax_problem(error: Any) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    message = ", ".join(part for part in (error.context, error.problem) if part)
-    code = "yaml-syntax"
-    if error.problem == "but found another document":
-        code, message = "multiple-documents", "one text holds one definition; a second document begins here"
-    if mark is None:
-        return Problem(code, "", message)
-    return Problem(code, "", message, mark.line + 1, mark.column + 1)
-
-
-def _placed(code: str, message: str, text: str, offset: int) -> Problem:
-    before = text[:offset]
-    return Problem(code, "", message, before.count("\n") + 1, offset - before.rfind("\n"))
+    return ParsedDocument(data, TextPositions(text), tuple(construction.problems))
 
 
 def _unreadable(code: str, message: str, text: str = "", offset: int = 0) -> ParsedDocument:
-    problem = _placed(code, message, text, offset) if text else Problem(code, "", message)
+    problem = placed(code, message, text, offset) if text else Problem(code, "", message)
     return ParsedDocument(None, problems=(problem,))
 
 
@@ -202,7 +130,7 @@ class _Construction:
             self._note("key-not-text", pointer, node, "a key must be plain text")
             return None
         text: str = node.value
-        if node.tag != "plain":
+        if node.tag != PLAIN:
             return text
         if text == "<<":
             self._note("merge-key", pointer, node, "merge keys ('<<') are not part of YAML 1.2; write it out")
@@ -214,7 +142,7 @@ class _Construction:
 
     def _scalar(self, node: Any, pointer: Pointer) -> Any:
         text: str = node.value
-        if node.tag != "plain":
+        if node.tag != PLAIN:
             return text
         if text in _WORDS:
             return _WORDS[text]

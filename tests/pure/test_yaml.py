@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harmonia_core.builtin import yaml_reader
+from harmonia_core.builtin import yaml_compose
 from harmonia_core.builtin.documents import DEFINITION_FORMATS
 from harmonia_core.builtin.json_reader import read_json
 from harmonia_core.builtin.yaml_nodes import MAX_DEPTH, MAX_NODES
@@ -129,7 +129,7 @@ def test_text_that_cannot_be_read_says_where(
 
 def test_the_parser_in_python_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(yaml, "CSafeLoader")
-    monkeypatch.setattr(yaml_reader, "_loader", yaml_reader._loader.__wrapped__)
+    monkeypatch.setattr(yaml_compose, "_loader", yaml_compose._loader.__wrapped__)
     document = read_yaml("on: 012\non: 2\nb: [*x]", "test")
     assert faults(document) == [("yaml-syntax", "", 3, 5)]
     document = read_yaml("on: 012\non: 2\nb: !x {c: ~}", "test")
