@@ -7,13 +7,25 @@ from harmonia_core.clock import Clock, SystemClock, parse_rfc3339, rfc3339
 from harmonia_core.contracts.registration import KIND_STABILITY, KINDS
 from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
 from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, StateBackend
-from harmonia_core.definitions.load import Loaded, load_data, load_text
+from harmonia_core.definitions.load import Loaded, check_loaded, load_data, load_text
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.ownership import Recovery
 from harmonia_core.engine.runner import Engine
 from harmonia_core.engine.views import event_view
-from harmonia_core.errors import PluginNotFound
+from harmonia_core.errors import (
+    DefinitionInvalid,
+    ExecutionFinished,
+    ExecutionNotAdoptable,
+    ExecutionNotFound,
+    Fenced,
+    InputInvalid,
+    PluginNotFound,
+    PluginsRefused,
+    ProblemsError,
+    RequestNotConsumed,
+)
+from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.plugins.load import Plugins, load_plugins
@@ -28,23 +40,35 @@ __all__ = (
     "ActivityEntry",
     "BackendType",
     "Clock",
+    "DefinitionInvalid",
     "DocumentQuery",
     "DocumentWrite",
     "Engine",
+    "ExecutionFinished",
+    "ExecutionNotAdoptable",
+    "ExecutionNotFound",
     "ExecutionQuery",
     "ExecutionRow",
     "ExecutionStatus",
+    "Fenced",
+    "InputInvalid",
     "KernelSettings",
     "Loaded",
+    "PluginNotFound",
     "PluginReport",
     "PluginRow",
     "Plugins",
+    "PluginsRefused",
+    "ProblemsError",
     "Recorded",
     "Recovery",
+    "RequestNotConsumed",
     "StateBackend",
     "SystemClock",
     "TaskStatus",
     "check_definition",
+    "check_loaded",
+    "check_value",
     "create_backend",
     "event_view",
     "load_data",

@@ -117,7 +117,7 @@ class Driver:
     def _ended(self, outcome: Outcome) -> None:
         live = self.lives.get(outcome.key.execution_id)
         if live is not None:
-            self.arrive(live, Ended(outcome, self.draw()))
+            self.arrive(live, Ended(outcome, self.draw() if outcome.kind == "failed" else 0.0))
 
     def _due(self, execution_id: str, path: str, kind: str) -> None:
         live = self.lives.get(execution_id)

@@ -48,35 +48,32 @@ def _all(join: Join, total: int, tally: Tally, ended: int) -> Verdict:
 def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> GraphState:
     """Return the scope with one task replaced, its frontier moved along."""
     pages, ready, doomed, active, stirred, outstanding, open_, held = scope
-    number = position >> PAGE_BITS
+    number, slot, bit = position >> PAGE_BITS, position & PAGE_MASK, 1 << position
     page = list(pages[number])
-    slot = position & PAGE_MASK
-    old = page[slot]
-    page[slot] = new
-    touched = {number: page}
-    bit = 1 << position
+    old, page[slot] = page[slot], new
     before, after = old.status, new.status
-    if (after is _READY) is not (before is _READY):
-        ready ^= bit
+    touched = {number: page}
     final = after in FINAL_TASK
-    begun = new.attempt > 0 and not final
-    if begun is not (active & bit != 0):
+    if after is not before:
+        if after is _READY or before is _READY:
+            ready ^= bit
+        outstanding += (after in _OUTSTANDING) - (before in _OUTSTANDING)
+        if doomed & bit:
+            doomed ^= bit
+        if final and before not in FINAL_TASK:
+            open_ -= 1
+            for dependent in nodes.tasks[position].dependents:
+                if not doomed >> dependent & 1:  # otherwise the ends before this one have settled it
+                    grown, lost = _tell(touched, pages, nodes, dependent, after)
+                    ready |= grown
+                    doomed |= lost
+    if (new.attempt > 0 and not final) is not (active & bit != 0):
         active ^= bit
-    outstanding += (after in _OUTSTANDING) - (before in _OUTSTANDING)
-    held += _held(new) - _held(old)
-    if doomed & bit:
-        doomed ^= bit
-    stir = new.items is not None and not final and stirs(new, new.items, nodes.tasks[position].window)
-    if stir is not (stirred & bit != 0):
-        stirred ^= bit
-    if final and before not in FINAL_TASK:
-        open_ -= 1
-        for dependent in nodes.tasks[position].dependents:
-            if doomed >> dependent & 1:
-                continue  # what it will be was settled by the ends before this one
-            grown, lost = _tell(touched, pages, nodes, dependent, after)
-            ready |= grown
-            doomed |= lost
+    if new.items is not None or old.items is not None or after is _ATTENTION or before is _ATTENTION:
+        held += _held(new) - _held(old)
+        stir = new.items is not None and not final and stirs(new, new.items, nodes.tasks[position].window)
+        if stir is not (stirred & bit != 0):
+            stirred ^= bit
     fresh = list(pages)
     for number, page in touched.items():
         fresh[number] = tuple(page)

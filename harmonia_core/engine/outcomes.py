@@ -21,9 +21,11 @@ _OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED})
 
 def node_of(graph: Graph, path: str) -> TaskNode:
     """Return the node of a task or of a map's items."""
-    task_id, index = split(path)
-    node = graph.root.tasks[graph.root.index[task_id]]
-    return node if index is None or node.item is None else node.item
+    position = graph.root.index.get(path)
+    if position is not None:
+        return graph.root.tasks[position]
+    node = graph.root.tasks[graph.root.index[split(path)[0]]]
+    return node.item or node
 
 
 def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: float) -> Event:

@@ -9,10 +9,15 @@ from harmonia_core.model import events as e
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, TaskState, split
+from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
 
 ClosedTimer = tuple[str, str, str]
 
-_ENDS = (e.TaskSucceeded, e.TaskFailed, e.TaskCancelled)
+_SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
+_ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled})
+_OF_EXECUTION = frozenset(
+    {e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled}
+)
 
 
 def task_rows(state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
@@ -26,16 +31,18 @@ def task_rows(state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskR
 
 
 def _row(state: ExecutionState, path: str, last: Recorded) -> TaskRow:
-    task_id, index = split(path)
-    position = state.graph.root.index[task_id]
-    task = state.task(path) or ended_item(last)
-    node = node_of(state.graph, path)
+    scope, place = "", state.graph.root.index.get(path)
+    if place is not None:
+        task, kind = state.scope.task(place), state.graph.root.tasks[place].type
+    else:
+        scope, index = split(path)
+        place, task, kind = index or 0, state.task(path) or ended_item(last), node_of(state.graph, path).type
     return TaskRow(
         state.execution_id,
-        task_id if index is not None else "",
-        position if index is None else index,
+        scope,
+        place,
         path,
-        node.type,
+        kind,
         task.status.value,
         task.reason,
         task.attempt,
@@ -52,69 +59,57 @@ def ended_item(last: Recorded) -> TaskState:
 
 
 def timer_rows(
-    before: ExecutionState, recorded: Iterable[Recorded]
+    before: ExecutionState, after: ExecutionState, recorded: Iterable[Recorded]
 ) -> tuple[list[TimerRow], list[ClosedTimer]]:
-    """Return the timers that a batch sets and those it closes."""
-    opened: dict[tuple[str, str], TimerRow] = {}
+    """Return the timers that a batch sets, as they stand after it, and those it closes."""
+    opened: list[TimerRow] = []
     closed: list[ClosedTimer] = []
     execution = before.execution_id
+    for path in _touched(before, recorded):
+        old, new = _timers(before, path), _timers(after, path)
+        opened += [TimerRow(execution, path, kind, due) for kind, due in new.items() if old.get(kind) != due]
+        closed += [(execution, path, kind) for kind in old if kind not in new]
+    return opened, closed
+
+
+def _touched(before: ExecutionState, recorded: Iterable[Recorded]) -> dict[str, None]:
+    """Return the paths whose timers may have changed, each once; empty for the execution itself."""
+    paths: dict[str, None] = {}
     for record in recorded:
         event = record.event
-        for kind, path, due in _sets(event):
-            opened[path, kind] = TimerRow(execution, path, kind, due)
-        for path, kind in _closes(event, before):
-            if opened.pop((path, kind), None) is None:
-                closed.append((execution, path, kind))
-    return list(opened.values()), closed
+        kind = type(event)
+        if kind is e.TaskScheduled:
+            if event.total_deadline is not None:  # type: ignore[attr-defined]
+                paths[event.path] = None  # type: ignore[attr-defined]
+        elif kind in _SET or (kind in _ENDS and _timers(before, event.path)):  # type: ignore[attr-defined]
+            paths[event.path] = None  # type: ignore[attr-defined]
+        elif kind in _OF_EXECUTION:
+            paths[""] = None
+    return paths
 
 
-def _sets(event: e.Event) -> list[tuple[str, str, float]]:
-    kind = type(event)
-    if kind is e.TaskScheduled:
-        total = event.total_deadline  # type: ignore[attr-defined]
-        return [] if total is None else [("total", event.path, total)]  # type: ignore[attr-defined]
-    if isinstance(event, e.RetryScheduled):
-        return [("retry", event.path, event.due)]
-    if isinstance(event, e.TimerSet):
-        return [("wait", event.path, event.due)]
-    if isinstance(event, e.TaskDeferred) and event.due is not None:
-        return [("attempt", event.path, event.due)]
-    if isinstance(event, e.ExecutionStarted) and event.deadline is not None:
-        return [("deadline", "", event.deadline)]
-    return []
-
-
-def _closes(event: e.Event, before: ExecutionState) -> list[tuple[str, str]]:
-    kind = type(event)
-    if kind is e.TaskScheduled:
-        return []
-    if isinstance(event, e.TimerFired):
-        return [(event.path, event.kind)]
-    if isinstance(event, _ENDS):
-        return _of_task(event.path, before)
-    if isinstance(event, e.ExecutionCompleted | e.ExecutionFailed | e.ExecutionCancelled):
-        return [("", "deadline")] if before.deadline is not None else []
-    return []
-
-
-def _of_task(path: str, before: ExecutionState) -> list[tuple[str, str]]:
-    task = before.task(path)
-    if task is None or (task.due is None and task.total_deadline is None):
-        return []
-    return [(path, kind) for kind in ("retry", "wait", "attempt", "total")]
+def _timers(state: ExecutionState, path: str) -> dict[str, float]:
+    """Return what a task, an item or (empty path) the execution itself waits for: due time by kind."""
+    if not path:
+        ended = state.timed_out or state.status in FINAL_EXECUTION
+        return {} if ended or state.deadline is None else {"deadline": state.deadline}
+    task = state.task(path)
+    if task is None or task.status in FINAL_TASK:
+        return {}
+    found = {} if task.due is None else {due_kind(task): task.due}
+    if task.total_deadline is not None and task.reason != "total-timeout":
+        found["total"] = task.total_deadline
+    return found
 
 
 def open_timers(state: ExecutionState) -> list[TimerRow]:
     """Return every timer that a state waits for; what an adopter puts in its heap."""
-    found: list[TimerRow] = []
-    if state.deadline is not None and not state.timed_out:
-        found.append(TimerRow(state.execution_id, "", "deadline", state.deadline))
-    for path, task in begun(state.graph, state):
-        if task.due is not None:
-            found.append(TimerRow(state.execution_id, path, due_kind(task), task.due))
-        if task.total_deadline is not None and task.reason != "total-timeout":
-            found.append(TimerRow(state.execution_id, path, "total", task.total_deadline))
-    return found
+    paths = ["", *(path for path, _ in begun(state.graph, state))]
+    return [
+        TimerRow(state.execution_id, path, kind, due)
+        for path in paths
+        for kind, due in _timers(state, path).items()
+    ]
 
 
 def due_kind(task: TaskState) -> str:

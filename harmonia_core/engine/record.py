@@ -71,10 +71,13 @@ class Recorder:
         return unit
 
     def _due(self, live: Live, state: ExecutionState) -> bool:
-        """Tell whether the events since the last snapshot weigh as much as the state."""
+        """Tell whether the events since the last snapshot weigh as much as the state.
+
+        A task weighs about two events: the state keeps the input of one and the output of the other.
+        """
         if state.status in FINAL_EXECUTION:
             return False
-        return state.seq - live.snapshot >= max(self._snapshot_every, len(state.graph.root.tasks))
+        return state.seq - live.snapshot >= max(self._snapshot_every, 2 * len(state.graph.root.tasks))
 
 
 def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:

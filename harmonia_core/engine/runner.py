@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from harmonia_core.clock import Clock, SystemClock
 from harmonia_core.contracts.rows import BlobRow, EngineRow, ExecutionRow, Unit
@@ -32,11 +32,12 @@ from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.views import event_view, execution_view, head_view
-from harmonia_core.errors import ExecutionNotFound, InputInvalid
+from harmonia_core.errors import ExecutionNotFound, InputInvalid, StateCorrupt
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.ids import uuid7
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ExecutionStarted
+from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState, begin
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.plugins.load import Plugins
@@ -256,6 +257,18 @@ class Engine:
         row = await self._head(execution_id)
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
         return execution_view(row, state, await self._owner.alive(row))
+
+    async def output(self, execution_id: str) -> Any:
+        """Return the output of an execution whole, however large; None unless it has completed."""
+        row = await self._head(execution_id)
+        last = await self._loader.events(execution_id, row.seq - 1)
+        output = getattr(last[-1].event, "output", None) if row.status == "completed" else None
+        if not isinstance(output, BlobRef):
+            return output
+        data = await self.backend.blob(row.namespace, output.address)
+        if data is None:
+            raise StateCorrupt(f"The output {output.address} of execution {execution_id} is missing.")
+        return from_json(data)
 
     async def find(self, query: ExecutionQuery) -> tuple[list[dict[str, Any]], str | None]:
         """Return one page of executions, newest first, and the cursor of the next."""

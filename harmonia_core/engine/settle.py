@@ -148,5 +148,5 @@ def settle(
             batch.add(event, actor, causation)
     if not only_record or batch.state.cancelling:
         batch.settle()
-    batch.timers = timer_rows(state, batch.recorded)
+    batch.timers = timer_rows(state, batch.state, batch.recorded)
     return batch

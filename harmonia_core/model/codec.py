@@ -7,7 +7,7 @@ looks like a reference stays data.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -30,8 +30,12 @@ UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 STORED = frozenset({"input", "output", "value"})
 _PLAN = {
-    kind: tuple((f.name, f.default if f.default is not MISSING else MISSING) for f in fields(kind))  # type: ignore[arg-type]
+    kind: tuple((f.name, f.default, f.name in STORED) for f in fields(kind))  # type: ignore[arg-type]
     for kind in EVENT_TYPES.values()
+}
+_SHAPES: Mapping[str, Callable[[Any], Any]] = {
+    "error": ErrorInfo.as_json,
+    "holes": lambda holes: [hole.as_json() for hole in holes],
 }
 
 
@@ -51,16 +55,17 @@ def _sorted(value: Any) -> Any:
 def encode(event: Event) -> bytes:
     """Return the data of an event as compact JSON; fields at their default are left out."""
     data: dict[str, Any] = {}
-    for name, default in _PLAN[type(event)]:
+    for name, default, stored in _PLAN[type(event)]:
         value = getattr(event, name)
-        if value is default or (default is not MISSING and value == default):
+        if value is default:
             continue
-        if isinstance(value, REFS):
-            name, value = name + "@", value.as_json()
-        elif isinstance(value, ErrorInfo):
-            value = value.as_json()
-        elif name == "holes":
-            value = [hole.as_json() for hole in value]
+        if stored:
+            if type(value) in REFS:
+                name, value = name + "@", value.as_json()
+        elif name in _SHAPES:
+            if value == default:
+                continue
+            value = _SHAPES[name](value)
         data[name] = value
     return to_json(data)
 

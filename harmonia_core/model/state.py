@@ -144,14 +144,15 @@ class ExecutionState(NamedTuple):
 
     def task(self, path: str) -> TaskState | None:
         """Return a task or an item in flight by path; None for items that have not begun or have ended."""
+        position = self.graph.root.index.get(path)
+        if position is not None:
+            return self.scope.task(position)
         task_id, item = split(path)
         position = self.graph.root.index.get(task_id)
-        if position is None:
+        if position is None or item is None:
             return None
-        task = self.scope.task(position)
-        if item is None:
-            return task
-        return task.items.flight.get(item) if task.items else None
+        items = self.scope.task(position).items
+        return items.flight.get(item) if items else None
 
 
 def split(path: str) -> tuple[str, int | None]:

@@ -48,21 +48,19 @@ FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UN
 EXECUTION_TRANSITIONS = MappingProxyType(
     {
         _E.QUEUED: frozenset({_E.RUNNING}),
-        _E.RUNNING: frozenset({_E.CANCELLING, _E.ATTENTION, _E.COMPLETED, _E.FAILED}),
-        _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING, _E.FAILED}),
-        _E.CANCELLING: frozenset({_E.CANCELLED, _E.FAILED}),
+        _E.RUNNING: frozenset({_E.ATTENTION, _E.CANCELLING, _E.COMPLETED, _E.FAILED}),
+        _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING}),
+        _E.CANCELLING: frozenset({_E.CANCELLED}),
     }
 )
 
 TASK_TRANSITIONS = MappingProxyType(
     {
-        _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE, _T.CANCELLED}),
-        _T.READY: frozenset({_T.RUNNING, _T.SUCCEEDED, _T.SKIPPED, _T.FAILED, _T.CANCELLED, _T.ATTENTION}),
-        _T.RUNNING: frozenset(
-            {_T.SUCCEEDED, _T.FAILED, _T.BACKOFF, _T.BLOCKED, _T.READY, _T.CANCELLED, _T.ATTENTION}
-        ),
-        _T.BACKOFF: frozenset({_T.READY, _T.CANCELLED, _T.FAILED}),
-        _T.BLOCKED: frozenset({_T.READY, _T.SUCCEEDED, _T.FAILED, _T.BACKOFF, _T.CANCELLED}),
-        _T.ATTENTION: frozenset({_T.BACKOFF, _T.CANCELLED, _T.FAILED, _T.SUCCEEDED}),
+        _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE}),
+        _T.READY: frozenset({_T.RUNNING, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
+        _T.RUNNING: frozenset({_T.READY, _T.BACKOFF, _T.BLOCKED, _T.SUCCEEDED, _T.FAILED, _T.CANCELLED}),
+        _T.BACKOFF: frozenset({_T.READY, _T.CANCELLED}),
+        _T.BLOCKED: frozenset({_T.READY, _T.BACKOFF, _T.SUCCEEDED, _T.FAILED, _T.CANCELLED}),
+        _T.ATTENTION: frozenset({_T.READY, _T.BACKOFF, _T.CANCELLED}),
     }
 )
