@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Literal, TypeAlias
 
 _logger = logging.getLogger(__name__)
@@ -40,10 +41,14 @@ Listener: TypeAlias = Callable[[ActivityEntry], None]
 
 
 class Activity:
-    """Keep the last entries of each execution and hand every one to the listeners."""
+    """Keep the last entries of each execution and hand every one to the listeners.
 
-    def __init__(self, ring: int = 1000) -> None:
-        self._ring = ring
+    ring: entries per execution. executions: of more than these, the oldest are forgotten.
+    """
+
+    def __init__(self, ring: int = 1000, executions: int = 1000) -> None:
+        self._ring, self._executions = ring, executions
+        self._lock = Lock()
         self._rings: dict[str, deque[ActivityEntry]] = {}
         self._listeners: tuple[Listener, ...] = ()
 
@@ -51,7 +56,7 @@ class Activity:
         """Add an entry; safe in any thread."""
         ring = self._rings.get(entry.execution_id)
         if ring is None:
-            ring = self._rings.setdefault(entry.execution_id, deque(maxlen=self._ring))
+            ring = self._begin(entry.execution_id)
         ring.append(entry)
         for listener in self._listeners:
             self._tell(listener, entry)
@@ -72,7 +77,15 @@ class Activity:
 
     def forget(self, execution_id: str) -> None:
         """Drop what is kept of an execution; the engine calls it when the execution leaves memory."""
-        self._rings.pop(execution_id, None)
+        with self._lock:
+            self._rings.pop(execution_id, None)
+
+    def _begin(self, execution_id: str) -> deque[ActivityEntry]:
+        with self._lock:
+            ring = self._rings.setdefault(execution_id, deque(maxlen=self._ring))
+            while len(self._rings) > self._executions:
+                del self._rings[next(iter(self._rings))]
+        return ring
 
     def _leave(self, listener: Listener) -> None:
         self._listeners = tuple(one for one in self._listeners if one is not listener)

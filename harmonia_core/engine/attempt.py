@@ -135,6 +135,7 @@ class Attempt:
     def vanish(self) -> None:
         """End without an outcome: the loop itself is going away."""
         self.context.stopping = self.ended = True
+        self.context.close()
         self._end(self, None)
 
     def _variables(self) -> Context:

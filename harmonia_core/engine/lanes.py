@@ -74,6 +74,7 @@ class Lane:
                     return
             else:
                 await queue.popleft().run(self)
+                self.wanted = None
                 self._row += 1
                 if self._row >= _BREATH and not self.scope.cancel_called:
                     self._row = 0

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import anyio
 
-_SWEEP = 1000
-"""Stale entries that are not worth sweeping."""
+_SLACK = 1000
+"""Entries of ended attempts that are not worth sweeping."""
 
 
 class Watched(Protocol):
@@ -30,20 +30,20 @@ class Watchdog:
 
     def __init__(self, launch: Callable[[Callable[[], object]], None]) -> None:
         self._launch = launch
-        self._heap: list[tuple[float, int, Watched]] = []
+        self._heap: list[tuple[float, int]] = []
+        self._watched: dict[int, Watched] = {}  # by ticket; what has ended is not kept by the heap
         self._tickets = 0
-        self._stale = 0
         self._sleeping_until = 0.0
         self._news: anyio.Event | None = None
         self._scope: anyio.CancelScope | None = None
 
     def watch(self, watched: Watched, due: float) -> None:
         """Look at `watched` at `due` (monotonic seconds); this replaces what was asked before."""
-        if watched.ticket:
-            self._stale += 1
+        self._watched.pop(watched.ticket, None)
         self._tickets += 1
         watched.ticket = self._tickets
-        heappush(self._heap, (due, self._tickets, watched))
+        self._watched[watched.ticket] = watched
+        heappush(self._heap, (due, watched.ticket))
         if self._scope is None:
             self._scope = anyio.CancelScope()
             self._launch(self._run)
@@ -52,12 +52,11 @@ class Watchdog:
 
     def forget(self, watched: Watched) -> None:
         """Stop looking at an attempt that has ended."""
+        self._watched.pop(watched.ticket, None)
         watched.ticket = 0
-        self._stale += 1
-        if self._stale > _SWEEP and self._stale * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].ticket == entry[1]]
+        if len(self._heap) > 2 * len(self._watched) + _SLACK:
+            self._heap = [entry for entry in self._heap if entry[1] in self._watched]
             heapify(self._heap)
-            self._stale = 0
 
     def close(self) -> None:
         """End the watch."""
@@ -76,9 +75,8 @@ class Watchdog:
 
     def _look_at_due(self, now: float) -> float:
         while self._heap and self._heap[0][0] <= now:
-            _, ticket, watched = heappop(self._heap)
-            if ticket != watched.ticket:
-                self._stale -= 1
+            watched = self._watched.pop(heappop(self._heap)[1], None)
+            if watched is None:
                 continue
             watched.ticket = 0
             again = watched.look(now)

