@@ -1,0 +1,216 @@
+"""The commands and their options. What they do is imported when one is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia_api.cli.reporting import command
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run workflows that survive the process which runs them.",
+)
+executions = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look at executions, or cancel one, from any process."
+)
+app.add_typer(executions, name="executions")
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        metavar="URL",
+        help="The store; default: the file harmonia.db in $HARMONIA_DATA_DIR or ~/.harmonia.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Log more to stderr; twice: everything.")
+]
+Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution.")]
+Definition = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow definition, YAML or JSON.")]
+
+Modules = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--modules",
+        metavar="DIR",
+        help="Let `python` tasks call the modules in this folder, as `run` does beside FILE; repeatable.",
+    ),
+]
+
+
+@app.command()
+def run(
+    file: Definition,
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="KEY=VALUE",
+            help="One field of the input; repeatable. Text if the schema says so, else JSON, or else text.",
+        ),
+    ] = None,
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input-file", metavar="F", help="The whole input, as JSON or YAML; `-` reads JSON from stdin."
+        ),
+    ] = None,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Run a workflow to its end, showing it live.
+
+    Prints the workflow's output as JSON. Exit codes: 0 completed, 1 failed or cancelled, 2 invalid,
+    4 store, 5 not ended here, 130 left by a second Ctrl-C.
+    """
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.run import run_file
+
+        finish(run_file(file, input or [], input_file, db, json))
+
+
+@app.command()
+def validate(file: Definition, json: Json = False, verbose: Verbose = 0) -> None:
+    """Report everything that is wrong with a definition, with line and column."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.validate import validate_file
+
+        finish(validate_file(file, json))
+
+
+@app.command()
+def recover(
+    take_over: Annotated[
+        str | None,
+        typer.Option(
+            "--take-over", metavar="ID", help="Take this execution from its engine, even from a living one."
+        ),
+    ] = None,
+    retry_lost: Annotated[
+        bool,
+        typer.Option(
+            "--retry-lost", help="Try tasks again that wait for a person because their attempt was lost."
+        ),
+    ] = False,
+    modules: Modules = None,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Go on with executions whose process is gone.
+
+    Exit codes: 0 if all that was adopted completed, or there was nothing to do, otherwise 1.
+    """
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.recover import recover_all
+
+        finish(recover_all(take_over, retry_lost, modules or [], db, json))
+
+
+@app.command()
+def plugins(json: Json = False, verbose: Verbose = 0) -> None:
+    """List what was found, what is used and what was refused, and why."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.plugins import list_plugins
+
+        finish(list_plugins(json))
+
+
+@app.command("task-types")
+def task_types(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Describe this one.", show_default=False)
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """List the known task types, or describe one."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.task_types import describe_type, list_types
+
+        finish(list_types(json) if name is None else describe_type(name, json))
+
+
+@app.command()
+def version(json: Json = False) -> None:
+    """Print the version."""
+    with command(json, 0) as finish:
+        from harmonia_api.cli.version import print_version
+
+        finish(print_version(json))
+
+
+@executions.command("list")
+def list_executions(
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help="Only executions in this status; may be repeated."),
+    ] = None,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", metavar="NAME", help="Only executions of this workflow.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 50,
+    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where a listing ended.")] = None,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """List executions, newest first."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.executions import list_page
+
+        finish(list_page(status or [], workflow, limit, cursor, db, json))
+
+
+@executions.command("show")
+def show_execution(execution: Execution, db: Db = None, json: Json = False, verbose: Verbose = 0) -> None:
+    """Show one execution and its tasks."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.executions import show_one
+
+        finish(show_one(execution, db, json))
+
+
+@executions.command("events")
+def list_events(
+    execution: Execution,
+    after: Annotated[
+        int, typer.Option("--after", min=0, metavar="SEQ", help="Only events behind this one.")
+    ] = 0,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Print the history of an execution, one event a line."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.executions import print_events
+
+        finish(print_events(execution, after, db, json))
+
+
+@executions.command("cancel")
+def cancel_execution(
+    execution: Execution,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the request.")
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once the request is accepted.")] = False,
+    modules: Modules = None,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Cancel an execution, whichever process runs it, and wait until it has ended."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.cancel import cancel_one
+
+        finish(cancel_one(execution, reason, no_wait, modules or [], db, json))

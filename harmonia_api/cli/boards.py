@@ -1,0 +1,53 @@
+"""The boards of one command's executions, fed by what the engine publishes."""
+
+from collections.abc import Iterator, Sequence
+
+from harmonia_api.cli.board import Board, Row
+from harmonia_core.host import Recorded
+
+Change = tuple[Board, Row | None, Recorded]
+
+
+class Boards:
+    """Keep boards by execution id. newcomer: the board for the next execution that begins here.
+
+    Events of an execution without a board yet wait for it.
+    """
+
+    def __init__(self, newcomer: Board | None = None) -> None:
+        self._newcomer = newcomer
+        self._boards: dict[str, Board] = {}
+        self._waiting: dict[str, list[Recorded]] = {}
+
+    def __iter__(self) -> Iterator[Board]:
+        return iter(self._boards.values())
+
+    def __len__(self) -> int:
+        return len(self._boards)
+
+    def get(self, execution_id: str) -> Board | None:
+        """Return the board of an execution, if it has one."""
+        return self._boards.get(execution_id)
+
+    def add(self, board: Board) -> list[Change]:
+        """Add a board and let it take what has waited for it; return the changes."""
+        self._boards[board.execution_id] = board
+        return self.take(self._waiting.pop(board.execution_id, ()))
+
+    def take(self, batch: Sequence[Recorded]) -> list[Change]:
+        """Fold a batch; return the changes, in order."""
+        changes: list[Change] = []
+        for recorded in batch:
+            board = self._boards.get(recorded.execution_id) or self._adopt(recorded)
+            if board is None:
+                self._waiting.setdefault(recorded.execution_id, []).append(recorded)
+            elif recorded.seq > board.seq:
+                changes.append((board, board.take(recorded), recorded))
+        return changes
+
+    def _adopt(self, recorded: Recorded) -> Board | None:
+        board, self._newcomer = self._newcomer, None
+        if board is not None:
+            board.execution_id = recorded.execution_id
+            self._boards[recorded.execution_id] = board
+        return board

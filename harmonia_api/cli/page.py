@@ -1,0 +1,85 @@
+"""One execution as a page for people: its head, its tasks, their inputs, outputs and errors."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from harmonia_api.cli.printing import cut, json_line, paint, print_table, terminal_width
+from harmonia_api.cli.words import STYLES, clean, duration
+from harmonia_core.host import FINAL_EXECUTION, parse_rfc3339
+
+PLAIN_WIDTH = 160  # characters of a value where there is no terminal
+
+
+def page(view: dict[str, Any]) -> None:
+    """Print an execution."""
+    for name, text in _head(view):
+        print(f"{name:<10} {text}")
+    print()
+    width = terminal_width() or PLAIN_WIDTH
+    print_table(
+        ("TASK", "TYPE", "STATUS", "TRY", "TOOK", "NOTE"), [_task(task) for task in view["tasks"]], STYLES
+    )
+    for task in view["tasks"]:
+        for line in _values(task):
+            print(cut(line, width))
+
+
+def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    workflow, owner, error = view["workflow"], view["owner"], view["error"]
+    reason = f" ({clean(view['reason'])})" if view["reason"] else ""
+    yield "execution", view["id"]
+    yield "workflow", f"{workflow['name']} {workflow['version']}"
+    yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
+    yield "started", f"{view['started_at'] or 'not yet'}{_took(view, '  took ')}"
+    if owner is not None and view["status"] not in FINAL_EXECUTION:
+        yield "owner", f"engine {owner['engine']}, {'alive' if owner['alive'] else 'gone: harmonia recover'}"
+    for name, text in view["labels"].items():
+        yield "label", f"{name}={clean(text)}"
+    width = terminal_width() or PLAIN_WIDTH
+    yield "input", cut(json_line(view["input"]), width - 11)
+    if view["output"] is not None:
+        yield "output", cut(json_line(view["output"]), width - 11)
+    if error:
+        yield "error", clean(f"{error['code']}: {error['message']}")
+
+
+def _task(task: dict[str, Any]) -> tuple[str, ...]:
+    attempts = f"{task['attempt']}/{task['max_attempts']}" if task["attempt"] else ""
+    path = f"  {task['path']}" if "[" in task["path"] else task["path"]
+    return path, task["type"], task["status"], attempts, _took(task), _note(task)
+
+
+def _took(thing: dict[str, Any], before: str = "") -> str:
+    if thing["started_at"] is None:
+        return ""
+    ended = parse_rfc3339(thing["ended_at"]) if thing["ended_at"] else time.time()
+    return before + duration(ended - parse_rfc3339(thing["started_at"]))
+
+
+def _note(task: dict[str, Any]) -> str:
+    if task["error"] and task["status"] != "succeeded":
+        return clean(f"{task['error']['code']}: {task['error']['message']}")
+    if task["next_at"]:
+        return f"until {task['next_at']}"
+    items = task.get("items")
+    if items:
+        counts = (
+            f"{items[name]} {name.replace('_', ' ')}"
+            for name in ("succeeded", "failed", "in_flight")
+            if items[name]
+        )
+        return f"{items['count']} items: {', '.join(counts) or 'none begun'}"
+    return task["reason"] or ""
+
+
+def _values(task: dict[str, Any]) -> Iterator[str]:
+    given, output = task["input"], task["output"]
+    if given is None and output is None:
+        return
+    yield ""
+    yield f"{task['path']}"
+    if given is not None:
+        yield f"  input   {json_line(given)}"
+    if output is not None:
+        yield f"  output  {json_line(output)}"

@@ -1,0 +1,84 @@
+"""What goes to stdout: JSON documents, JSON lines and tables, coloured only on a terminal."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_CODES: Mapping[str, str] = {
+    "bold": "1",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "magenta": "35",
+    "cyan": "36",
+    "bright_black": "90",
+}
+GAP = "  "
+
+
+def print_json(document: Any) -> None:
+    """Print one document: indented for people on a terminal, one line for programs."""
+    print(indented(document) if sys.stdout.isatty() else json_line(document))
+
+
+def indented(document: Any) -> str:
+    """Return a document for people."""
+    return _dump(document, indent=2)
+
+
+def json_line(document: Any) -> str:
+    """Return a document as one compact line."""
+    return _dump(document, separators=(",", ":"))
+
+
+def _dump(document: Any, **options: Any) -> str:
+    """Return JSON in the letters that stdout can take, the others escaped."""
+    text = json.dumps(document, ensure_ascii=False, **options)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return json.dumps(document, **options)
+    return text
+
+
+def terminal_width() -> int | None:
+    """Return the characters in a line of stdout, None if it is no terminal."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return int(os.environ.get("COLUMNS", "")) or None
+    except ValueError:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+
+
+def cut(text: str, width: int | None) -> str:
+    """Return a text of at most `width` characters, marked where it was cut."""
+    return text if width is None or len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def paint(text: str, style: str) -> str:
+    """Return a text in a style such as `bold red`, if stdout is a terminal and NO_COLOR is not set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    codes = [] if plain else [_CODES[word] for word in style.split() if word in _CODES]
+    return f"\033[{';'.join(codes)}m{text}\033[0m" if codes else text
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None
+) -> None:
+    """Print aligned columns under a header; on a terminal the last one is cut at its edge.
+
+    styles: by the text of a cell, for the column `STATUS`.
+    """
+    table = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    edge = terminal_width()
+    room = None if edge is None else max(10, edge - sum(widths[:-1]) - len(GAP) * (len(widths) - 1))
+    status = header.index("STATUS") if "STATUS" in header else -1
+    for number, row in enumerate(table):
+        cells = [cell.ljust(size) for cell, size in zip(row[:-1], widths, strict=False)]
+        if number and status >= 0 and styles:
+            cells[status] = paint(cells[status], styles.get(row[status], ""))
+        print(GAP.join([*cells, cut(row[-1], room)]).rstrip())

@@ -1,0 +1,137 @@
+"""`harmonia recover`: adopt executions whose engine is gone, and drive them until each rests."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from harmonia_api.cli import exits
+from harmonia_api.cli.board import board_of
+from harmonia_api.cli.boards import Boards
+from harmonia_api.cli.display import create_display
+from harmonia_api.cli.modules import MODULES_LABEL, allow_modules, modules_in
+from harmonia_api.cli.printing import json_line
+from harmonia_api.cli.session import Session
+from harmonia_api.cli.source import Refused
+from harmonia_api.cli.words import clean
+from harmonia_api.settings import default_store, read_settings
+from harmonia_core import HarmoniaError, Problem
+from harmonia_core.host import Engine, ExecutionQuery, Recovery, create_backend, load_plugins
+
+
+def recover_all(
+    take_over: str | None, retry_lost: bool, folders: Sequence[Path], db: str | None, json: bool
+) -> int:
+    """Recover what can be recovered, or take one execution over; return the exit code."""
+    if take_over and retry_lost:
+        raise Refused([Problem("options-conflict", "", "give --take-over or --retry-lost, not both")])
+    names = [name for folder in folders for name in modules_in(folder).names]
+    settings = allow_modules(read_settings(), names)
+    plugins = load_plugins(settings)
+    backend = create_backend(db or default_store(), plugins, settings)
+    words = ["harmonia", "recover", *(["--db", db] if db else [])]
+    words += [word for folder in folders for word in ("--modules", str(folder))]
+
+    async def drive() -> int:
+        recovering = Recovering(Engine(backend, plugins, settings), shlex.join(words), json)
+        return await recovering.go(take_over, retry_lost)
+
+    return anyio.run(drive)
+
+
+class Recovering:
+    """Adopt, show and wait. statuses: what has become of each adopted execution."""
+
+    def __init__(self, engine: Engine, hint: str, json: bool) -> None:
+        self._engine, self._hint, self._json = engine, hint, json
+        self._display = create_display(Boards(), json)
+        self._session = Session(engine, self._display, hint)
+        self._statuses: dict[str, str] = {}
+        self._found = Recovery()
+
+    async def go(self, take_over: str | None, retry_lost: bool) -> int:
+        """Return the exit code: 0 if all that was adopted completed, or nothing was."""
+
+        async def work() -> int:
+            return await self._work(take_over, retry_lost)
+
+        code = await self._session.hold(work)
+        return exits.FAILED if self._session.released else code
+
+    async def _work(self, take_over: str | None, retry_lost: bool) -> int:
+        if take_over:
+            await self._engine.adopt(take_over, force=True)
+            self._found = Recovery(adopted=[take_over])
+        else:
+            self._found = await self._engine.recover(retry_lost=retry_lost)
+        for execution_id in self._found.adopted:
+            self._display.add(board_of(await self._engine.get(execution_id)))
+        async with anyio.create_task_group() as group:
+            for execution_id in self._found.adopted:
+                group.start_soon(self._wait, execution_id)
+        self._display.close()
+        await self._report()
+        completed = all(status == "completed" for status in self._statuses.values())
+        return exits.COMPLETED if completed and not self._found.refused else exits.FAILED
+
+    async def _wait(self, execution_id: str) -> None:
+        try:
+            status = await self._engine.wait(execution_id)
+            output = await self._engine.output(execution_id)
+        except HarmoniaError as error:
+            self._statuses[execution_id] = error.code
+            self._display.say(str(error))
+            return
+        self._statuses[execution_id] = status
+        board = self._display.boards.get(execution_id)
+        if board is not None:
+            self._display.result(board, board.result(status, output))
+
+    async def _report(self) -> None:
+        attention, _ = await self._engine.find(
+            ExecutionQuery(namespace=None, status=("attention",), limit=100)
+        )
+        waiting = [view["id"] for view in attention]
+        if self._json:
+            print(json_line(self._document(waiting)), flush=True)
+            return
+        for execution_id, status in self._statuses.items():
+            print(f"{execution_id}: {status}")
+        for execution_id, owner in self._found.living.items():
+            print(f"{execution_id}: left alone, {await self._describe(owner)} is at work on it")
+        for execution_id in (one for one in waiting if one not in self._statuses):
+            print(f"{execution_id}: needs a person (attention); --retry-lost tries lost tasks again")
+        for reason in self._found.refused.values():
+            print(clean(reason), file=sys.stderr)
+        await self._suggest_modules()
+        if not self._statuses and not self._found.refused:
+            print("Nothing to recover.")
+
+    def _document(self, waiting: list[str]) -> dict[str, Any]:
+        return {
+            "type": "recovery",
+            "adopted": self._statuses,
+            "living": self._found.living,
+            "refused": self._found.refused,
+            "attention": waiting,
+        }
+
+    async def _describe(self, owner: str) -> str:
+        engine = next((row for row in await self._engine.backend.engines() if row.engine_id == owner), None)
+        return f"engine {owner}" + (f" (pid {engine.pid} on {engine.host})" if engine else "")
+
+    async def _suggest_modules(self) -> None:
+        """Name the folders of the modules that refused executions were allowed when they were started."""
+        folders = set()
+        for execution_id in self._found.refused:
+            labels = (await self._engine.get(execution_id))["labels"]
+            folders |= {labels[MODULES_LABEL]} if MODULES_LABEL in labels else set()
+        for folder in sorted(folders):
+            print(
+                f"If it is the modules in {folder} that are missing, and you trust them: "
+                f"{self._hint} --modules {shlex.quote(folder)}",
+                file=sys.stderr,
+            )

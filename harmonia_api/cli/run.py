@@ -1,0 +1,117 @@
+"""`harmonia run FILE`."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from harmonia_api.cli import exits
+from harmonia_api.cli.board import Board
+from harmonia_api.cli.boards import Boards
+from harmonia_api.cli.display import create_display
+from harmonia_api.cli.inputs import read_input
+from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside
+from harmonia_api.cli.printing import indented
+from harmonia_api.cli.session import Session, actor
+from harmonia_api.cli.source import read_definition
+from harmonia_api.cli.words import clean, counted, duration
+from harmonia_api.settings import default_store, read_settings
+from harmonia_core.host import Engine, ExecutionFinished, create_backend, load_plugins
+
+
+def run_file(path: Path, pairs: Sequence[str], input_file: Path | None, db: str | None, json: bool) -> int:
+    """Run a definition to its end and return the exit code. Raises HarmoniaError."""
+    modules = modules_beside(path)
+    settings = allow_modules(read_settings(), modules.names)
+    plugins = load_plugins(settings)
+    definition, graph = read_definition(path, plugins, settings)
+    given = read_input(pairs, input_file, graph.input_schema, plugins)
+    backend = create_backend(db or default_store(), plugins, settings)
+    board = Board("", f"{graph.name} {graph.version}", ((task.id, task.type) for task in graph.root.tasks))
+    labels = _announce(modules) if "python" in graph.task_types else {}
+
+    async def drive() -> int:
+        engine = Engine(backend, plugins, settings)
+        return await Run(engine, board, db, json, definition, given, labels).go()
+
+    return anyio.run(drive)
+
+
+def _announce(modules: Modules) -> dict[str, str]:
+    """Say which modules may be called because they lie beside the definition; return what to remember."""
+    for name in modules.hidden:
+        print(
+            f"{name} in {modules.folder} is hidden by another module of that name; it is not used.",
+            file=sys.stderr,
+        )
+    if not modules.names:
+        return {}
+    names = ", ".join(modules.names[:8]) + (", …" if len(modules.names) > 8 else "")
+    print(f"Tasks may call the modules beside the definition: {names}.", file=sys.stderr)
+    return {MODULES_LABEL: str(modules.folder)}
+
+
+class Run:
+    """Start one execution, show it, and wait until it rests."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        board: Board,
+        db: str | None,
+        json: bool,
+        definition: Any,
+        given: Any,
+        labels: dict[str, str],
+    ) -> None:
+        self._engine, self._board, self._json = engine, board, json
+        self._definition, self._input, self._labels = definition, given, labels
+        self._display = create_display(Boards(board), json)
+        words = ["harmonia", "recover", *(["--db", db] if db else [])]
+        words += ["--modules", labels[MODULES_LABEL]] if labels else []
+        self._session = Session(engine, self._display, shlex.join(words), self._cancel)
+
+    async def go(self) -> int:
+        """Return the exit code of the execution."""
+        return await self._session.hold(self._work)
+
+    async def _work(self) -> int:
+        execution_id = await self._engine.start(
+            self._definition, self._input, labels=self._labels, actor=actor()
+        )
+        status = await self._engine.wait(execution_id)
+        output = await self._engine.output(execution_id)
+        self._display.result(self._board, self._board.result(status, output))
+        self._display.close()
+        if not self._json:
+            self._say_end(status)
+            if status == "completed" and output is not None:
+                print(indented(output))
+        return exits.of_status(status)
+
+    async def _cancel(self) -> None:
+        """Cancel at the first Ctrl-C; there may be nothing to cancel yet, or any more."""
+        if not self._board.execution_id:
+            self._session.release("Interrupted")
+            return
+        self._display.say("Interrupted: cancelling. Ctrl-C again leaves at once.")
+        try:
+            await self._engine.cancel(self._board.execution_id, "interrupted", actor=actor(), wait=False)
+        except ExecutionFinished:
+            return
+
+    def _say_end(self, status: str) -> None:
+        board = self._board
+        length = f" in {duration(board.ended - board.started)}" if board.ended and board.started else ""
+        if board.error:
+            print(f"error: {clean(board.error)}", file=sys.stderr)
+        print(f"{status}{length}, execution {board.execution_id}", file=sys.stderr)
+        if status == "attention":
+            waiting = [row.path for row in board.active.values() if row.status == "attention"]
+            print(
+                f"{counted(len(waiting), 'task')} must be decided on: {', '.join(waiting[:10])}",
+                file=sys.stderr,
+            )

@@ -1,0 +1,74 @@
+"""Read a workflow definition from a file, check it whole, and refuse it with every problem."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harmonia_core import Problem
+from harmonia_core.host import KernelSettings, Loaded, Plugins, ProblemsError, check_loaded, load_text
+
+FORMATS = "definition_formats"
+
+
+class Refused(ProblemsError):
+    """Refuse what a person handed over. source: the file that the problems' lines belong to."""
+
+    code = "invalid"
+
+    def __init__(self, problems: Iterable[Problem], source: str | None = None) -> None:
+        self.source = source
+        super().__init__(problems)
+
+
+def read_definition(path: Path, plugins: Plugins, settings: KernelSettings) -> Any:
+    """Return a file's definition, checked as far as it can be before it runs, and its graph.
+
+    Raises Refused with everything that is wrong with it.
+    """
+    loaded = load_file(path, plugins)
+    found = check_loaded(loaded, plugins.registry.view("task_types"), env_allow=settings.env_allow)
+    if found.graph is None or loaded.definition is None:
+        raise Refused(found.problems, str(path))
+    return loaded.definition, found.graph
+
+
+def load_file(path: Path, plugins: Plugins) -> Loaded:
+    """Return what could be understood of a definition's file; the format is chosen by its suffix."""
+    return load_text(read_text(path), path.name, _format(path, plugins))
+
+
+def read_data(path: Path, plugins: Plugins) -> Any:
+    """Return the data of a JSON or YAML file that is no definition; raise Refused."""
+    document = _format(path, plugins).read(read_text(path), path.name)
+    if document.problems:
+        raise Refused(document.problems, str(path))
+    return document.data
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; raise Refused, code `file-not-found` or `file-unreadable`."""
+    try:
+        return path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        problem = Problem("file-not-found", "", f"there is no file {path}")
+    except UnicodeDecodeError as error:
+        problem = Problem(
+            "file-unreadable", "", f"{path} is no UTF-8 text: {error.reason} at byte {error.start}"
+        )
+    except OSError as error:
+        problem = Problem("file-unreadable", "", f"{path} cannot be read: {error.strerror or error}")
+    raise Refused([problem])
+
+
+def _format(path: Path, plugins: Plugins) -> Any:
+    found = plugins.registry.find(FORMATS, path.suffix.lower())
+    if found is None:
+        raise Refused(
+            [Problem("format-unknown", "", f"{path.name}: {_known(plugins.registry.names(FORMATS))}")]
+        )
+    return found
+
+
+def _known(names: Sequence[str]) -> str:
+    suffixes = ", ".join(name for name in names if name.startswith("."))
+    return f"no format is known by this suffix; known are {suffixes}"
