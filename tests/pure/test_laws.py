@@ -1,0 +1,396 @@
+"""The laws of the functional core, on drawn graphs that live through drawn lives.
+
+A life: outcomes of every kind in any order, retries, deferrals, losses, timers, slow
+answers, late and repeated results, requests of people, alone or several in a batch; then
+whatever is still in flight ends, and so must the execution.
+"""
+
+from random import Random
+from typing import Any
+
+from building import ASKED, BOOM, NOTHING, SOME, Play, Sketch, each, mapped, task, timers_of
+from building import graph as build
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Fact
+from harmonia_core.engine.decide import decide
+from harmonia_core.engine.evolve import evolve, fold
+from harmonia_core.engine.frontier import count, verdict
+from harmonia_core.engine.live import idle
+from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.projections import begun
+from harmonia_core.model import events as e
+from harmonia_core.model.codec import decode, encode
+from harmonia_core.model.events import Recorded
+from harmonia_core.model.graph import Graph, Join, RetryPolicy
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.snapshot import dump, load
+from harmonia_core.model.state import ExecutionState, MapState, Tally, TaskState, split
+from harmonia_core.model.statuses import (
+    EXECUTION_TRANSITIONS,
+    FINAL_EXECUTION,
+    FINAL_TASK,
+    TASK_TRANSITIONS,
+    ExecutionStatus,
+    TaskStatus,
+)
+
+BAD = ErrorInfo("expression", "path-missing", "There is no such path.", retryable=False)
+FREE = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+Answers = dict[tuple[str, str], Any]
+
+
+def drawn_join(random: Random, width: int) -> Join:
+    wanted: Any = random.choice(["all", "all", "any", random.randint(1, width)])
+    return Join(wanted, random.choice(["skipped", "skipped", "success", "end"]))  # type: ignore[arg-type]
+
+
+def drawn_policy(random: Random) -> dict[str, Any]:
+    policy = random.choice([None, RetryPolicy(random.randint(1, 2), 1.0, jitter=0.0)])
+    return {
+        "retry": policy,
+        "timeout": random.choice([None, 5.0]),
+        "total_timeout": random.choice([None, None, 30.0]),
+        "idempotent": random.random() < 0.7,
+    }
+
+
+def drawn_task(random: Random, id: str, after: list[str], answers: Answers) -> Sketch:
+    """Return a task of any type, and put what it asks for into `answers`."""
+    kind = random.choice(["work"] * 5 + ["map"] * 3 + ["noop", "fail", "wait"])
+    fields: dict[str, Any] = {"total_timeout": random.choice([None, None, 20.0])}
+    if after:
+        fields["join"] = drawn_join(random, len(after))
+    if random.random() < 0.3:
+        fields["when"] = SOME
+        answers[id, "when"] = random.choice([True, True, False, BAD])
+    if kind == "map":
+        return drawn_map(random, id, after, answers, fields)
+    if kind != "work" or random.random() < 0.5:
+        fields["input"] = ASKED
+        usual = {"duration": random.randint(0, 9)} if kind == "wait" else {"n": 1}
+        answers[id, "input"] = random.choice([usual, usual, usual, BAD, {"duration": "long"}])
+    if kind != "work":
+        return task(id, *after, type=kind, kernel=True, **fields)
+    return task(id, *after, **{**fields, **drawn_policy(random)})
+
+
+def drawn_map(random: Random, id: str, after: list[str], answers: Answers, fields: dict[str, Any]) -> Sketch:
+    width = random.randint(0, 4)
+    answers[id, "input"] = random.choice([{"items": list(range(width))}] * 5 + [{"items": "none"}])
+    inner = random.choice(["work", "work", "work", "noop", "wait", "fail"])
+    asked = inner == "wait" or random.random() < 0.5
+    if asked:
+        usual = {"duration": 3} if inner == "wait" else {"n": 1}
+        answers.update(
+            {(f"{id}[{n}]", "input"): random.choice([usual, usual, usual, BAD]) for n in range(width)}
+        )
+    policy = {"total_timeout": None} if inner != "work" else drawn_policy(random)
+    item = each(inner, input=ASKED if asked else NOTHING, **policy)
+    return mapped(id, *after, item=item, window=random.randint(1, 3), **fields)
+
+
+def drawn_graph(random: Random) -> tuple[Graph, Answers, list[tuple[str, str]]]:
+    """Return a graph of 5 to 12 tasks, the answers to its questions, and which of them are slow."""
+    names = [f"t{n}" for n in range(random.randint(5, 12))]
+    answers: Answers = {}
+    sketches = []
+    for n, name in enumerate(names):
+        before = random.sample(names[:n], min(n, random.choice([0, 1, 1, 2, 3])))
+        sketches.append(drawn_task(random, name, before, answers))
+    more: dict[str, Any] = {"timeout": random.choice([None, None, 40.0])}
+    if random.random() < 0.5:
+        more["output"] = ASKED
+        answers["", "output"] = random.choice([{"all": 1}, {"all": 1}, BAD])
+    slow = [place for place in answers if random.random() < 0.3]
+    return build(*sketches, window=random.choice([1, 2, 3, 1000]), **more), answers, slow
+
+
+class Life(Play):
+    """A play that is watched, and can be driven by lot."""
+
+    def __init__(self, random: Random, **more: Any) -> None:
+        self.random = random
+        of, answers, slow = drawn_graph(random)
+        super().__init__(of, answers, slow=slow, watch=watched, **more)
+
+    def live(self, steps: int) -> None:
+        """Let things happen, one or several at a time."""
+        for _ in range(steps):
+            if self.final:
+                return
+            self.arrive(*self.together())
+            self.check()
+
+    def together(self) -> list[Arrival]:
+        """Draw what arrives in the next batch."""
+        if self.random.random() < 0.04:
+            return self._crash()
+        found: list[Arrival] = []
+        for _ in range(self.random.choice([1, 1, 2, 4])):
+            found += self.happening()
+        return found
+
+    def happening(self) -> list[Arrival]:
+        random = self.random
+        kinds = [self._outcome] * 6 + [self._timer] * 3 + [self._answer, self._person, self._late]
+        return random.choice(kinds)(random)
+
+    def _outcome(self, random: Random) -> list[Arrival]:
+        if not self.flying:
+            return []
+        path = random.choice(list(self.flying))
+        kind = random.choice(["succeeded", "succeeded", "failed", "failed", "cancelled", "deferred"])
+        more: dict[str, Any] = {"output": {"$blob": "no", "size": 1}} if kind == "succeeded" else {}
+        if kind == "failed":
+            more["error"] = random.choice([BOOM, ErrorInfo("client", "no", "No.", retryable=False)])
+        return [self.outcome(path, kind, **more)]
+
+    def _timer(self, random: Random) -> list[Arrival]:
+        if not self.timers:
+            return []
+        row = min(self.timers.values(), key=lambda row: row.due)
+        self.now = max(self.now, row.due)
+        return [Due(row.path, row.kind, 0.0) for row in self.timers.values() if row.due <= self.now]
+
+    def _answer(self, random: Random) -> list[Arrival]:
+        if not self.slow:
+            return []
+        id = random.choice(list(self.slow))
+        ask = self.slow.pop(id)
+        return [AnswerFound(id, self.evaluator.say(ask.path, ask.place))]
+
+    def _person(self, random: Random) -> list[Arrival]:
+        """Draw a completion, a retry, seldom a cancel."""
+        paths = [path for path, _ in self.begun()] or ["t0"]
+        path = random.choice(paths)
+        if random.random() < 0.03:
+            return [self.requested("cancel", reason="enough")]
+        if random.random() < 0.4:
+            return [self.requested("retry", path=path)]
+        attempt = random.randint(1, 2)
+        error = {"error": BOOM.as_json()} if random.random() < 0.4 else {"output": 1}
+        return [self.requested("complete", path=path, attempt=attempt, **error)]
+
+    def _late(self, random: Random) -> list[Arrival]:
+        """Draw the result of an attempt that is not, or no more, or not yet in flight."""
+        tasks = self.graph.root.tasks
+        paths = [node.id for node in tasks if not node.kernel]
+        paths += [f"{node.id}[{n}]" for node in tasks if node.item and not node.item.kernel for n in (0, 1)]
+        if not paths:
+            return []
+        path = random.choice(paths)
+        attempt = random.choice([n for n in range(4) if self.flying.get(path) != n])
+        return [self.outcome(path, random.choice(["succeeded", "failed", "cancelled"]), attempt=attempt)]
+
+    def _crash(self) -> list[Arrival]:
+        """Let the process die and another adopt: what runs is lost, open questions go on."""
+        self.flying.clear()
+        return [Fact(e.ExecutionAdopted("other", 2)), *(Fact(event) for event in lost(self.state))]
+
+    def begun(self) -> list[tuple[str, TaskState]]:
+        return begun(self.graph, self.state)
+
+    def finish(self) -> None:
+        """Let all that is in flight end, in any order, until the execution has ended."""
+        for _ in range(400):
+            if self.final:
+                return
+            self.arrive(*self.remaining())
+            self.check()
+        raise AssertionError(f"no end in sight: {self.state}")
+
+    def remaining(self) -> list[Arrival]:
+        random = self.random
+        if self.flying:
+            path = random.choice(list(self.flying))
+            return [self.outcome(path, "failed" if random.random() < 0.2 else "succeeded")]
+        if self.slow:
+            return self._answer(random)
+        deferred = [(path, task) for path, task in self.begun() if task.reason == "deferred"]
+        if deferred:
+            path, task = random.choice(deferred)
+            return [self.requested("complete", path=path, attempt=task.attempt, output=None)]
+        if set(self.timers) - {("", "deadline")}:
+            return self._timer(random)
+        held = [path for path, task in self.begun() if task.status is TaskStatus.ATTENTION]
+        assert held, "running, and nothing will ever happen"
+        return [
+            self.requested(*("cancel",)) if random.random() < 0.5 else self.requested("retry", path=held[0])
+        ]
+
+    def check(self) -> None:
+        """Assert what holds whenever the execution has come to rest."""
+        assert load(self.graph, dump(self.state)) == self.state
+        again = list(self.log)
+        assert self.arrive() == [] and self.log == again, "settling twice says more than settling once"
+        assert decide(self.graph, self.state) == decide(self.graph, self.state)
+        if self.final:
+            assert not self.state.asks and not self.state.answers
+            assert {kind for _, kind in self.timers} == set()
+            return
+        assert {(row.path, row.kind, row.due) for row in self.timers.values()} == timers_of(self.state)
+        waiting = [
+            task for _, task in self.begun() if task.status in (TaskStatus.BLOCKED, TaskStatus.ATTENTION)
+        ]
+        deadline = {("", "deadline")}
+        assert self.flying or self.slow or waiting or set(self.timers) - deadline, "nothing will ever happen"
+        assert set(self.slow) == set(self.state.asks)
+        in_flight = {
+            path for path, task in self.begun() if task.status is TaskStatus.RUNNING and not task.items
+        }
+        assert in_flight == set(self.flying)
+        if idle(self.state):
+            assert not self.flying and not self.slow and not set(self.timers) - deadline - self.totals()
+
+    def totals(self) -> set[tuple[str, str]]:
+        return {(path, "total") for path, task in self.begun()}
+
+
+def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -> None:
+    """Check one step: the transition, the frontier, the snapshot, the codec."""
+    event = recorded.event
+    assert decode(type(event).__name__, event.V, encode(event)) == event
+    assert after.seq == before.seq + 1
+    execution_step(before.status, after.status)
+    path = getattr(event, "path", "")
+    if path and not isinstance(event, e.Asked | e.LateResultRefused):
+        task_step(standing(before, path), standing(after, path, event))
+    for node in after.graph.root.tasks:
+        task_step(before.scope.task(node.index).status, after.scope.task(node.index).status)
+    same(after, naive(after))
+
+
+def execution_step(before: ExecutionStatus, after: ExecutionStatus) -> None:
+    assert before not in FINAL_EXECUTION or after is before
+    assert after is before or after in EXECUTION_TRANSITIONS[before], (before, after)
+
+
+def task_step(before: TaskStatus, after: TaskStatus) -> None:
+    assert before not in FINAL_TASK or after is before, "a final task never changes"
+    assert after is before or after in TASK_TRANSITIONS[before], (before, after)
+
+
+ENDS = {
+    e.TaskSucceeded: TaskStatus.SUCCEEDED,
+    e.TaskFailed: TaskStatus.FAILED,
+    e.TaskCancelled: TaskStatus.CANCELLED,
+}
+
+
+def standing(state: ExecutionState, path: str, event: e.Event | None = None) -> TaskStatus:
+    """Return the status of a task or item; one that has left the state is what its event says."""
+    found = state.task(path)
+    if found is not None:
+        return found.status
+    if event is not None:
+        return ENDS[type(event)]
+    task_id, index = split(path)
+    owner = state.task(task_id)
+    assert owner is not None and owner.items is not None and index == owner.items.cursor, (
+        "items begin in order"
+    )
+    return TaskStatus.READY
+
+
+def naive(state: ExecutionState) -> dict[str, int]:
+    """Say what the frontier should be, by looking at every task."""
+    found = dict.fromkeys(("ready", "doomed", "active", "stirred", "outstanding", "open", "held"), 0)
+    for node in state.graph.root.tasks:
+        task, bit = state.scope.task(node.index), 1 << node.index
+        found["ready"] += bit * (task.status is TaskStatus.READY)
+        found["active"] += bit * (task.attempt > 0 and task.status not in FINAL_TASK)
+        found["outstanding"] += task.status in (TaskStatus.RUNNING, TaskStatus.BACKOFF)
+        found["open"] += task.status not in FINAL_TASK
+        found["held"] += task.status is TaskStatus.ATTENTION
+        if task.items is not None and task.status not in FINAL_TASK:
+            found["held"] += marks_agree(task.items)
+            found["stirred"] += bit * something_to_decide(task, task.items, node.window)
+        if task.status is TaskStatus.WAITING:
+            found["doomed"] += bit * doomed(state, node)
+    return found
+
+
+def doomed(state: ExecutionState, node: Any) -> bool:
+    """Count the ended dependencies of a waiting task; it must not be able to begin."""
+    tally = Tally()
+    for position in node.depends_on:
+        status = state.scope.task(position).status
+        tally = count(tally, status) if status in FINAL_TASK else tally
+    judged = verdict(node.join, len(node.depends_on), tally)
+    assert judged != "met", "a task whose dependencies are met is not ready"
+    if judged == "open":
+        assert state.scope.task(node.index).tally == tally
+    return judged != "open"
+
+
+def something_to_decide(task: TaskState, items: MapState, window: int) -> bool:
+    if task.reason == "total-timeout" or any(
+        item.status is TaskStatus.READY for item in items.flight.values()
+    ):
+        return True
+    over = items.failed or items.cursor == items.width
+    return not items.flight if over else len(items.flight) < window
+
+
+def marks_agree(items: MapState) -> int:
+    """Check an open map's counters against its marks; return how many items are held."""
+    marks = b"".join(items.marks)
+    assert len(marks) == items.width
+    open_ = [n for n in range(items.width) if marks[n : n + 1] == b"."]
+    assert [n for n in open_ if n < items.cursor] == sorted(items.flight)
+    assert (marks.count(b"s"), marks.count(b"f")) == (items.succeeded, items.failed)
+    assert sorted(items.again) == sorted(n for n, i in items.flight.items() if i.status is TaskStatus.READY)
+    held = sum(item.status is TaskStatus.ATTENTION for item in items.flight.values())
+    assert held == items.held
+    return held
+
+
+def same(state: ExecutionState, found: dict[str, int]) -> None:
+    assert {name: getattr(state.scope, name) for name in found} == found
+
+
+@settings(max_examples=50, **FREE)
+@given(st.randoms(use_true_random=False), st.integers(0, 40))
+def test_every_life_obeys_the_laws_and_ends(random: Random, steps: int) -> None:
+    life = Life(random)
+    life.check()
+    life.live(steps)
+    life.finish()
+    assert fold(life.graph, "x", life.log) == life.state
+    rest = life.state
+    for path in [node.id for node in life.graph.root.tasks]:
+        late = life.arrive(life.outcome(path, "succeeded", attempt=1))
+        assert all(isinstance(event, e.LateResultRefused) for event in late)
+    for kind in ("total", "retry", "wait", "attempt", "deadline"):
+        assert life.arrive(Due("t0", kind, 0.0)) == []
+    for kind in ("cancel", "retry", "complete"):
+        assert life.request(kind, path="t0", attempt=1) == []
+    assert life.state._replace(seq=0) == rest._replace(seq=0)
+
+
+@settings(max_examples=20, **FREE)
+@given(st.randoms(use_true_random=False), st.integers(0, 20))
+def test_a_state_from_any_snapshot_goes_on_like_the_live_one(random: Random, steps: int) -> None:
+    life = Life(random)
+    life.live(steps)
+    cut = random.randint(1, len(life.log))
+    state = load(life.graph, dump(fold(life.graph, "x", life.log[:cut])))
+    assert state is not None
+    for recorded in life.log[cut:]:
+        state = evolve(state, recorded)
+    assert state == life.state
+
+
+@settings(max_examples=20, **FREE)
+@given(st.randoms(use_true_random=False), st.integers(0, 10))
+def test_every_life_ends_when_it_is_cancelled(random: Random, steps: int) -> None:
+    life = Life(random)
+    life.live(steps)
+    if not life.final:
+        life.request("cancel", reason="enough")
+        assert life.state.cancelling
+        life.finish()
+        assert life.state.status is ExecutionStatus.CANCELLED and life.state.reason == "enough"
+    assert not life.begun()
