@@ -77,17 +77,18 @@ def refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
         )
 
 
-def connect(address: Address, *, wait: float = 5.0, read_only: bool = False) -> sqlite3.Connection:
+def connect(address: Address, *, new: bool = False, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection in autocommit; any thread may use it, one at a time.
 
-    wait: seconds to wait for a lock, at connecting and after.
+    It waits up to 5 s for a lock. new: the file may be empty, and gets what must be set first.
     """
     connection = sqlite3.connect(
-        address.path, timeout=wait, isolation_level=None, check_same_thread=False, cached_statements=512
+        address.path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     try:
-        # Counts for a new file only, and must come before anything is written to it.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if new:
+            # This one writes, so it would disturb a database at work.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {address.synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LAST_RESORT_PAGES}")

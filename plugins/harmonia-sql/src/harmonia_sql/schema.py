@@ -35,7 +35,7 @@ def ensure_schema(address: Address, head: str = HEAD, migrations: Path = MIGRATI
         raise SchemaMismatch(
             f"{path} is an SQLite database, but not one of Harmonia's. Name another file with --db."
         )
-    with closing(connect(address)) as connection:
+    with closing(connect(address, new=found is None)) as connection:
         if found is None:
             found = _create(connection)
         if found != head:

@@ -6,11 +6,13 @@ that conflict are set aside.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from harmonia_core import HeadWrite, StateBackendError, StateConflict, Unit
+from harmonia_core import StateBackendError, StateConflict, Unit
 from harmonia_sql.blob_rows import write_blobs
 from harmonia_sql.document_rows import write_appends, write_documents
 from harmonia_sql.statements import Cursor, Insertion, Statements
@@ -18,6 +20,7 @@ from harmonia_sql.statements import Cursor, Insertion, Statements
 Results = list[tuple[Unit, StateBackendError | None]]
 # Below this, single updates are quicker than one update of many rows.
 FEW_HEADS = 8
+LISTS = tuple(field.name for field in fields(Unit) if field.default_factory is list)
 
 
 class Discord(StateBackendError):
@@ -29,28 +32,23 @@ def write_group(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -
 
     Timers are closed before they are set, requests and tokens added before they are closed.
     """
-    _move_heads(cursor, statements, [unit.head for unit in units if unit.head is not None])
-    created = [unit.created for unit in units if unit.created is not None]
-    if created:
-        statements.create.run(cursor, created)
-    if rows := _gather(unit.events for unit in units):
-        statements.event.run(cursor, rows)
-    if rows := _gather(unit.tasks for unit in units):
-        statements.task.run(cursor, rows)
-    if rows := _gather(unit.closed_timers for unit in units):
-        cursor.executemany(statements.close_timer, rows)
-    if rows := _gather(unit.timers for unit in units):
-        statements.timer.run(cursor, rows)
-    _write_exchange(cursor, statements, units)
-    snapshots = [unit.snapshot for unit in units if unit.snapshot is not None]
-    if snapshots:
-        statements.snapshot.run(cursor, snapshots)
-    if blobs := _gather(unit.blobs for unit in units):
-        write_blobs(cursor, statements, blobs)
-    if documents := _gather(unit.documents for unit in units):
-        write_documents(cursor, statements, documents)
-    if appends := _gather(unit.appends for unit in units):
-        write_appends(cursor, statements, appends)
+    _write_heads(cursor, statements, units)
+    rows = units[0] if len(units) == 1 else _merged(units)
+    if rows.events:
+        statements.event.run(cursor, rows.events)
+    if rows.tasks:
+        statements.task.run(cursor, rows.tasks)
+    if rows.closed_timers:
+        cursor.executemany(statements.close_timer, rows.closed_timers)
+    if rows.timers:
+        statements.timer.run(cursor, rows.timers)
+    _write_exchange(cursor, statements, rows)
+    if rows.blobs:
+        write_blobs(cursor, statements, rows.blobs)
+    if rows.documents:
+        write_documents(cursor, statements, rows.documents)
+    if rows.appends:
+        write_appends(cursor, statements, rows.appends)
 
 
 def write_each(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -> Results:
@@ -58,17 +56,35 @@ def write_each(cursor: Cursor, statements: Statements, units: Sequence[Unit]) ->
     return [(unit, _write_one(cursor, statements, unit)) for unit in units]
 
 
-def _gather(lists: Iterable[list[Any]]) -> list[Any]:
-    return list(chain.from_iterable(lists))
+def _merged(units: Sequence[Unit]) -> Unit:
+    # One unit that holds the lists of all; heads, beginnings and snapshots stay with theirs.
+    lists: dict[str, Any] = {name: list(chain.from_iterable(map(attrgetter(name), units))) for name in LISTS}
+    return Unit(**lists)
 
 
-def _move_heads(cursor: Cursor, statements: Statements, heads: Sequence[HeadWrite]) -> None:
-    going = [(*head[:6], *head[7:]) for head in heads if head.ended_at is None]
-    ending = [head for head in heads if head.ended_at is not None]
+def _write_heads(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -> None:
+    going: list[Sequence[Any]] = []
+    ending: list[Sequence[Any]] = []
+    created, snapshots = [], []
+    for unit in units:
+        head = unit.head
+        if head is None:
+            if unit.created is not None:
+                created.append(unit.created)
+        elif head.ended_at is None:
+            going.append((*head[:6], *head[7:]))
+        else:
+            ending.append(head)
+        if unit.snapshot is not None:
+            snapshots.append(unit.snapshot)
     moved = _update(cursor, going, statements.move_head, statements.move_heads)
     moved += _update(cursor, ending, statements.end_head, statements.end_heads)
-    if moved != len(heads):
+    if moved != len(going) + len(ending):
         raise Discord("a head has moved")
+    if created:
+        statements.create.run(cursor, created)
+    if snapshots:
+        statements.snapshot.run(cursor, snapshots)
 
 
 def _update(cursor: Cursor, rows: Sequence[Sequence[Any]], one: str, many: Insertion) -> int:
@@ -77,15 +93,15 @@ def _update(cursor: Cursor, rows: Sequence[Sequence[Any]], one: str, many: Inser
     return many.run(cursor, rows)
 
 
-def _write_exchange(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -> None:
-    if rows := _gather(unit.requests for unit in units):
-        statements.request.run(cursor, rows)
-    if ids := _gather(unit.consumed for unit in units):
-        cursor.executemany(statements.consume, [(request_id,) for request_id in ids])
-    if rows := _gather(unit.tokens for unit in units):
-        statements.token.run(cursor, rows)
-    if hashes := _gather(unit.closed_tokens for unit in units):
-        cursor.executemany(statements.close_token, [(token_hash,) for token_hash in hashes])
+def _write_exchange(cursor: Cursor, statements: Statements, rows: Unit) -> None:
+    if rows.requests:
+        statements.request.run(cursor, rows.requests)
+    if rows.consumed:
+        cursor.executemany(statements.consume, [(request_id,) for request_id in rows.consumed])
+    if rows.tokens:
+        statements.token.run(cursor, rows.tokens)
+    if rows.closed_tokens:
+        cursor.executemany(statements.close_token, [(token_hash,) for token_hash in rows.closed_tokens])
 
 
 def _write_one(cursor: Cursor, statements: Statements, unit: Unit) -> StateBackendError | None:

@@ -60,7 +60,7 @@ class Writer:
 
     def submit(self, units: Sequence[Unit], done: Done) -> None:
         """Commit in place if that is sensible, else hand over to the thread."""
-        if len(units) == 1 and not self._waiting and self.pace.in_place() and self._in_place(units, done):
+        if len(units) == 1 and self._lone(units[0]) and self._in_place(units, done):
             return
         self._waiting += len(units)
         self._queue.put((units, done))
@@ -75,6 +75,11 @@ class Writer:
         if self._thread is not None:
             self._thread.join()
 
+    def _lone(self, unit: Unit) -> bool:
+        row = unit.head or unit.created
+        lone = self.pace.lone(row.execution_id if row else None, time.perf_counter())
+        return lone and not self._waiting
+
     def _in_place(self, units: Sequence[Unit], done: Done) -> bool:
         lock = self.connection.lock
         if not lock.acquire(blocking=False):
@@ -82,7 +87,9 @@ class Writer:
         try:
             weight, start = units[0].weight, time.perf_counter()
             results = self.connection.commit(units, weight, 0.0)
-            self.pace.took(time.perf_counter() - start, weight)
+            end = time.perf_counter()
+            self.pace.took(end - start, weight)
+            self.pace.delivered(end)
         finally:
             lock.release()
         if isinstance(results[0][1], StateLocked):
@@ -132,6 +139,7 @@ class Writer:
 
     def _deliver(self, done: Done, results: Results) -> None:
         self._waiting -= len(results)
+        self.pace.delivered(time.perf_counter())
         done(results)
 
     def _do(self, call: Call) -> None:
