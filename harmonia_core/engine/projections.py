@@ -15,9 +15,7 @@ ClosedTimer = tuple[str, str, str]
 
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled})
-_OF_EXECUTION = frozenset(
-    {e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled}
-)
+_OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled})
 
 
 def task_rows(state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
