@@ -1,0 +1,197 @@
+"""Processes of Harmonia for acceptance tests: started, watched, killed, and read after their end.
+
+Nothing sleeps to be in step with a process: `until` looks for what is awaited, up to a deadline.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+HERE = Path(__file__).parent
+HARMONIA = Path(sys.executable).with_name("harmonia")
+FINAL = {"TaskSucceeded", "TaskFailed", "TaskSkipped", "TaskUnreachable", "TaskCancelled"}
+
+Found = TypeVar("Found")
+
+
+def until(what: Callable[[], Found], seconds: float = 15.0, about: str = "") -> Found:
+    """Return what a function finds, as soon as it finds something; fail after a time."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain {about}"
+        time.sleep(0.002)
+    return found
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One line of the marks that tasks leave: which attempt began in which process."""
+
+    path: str
+    attempt: int
+    pid: int
+
+
+@dataclass
+class Program:
+    """A process of `harmonia`, its streams in files."""
+
+    process: "subprocess.Popen[bytes]"
+    out: Path
+    err: Path
+
+    @property
+    def stdout(self) -> str:
+        return self.out.read_text()
+
+    @property
+    def stderr(self) -> str:
+        return self.err.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def ended(self, seconds: float = 20.0) -> int:
+        """Return the exit code; fail, with what was said, if the process does not end."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"still running after {seconds} s:\n{self.stdout}\n{self.stderr}") from None
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return the complete JSON lines on stdout so far."""
+        lines = self.stdout.split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def stopped(self) -> bool:
+        """Tell whether the process is stopped (SIGSTOP)."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+
+@dataclass
+class Place:
+    """A folder with a store, definitions and marks. environment: on top of the test's own."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    _programs: list[Program] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.database = self.folder / "store.db"
+        self.url = f"sqlite:///{self.database}"
+        self.marks_file = self.folder / "marks"
+        self.environment = {
+            "PYTHONPATH": str(HERE),
+            "MARKS": str(self.marks_file),
+            "HARMONIA_PLUGINS__TASKS__PYTHON_MODULES": "work",
+            **self.environment,
+        }
+
+    def define(self, tasks: dict[str, Any], **more: Any) -> Path:
+        """Write a definition and return its file."""
+        path = self.folder / "workflow.json"
+        path.write_text(json.dumps({"name": "acceptance", "tasks": tasks, **more}))
+        return path
+
+    def start(self, *arguments: str | Path, db: bool = True, **options: Any) -> Program:
+        """Start `harmonia` with these arguments and this store; options are Popen's."""
+        number = len(self._programs)
+        out, err = self.folder / f"out.{number}", self.folder / f"err.{number}"
+        command = [str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                **options,
+            )
+        program = Program(process, out, err)
+        self._programs.append(program)
+        return program
+
+    def call(self, *arguments: str | Path, db: bool = True, seconds: float = 20.0, **options: Any) -> Program:
+        """Run `harmonia` to its end."""
+        program = self.start(*arguments, db=db, **options)
+        program.ended(seconds)
+        return program
+
+    def end(self) -> None:
+        """Kill what still runs, stopped processes included."""
+        for program in self._programs:
+            if program.process.poll() is None:
+                program.process.kill()
+                program.process.wait()
+
+    def marks(self) -> list[Mark]:
+        """Return the marks that tasks have left so far, in order."""
+        try:
+            lines = self.marks_file.read_text().split("\n")[:-1]
+        except FileNotFoundError:
+            return []
+        return [Mark(path, int(attempt), int(pid)) for path, attempt, pid in map(str.split, lines)]
+
+    def rows(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the store itself; nothing while it is not there yet."""
+        if not self.database.exists():
+            return []
+        connection = sqlite3.connect(self.database, timeout=10.0)
+        try:
+            return connection.execute(question, values).fetchall()
+        finally:
+            connection.close()
+
+    def events(self) -> list[tuple[int, str, dict[str, Any]]]:
+        """Return (seq, type, data) of all events in the store, ascending."""
+        found = self.rows("SELECT seq, type, data FROM event ORDER BY execution_id, seq")
+        return [(seq, kind, json.loads(data)) for seq, kind, data in found]
+
+    def execution(self) -> str:
+        """Return the id of the one execution in the store, once it is there."""
+        until(lambda: self.database.exists() and self.database.stat().st_size, about="for a store")
+        until(self._has_executions, about="for an execution")
+        [(execution_id,)] = self.rows("SELECT execution_id FROM execution")
+        return str(execution_id)
+
+    def _has_executions(self) -> bool:
+        try:
+            return bool(self.rows("SELECT 1 FROM execution"))
+        except sqlite3.OperationalError:  # the tables are not there yet
+            return False
+
+    def show(self, execution_id: str) -> dict[str, Any]:
+        """Return `executions show --json`."""
+        program = self.call("executions", "show", execution_id, "--json")
+        assert program.process.returncode == 0, program.stderr
+        shown: dict[str, Any] = json.loads(program.stdout)
+        return shown
+
+
+def task(function: str, depends_on: Sequence[str] = (), mode: str = "thread", **more: Any) -> dict[str, Any]:
+    """Return a `python` task that calls a function of `work`. more: other keys; `args` goes to the call."""
+    call = {"callable": f"work:{function}", "mode": mode, "args": more.pop("args", {})}
+    return {"type": "python", "input": call, "depends_on": list(depends_on), **more}
+
+
+def in_flight(events: Sequence[tuple[int, str, dict[str, Any]]]) -> set[str]:
+    """Return the paths whose intent to run is recorded and whose end is not."""
+    open_: set[str] = set()
+    for _, kind, data in events:
+        if kind == "TaskScheduled":
+            open_.add(data["path"])
+        elif kind in FINAL or kind in ("RetryScheduled", "AttemptLost", "TaskDeferred", "TaskAttention"):
+            open_.discard(data["path"])
+    return open_

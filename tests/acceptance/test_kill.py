@@ -1,0 +1,90 @@
+"""A workflow of 200 tasks, killed with SIGKILL twenty times, and continued each time."""
+
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import Place, Program, in_flight, task, until
+
+CHAIN, WIDE, KILLS = 30, 10, 20
+
+
+def define(place: Place) -> tuple[Path, set[str]]:
+    """Write 200 tasks: chains of 30 and fans of 10 in turn, each joined before the next."""
+    tasks: dict[str, Any] = {}
+    joint: list[str] = []
+    while len(tasks) < 200:
+        for _ in range(CHAIN):
+            name = f"chain_{len(tasks)}"
+            tasks[name] = task("mark", joint, args={"seconds": 0.004})
+            joint = [name]
+        names = [f"fan_{len(tasks) + n}" for n in range(WIDE)]
+        tasks |= {name: task("mark", joint, args={"seconds": 0.012}) for name in names}
+        joint = names
+    return place.define(tasks), set(tasks)
+
+
+def kill_at(place: Place, program: Program, marks: int) -> list[tuple[int, str, dict[str, Any]]]:
+    """Kill a process once tasks have begun this often, and return the log as it was left."""
+
+    def reached() -> bool:
+        assert program.process.poll() is None, f"ended too early:\n{program.stdout}\n{program.stderr}"
+        return len(place.marks()) >= marks
+
+    until(reached, about=f"for mark {marks}")
+    program.send(signal.SIGKILL)
+    assert program.ended() == -signal.SIGKILL
+    return place.events()
+
+
+def check(
+    place: Place, paths: set[str], logs: list[list[tuple[int, str, dict[str, Any]]]], pids: list[int]
+) -> None:
+    """Compare the marks of the processes with the logs that they left."""
+    events = place.events()
+    assert [seq for seq, _, _ in events] == list(range(1, len(events) + 1))
+    ends = Counter(data["path"] for _, kind, data in events if kind == "TaskSucceeded")
+    assert ends == Counter(dict.fromkeys(paths, 1))
+    assert events[-1][1] == "ExecutionCompleted"
+    assert sum(kind == "ExecutionAdopted" for _, kind, _ in events) == len(logs)
+    lost = Counter(data["path"] for _, kind, data in events if kind == "AttemptLost")
+    assert lost == sum((Counter(in_flight(log)) for log in logs), Counter())
+    begun = [{mark.path for mark in place.marks() if mark.pid == pid} for pid in pids]
+    for number, log in enumerate(logs):
+        # The log only grows: what a kill left stands at the head of what the next one left.
+        assert events[: len(log)] == log
+        earlier = set[str]().union(*begun[: number + 1])
+        assert begun[number + 1] & earlier <= in_flight(log)
+    assert set[str]().union(*begun) == paths
+    assert {mark.pid for mark in place.marks()} <= set(pids)
+    assert {mark.attempt for mark in place.marks()} == {1}
+
+
+def kill_and_recover(place: Place, seed: int, kills: int) -> None:
+    draws = random.Random(seed)
+    file, paths = define(place)
+    moments = sorted(draws.sample(range(1, len(paths) - 5), kills))
+    logs, pids, program = [], [], place.start("run", file)
+    for moment in moments:
+        pids.append(program.process.pid)
+        # Every process gets at least one task further, however many ran again.
+        logs.append(kill_at(place, program, max(moment, len(place.marks()) + 1)))
+        program = place.start("recover")
+    pids.append(program.process.pid)
+    assert program.ended() == 0, program.stderr
+    check(place, paths, logs, pids)
+
+
+@pytest.mark.timeout(120)
+def test_a_workflow_killed_twenty_times_completes(place: Place) -> None:
+    kill_and_recover(place, seed=20, kills=KILLS)
+
+
+@pytest.mark.laboratory
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(5))
+def test_other_moments_complete_as_well(place: Place, seed: int) -> None:
+    kill_and_recover(place, seed, kills=60)
