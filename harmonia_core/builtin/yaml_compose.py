@@ -77,8 +77,6 @@ def _syntax_problem(error: Any) -> Problem:
     code = "yaml-syntax"
     if error.problem == "but found another document":
         code, message = "multiple-documents", "one text holds one definition; a second document begins here"
-    if mark is None:
-        return Problem(code, "", message)
     return Problem(code, "", message, mark.line + 1, mark.column + 1)
 
 

@@ -12,7 +12,13 @@ from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, Root
 from harmonia_core import Problem, TaskContext, TaskType, task_type
 from harmonia_core.builtin.control import TASK_TYPES
 from harmonia_core.builtin.documents import JSON, YAML
-from harmonia_core.definitions.load import check_loaded, compile_loaded, load_data, load_text
+from harmonia_core.definitions.load import (
+    check_loaded,
+    compile_loaded,
+    definition_from_data,
+    load_data,
+    load_text,
+)
 from harmonia_core.engine.compile import compile_definition
 from harmonia_core.engine.suggestions import Names
 from harmonia_core.errors import DefinitionInvalid
@@ -24,6 +30,7 @@ class HttpInput(BaseModel):
     url: str
     tries: int = 1
     tags: list[int] = []
+    either: int | list[int] = 0
 
 
 class HttpOutput(BaseModel):
@@ -129,6 +136,19 @@ def test_the_error_holds_every_problem() -> None:
     with pytest.raises(DefinitionInvalid) as again:
         compile_definition(loaded.definition, TYPES, positions=loaded.positions)
     assert again.value.problems == raised.value.problems
+
+
+def test_text_without_a_definition_gives_its_problems_only() -> None:
+    assert [p.code for p in check_loaded(load_text("[1", "test", YAML), TYPES).problems] == ["yaml-syntax"]
+    data = {"name": "x", "tasks": {"a": {"type": "nop"}}}
+    (problem,) = check_loaded(load_data(data, {}), TYPES).problems
+    assert (problem.line, problem.column) == (None, None)
+
+
+def test_a_definition_compiles_without_its_text() -> None:
+    definition, _ = definition_from_data({"name": "x", "tasks": {"a": noop()}})
+    assert definition is not None
+    assert compile_definition(definition, TYPES, graph_window=7).root.window == 7
 
 
 def test_a_list_is_reported_as_a_list() -> None:
@@ -281,10 +301,11 @@ def test_every_use_of_an_unknown_type_is_reported() -> None:
         ({"url": "${input.x}", "tries": "many"}, "input-invalid", "tries"),
         ({"url": "u", "tags": ["${input.x}", "many"]}, "input-invalid", "tags[1]"),
         ({"url": "u", "tags": 3}, "input-invalid", "tags"),
+        ({"url": "u", "either": {}}, "input-invalid", "either"),
     ],
 )
 def test_inputs_are_checked_as_far_as_they_are_written_out(given_input: Any, code: str, path: str) -> None:
-    assert faults({"a": {"type": "http", "input": given_input}}) == [(code, f"tasks.a.input.{path}")]
+    assert set(faults({"a": {"type": "http", "input": given_input}})) == {(code, f"tasks.a.input.{path}")}
 
 
 @pytest.mark.parametrize(
@@ -321,7 +342,7 @@ class Strange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     a: int = Field(alias="A")
-    b: int = Field(validation_alias=AliasChoices("b", "B"))
+    b: Any = Field(validation_alias=AliasChoices("b", "B"))
 
     def model_post_init(self, context: Any) -> None:
         raise RuntimeError("odd")
@@ -664,6 +685,20 @@ def test_a_recompiled_normal_form_gives_the_same_graph() -> None:
 
 def test_text_that_has_no_utf8_is_refused() -> None:
     assert faults({"a": noop(description="\ud800")}) == [("not-json", "")]
+    assert faults({"a": noop("b", description="\ud800")}) == [("dependency-unknown", "tasks.a.depends_on[0]")]
+
+
+def test_the_search_for_readings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harmonia_core.engine.dependencies._SEARCH_STEPS", 1)
+    reading = {"x": "${tasks.a.output}"}
+    tasks = {
+        "a": noop(),
+        "b": noop("c", input=reading),
+        "c": noop("b", input=reading),
+        "d": noop(input=reading),
+    }
+    codes = [code for code, _ in faults(tasks)]
+    assert codes == ["dependency-cycle", "dependency-missing"], "the second is found once the first is mended"
 
 
 def chain(length: int) -> dict[str, Any]:

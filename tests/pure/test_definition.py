@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harmonia_core.builtin.documents import YAML
+from harmonia_core.contracts.definition_format import DefinitionFormat, ParsedDocument
 from harmonia_core.definitions.load import Loaded, definition_from_data, load_data, load_text
 from harmonia_core.errors import Problem
 from harmonia_core.model.definition import WorkflowDefinition
@@ -289,7 +290,21 @@ def test_problems_stand_in_the_order_of_the_text() -> None:
 def test_what_the_reader_refused_is_reported_once() -> None:
     loaded = load_text("name: .inf\ntasks: {a: {type: noop, input: .nan}}", "test", YAML)
     assert [problem.code for problem in loaded.problems] == ["number-not-json", "number-not-json"]
+    twice = load_text("name: x\nname: y\ntasks: {a: {type: noop}}", "test", YAML)
+    assert [problem.code for problem in twice.problems] == ["duplicate-key"]
     assert load_text("", "test", YAML) == Loaded(None, (Problem("document-empty", "", "test is empty"),))
+
+
+def test_a_format_may_report_places_that_its_data_lacks() -> None:
+    def read(text: str, source: str) -> ParsedDocument:
+        return ParsedDocument({"name": "x"}, problems=(Problem("odd", "tasks.a", "no task could be read"),))
+
+    loaded = load_text("", "test", DefinitionFormat("odd", (".odd",), read))
+    assert [(problem.code, problem.path) for problem in loaded.problems] == [
+        ("odd", "tasks.a"),
+        ("key-missing", "tasks"),
+    ]
+    assert loaded.left_out[0] == "tasks.a"
 
 
 STEPS = st.lists(st.text(min_size=1) | st.integers(0, 999), min_size=1, max_size=5).map(tuple)

@@ -178,6 +178,8 @@ def test_every_key_and_item_has_its_place() -> None:
         ("tasks", "b c", 1, "two", 0): (6, 13),
         ("tasks", "b c", 1, "two", 1): (6, 16),
     }
+    assert positions
+    assert positions._known, "a tree of nodes is there without being walked"  # type: ignore[attr-defined]
     for missing in [("nothing",), ("name", "below"), ("tasks", 0), ("tasks", "b c", 2)]:
         assert missing not in positions
 
@@ -223,6 +225,7 @@ def test_json_places_and_syntax() -> None:
     assert faults(read_json("[" * 100_000, "test")) == [("too-deep", "", None, None)]
     assert faults(read_json("[" * (MAX_TEXT + 1), "test")) == [("text-too-large", "", None, None)]
     assert faults(read_json("[" + "9" * 1001 + "]", "test")) == [("number-not-json", "", None, None)]
+    assert faults(read_json('[{"a": 1, "a": 2}]', "test")) == [("duplicate-key", "[0].a", 1, 11)]
     positions = read_json('{"a": [1,\n {"b": 2}]}', "test").positions
     assert positions["a", 1, "b"] == (2, 3)
     assert len(positions) == len(list(positions)) == 5
