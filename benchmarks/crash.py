@@ -1,5 +1,6 @@
 """W5: a process that kills itself with SIGKILL halfway through a chain, and one that takes over.
 
+Imports have ended when door, plugins and state backend are loaded, before the store is opened.
 Run as a program with `begin` or `resume`; `measure` runs both and reads what the tasks noted.
 """
 
@@ -61,14 +62,15 @@ def main(step: str, url: str, n: int, log: str) -> None:
     from meter import peak_mb
     from workloads import check, engine_on
 
-    imported = time.time()
-
     async def begin() -> None:
         async with engine_on(url, [work.marker(log, die_at=n // 2)]) as engine:
-            await engine.wait(await engine.start(shapes.chain(n, "bench.mark"), {"n": 0}))
+            execution_id = await engine.start(shapes.chain(n, "bench.mark"), {"n": 0})
+            await engine.wait(execution_id)
 
     async def resume() -> dict[str, float]:
-        async with engine_on(url, [work.marker(log)]) as engine:
+        engine = engine_on(url, [work.marker(log)])
+        imported = time.time()
+        async with engine:
             opened = time.time()
             [execution_id] = (await engine.recover()).adopted
             await engine.wait(execution_id)

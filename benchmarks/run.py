@@ -17,7 +17,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--db", help="URL of a fresh database (default: a file in a temporary folder)")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="also write where time went")
     parser.add_argument("--rounds", type=int, default=5, help="of the table (default: 5)")
-    parser.add_argument("--scale", type=float, default=1.0, help="of all sizes of the table, to try it out")
+    parser.add_argument("--most", type=int, metavar="N", help="cap the sizes of the table, to try it out")
     options = parser.parse_args()
     if options.workload is None and (options.n or options.db or options.profile):
         parser.error("--n, --db and --profile go with --workload")
@@ -49,7 +49,7 @@ def main() -> None:
     if options.workload is None:
         import table
 
-        sizes = {workload: max(4, int(n * options.scale)) for workload, n in SIZES.items()}
+        sizes = {workload: min(n, options.most or n) for workload, n in SIZES.items()}
         print(table.render(table.rounds(sizes, options.rounds)))
     else:
         n = options.n or SIZES[options.workload]

@@ -1,8 +1,7 @@
 """W1 to W4, W6 and W6j: each drives an engine by its public door, default settings, and checks it."""
 
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,11 @@ from harmonia_core.host import Engine, KernelSettings, create_backend, load_plug
 IN_FLIGHT, CHAIN_OF_MANY, IDLE = 50, 5, 0.005
 
 
-@asynccontextmanager
-async def engine_on(url: str, types: Iterable[Any] = (), **settings: Any) -> AsyncIterator[Engine]:
-    """Open an engine with the benchmarks' task types and otherwise default settings."""
-    chosen = KernelSettings(**settings)
-    plugins = load_plugins(chosen, extra=[work.step, *types])
-    async with Engine(create_backend(url, plugins, chosen), plugins, chosen) as engine:
-        yield engine
+def engine_on(url: str, types: Iterable[Any] = ()) -> Engine:
+    """Return an engine, not opened yet, with the benchmarks' task types and default settings."""
+    settings = KernelSettings()
+    plugins = load_plugins(settings, extra=[work.step, *types])
+    return Engine(create_backend(url, plugins, settings), plugins, settings)
 
 
 async def check(engine: Engine, execution_id: str, n: int) -> int:
