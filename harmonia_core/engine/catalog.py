@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
+
+from pydantic_core import to_json
 
 import harmonia_core
 from harmonia_core.contracts.registration import TASK_TYPES
@@ -13,6 +16,7 @@ from harmonia_core.errors import DefinitionInvalid, InvariantViolated
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.graph import Graph
 from harmonia_core.plugins.load import Plugins
+from harmonia_core.settings import KernelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class Catalog:
 
     KEEP = 256
 
-    def __init__(self, plugins: Plugins) -> None:
-        self._registry = plugins.registry
+    def __init__(self, plugins: Plugins, settings: KernelSettings) -> None:
+        self._registry, self._settings = plugins.registry, settings
         self._types: Mapping[str, TaskType] = plugins.registry.view(TASK_TYPES.name)
         self._compiled: dict[str, Compiled] = {}
 
@@ -40,22 +44,47 @@ class Catalog:
 
     def compile(self, definition: WorkflowDefinition | Mapping[str, Any]) -> Compiled:
         """Return the graph of a definition; raise DefinitionInvalid with everything that is wrong."""
-        if not isinstance(definition, WorkflowDefinition):
-            definition = _loaded(definition)
+        if isinstance(definition, WorkflowDefinition):
+            return self._compile(definition)
+        try:
+            key = sha256(to_json(definition)).hexdigest()
+        except (ValueError, TypeError):  # whatever is no JSON is named by the checks
+            return self._compile(_loaded(definition))
+        found = self._compiled.get(key)
+        if found is None:
+            found = self._compile(_loaded(definition))
+            self._remember(key, found)
+        return found
+
+    def _compile(self, definition: WorkflowDefinition) -> Compiled:
         key = definition.content_hash()
         found = self._compiled.get(key)
         if found is None:
-            found = Compiled(compile_definition(definition, self._types), definition.canonical())
+            found = Compiled(self._graph(definition, self._types), definition.canonical())
             self._remember(key, found)
         return found
+
+    def known(self, definition_hash: str) -> Graph | None:
+        """Return the graph of a definition that has been compiled here before."""
+        found = self._compiled.get(definition_hash)
+        return found.graph if found is not None else None
 
     def compile_stored(self, data: Mapping[str, Any], strict: bool) -> Graph:
         """Return the graph of a stored definition; not strict lets unknown task types pass."""
         definition = _loaded(data)
         if strict:
             return self.compile(definition).graph
-        known = self._compiled.get(definition.content_hash())
-        return known.graph if known else compile_definition(definition, self._with_strangers(definition))
+        return self._graph(definition, self._with_strangers(definition))
+
+    def _graph(self, definition: WorkflowDefinition, task_types: Mapping[str, TaskType]) -> Graph:
+        settings = self._settings
+        return compile_definition(
+            definition,
+            task_types,
+            env_allow=settings.env_allow,
+            graph_window=settings.graph_window,
+            map_window=settings.map_window,
+        )
 
     def versions(self, graph: Graph | None = None) -> dict[str, str]:
         """Return the versions of Harmonia and of the distributions behind task types (all, or a graph's)."""

@@ -68,6 +68,11 @@ class LocalDispatcher:
             anyio.CapacityLimiter(math.inf),
         )
 
+    @property
+    def quiet(self) -> bool:
+        """Tell whether no attempt is in flight at all."""
+        return not self._attempts
+
     def start(self, group: TaskGroup, job: Job) -> None:
         """Begin an attempt in the engine's task group; return at once.
 

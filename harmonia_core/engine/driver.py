@@ -75,7 +75,11 @@ class Driver:
             live.queued = False
             if live.batch is None and live.arrivals and live.trouble is None:
                 arrivals, live.arrivals = live.arrivals, []
-                work.append((live, self._settle(live, arrivals)))
+                batch = self._settle(live, arrivals)
+                if batch.worth_writing:
+                    work.append((live, batch))
+                else:
+                    live.land()
         if work:
             self._recorder.submit(work)
 
@@ -118,6 +122,8 @@ class Driver:
         live = self.lives.get(outcome.key.execution_id)
         if live is not None:
             self.arrive(live, Ended(outcome, self.draw() if outcome.kind == "failed" else 0.0))
+            if self.dispatcher.quiet:
+                self.turn()  # nothing else can end in this turn of the loop, so nobody would share the commit
 
     def _due(self, execution_id: str, path: str, kind: str) -> None:
         live = self.lives.get(execution_id)
@@ -128,15 +134,14 @@ class Driver:
         if error is not None:
             self._refused(live, batch, error)
             return
-        live.batch, live.created, live.expected = None, True, live.epoch
-        live.state = batch.state
+        live.created, live.expected, live.state = True, live.epoch, batch.state
         self._publisher.publish(batch.recorded)
         self._act(live, batch)
         if live.state.status in FINAL_EXECUTION:
             self.lives.pop(live.execution_id, None)
-        elif live.arrivals:
+        live.land()
+        if live.arrivals and live.execution_id in self.lives:
             self.arrive(live)
-        live.stir()
 
     def _act(self, live: Live, batch: Batch) -> None:
         """Carry out what has just been recorded: interrupt, set timers, dispatch, evaluate."""

@@ -20,12 +20,12 @@ class Live:
     batch: in the writer, if any. created: False until the first batch is committed.
     snapshot: seq of the last one. taken: ids of stored requests that have arrived here.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
-    for those who wait for one; rest: set while nothing more happens here.
+    for those who wait for one, landings counts them; rest: set while nothing more happens here.
     """
 
     __slots__ = (
-        "arrivals", "batch", "created", "epoch", "execution_id", "expected", "landed", "namespace", "queued",
-        "rest", "snapshot", "state", "taken", "trouble",
+        "arrivals", "batch", "created", "epoch", "execution_id", "expected", "landed", "landings",
+        "namespace", "queued", "rest", "snapshot", "state", "taken", "trouble",
     )  # fmt: skip
 
     def __init__(self, state: ExecutionState, namespace: str, epoch: int, created: bool) -> None:
@@ -40,6 +40,7 @@ class Live:
         self.trouble: Exception | None = None
         self.rest = anyio.Event()
         self.landed: anyio.Event | None = None
+        self.landings = 0
 
     @property
     def resting(self) -> bool:
@@ -50,13 +51,20 @@ class Live:
         return state.status is ExecutionStatus.ATTENTION and idle(state) and not self.arrivals
 
     async def settled(self) -> None:
-        """Wait until all that has arrived is committed; raise what made the engine let go."""
-        while (self.arrivals or self.batch is not None) and self.trouble is None:
+        """Wait until what has arrived so far is committed; raise what made the engine let go."""
+        goal = self.landings + (self.batch is not None) + bool(self.arrivals)
+        while self.landings < goal and self.trouble is None:
             if self.landed is None:
                 self.landed = anyio.Event()
             await self.landed.wait()
         if self.trouble is not None:
             raise self.trouble
+
+    def land(self) -> None:
+        """Note that a batch has been committed, or had nothing to commit."""
+        self.batch = None
+        self.landings += 1
+        self.stir()
 
     def stir(self) -> None:
         """Wake those who wait for a commit or for rest; let them wait again if there is none yet."""

@@ -38,6 +38,9 @@ class Loader:
         strict: raise DefinitionInvalid if a task type is missing here; otherwise unknown types
             are let pass, which is enough to look at an execution but not to run it.
         """
+        known = self._catalog.known(row.definition_hash)
+        if known is not None:
+            return known
         data = await self._backend.blob(row.namespace, row.definition_hash)
         if data is None:
             raise StateCorrupt(

@@ -41,7 +41,7 @@ def _row(state: ExecutionState, path: str, last: Recorded) -> TaskRow:
         place,
         path,
         kind,
-        task.status.value,
+        str(task.status),
         task.reason,
         task.attempt,
         task.started_at,

@@ -69,7 +69,7 @@ class Engine:
         self.engine_id = self._new_id()
         self.activity = Activity(self.settings.log_ring)
         self.documents = Documents(backend)
-        self._catalog = Catalog(plugins)
+        self._catalog = Catalog(plugins, self.settings)
         self._loader = Loader(backend, self._catalog)
         self._publisher = Publisher(plugins.manager)
         evaluator = Evaluator(self.settings, self._fetch, self._clock.now)

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from harmonia_core.contracts.rows import EventRow, TimerRow
+from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evaluate import Evaluator, ask_id
 from harmonia_core.engine.evolve import evolve
@@ -61,6 +62,11 @@ class Batch:
         self.blobs: dict[str, bytes] = {}
         self.arrivals: list[Any] = []
         self.timers: tuple[list[TimerRow], list[ClosedTimer]] = ([], [])
+
+    @property
+    def worth_writing(self) -> bool:
+        """Tell whether there is anything to commit: an event, or a stored request to consume."""
+        return bool(self.recorded) or any(type(arrival) is Requested for arrival in self.arrivals)
 
     def add(self, event: Event, actor: str | None = None, causation: str | None = None) -> None:
         """Take one event: encode it, move what is too large into a blob, fold it."""
