@@ -102,10 +102,6 @@ def _sole(error: BaseException) -> BaseException:
 
 
 def _known(error: BaseException) -> tuple[Category, str]:
-    if isinstance(error, TimeoutError):
-        return "timeout", "unhandled"
-    if isinstance(error, ConnectionError):
-        return "connection", "unhandled"
     if isinstance(error, StateBackendError):
         return "infrastructure", error.code
     return "task", "unhandled"
