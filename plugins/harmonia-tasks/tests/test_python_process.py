@@ -73,11 +73,12 @@ async def test_an_exception_keeps_its_class_name_text_and_traceback(ctx: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "known"), [("refuse_connection", ConnectionError), ("run_late", TimeoutError)]
+    ("name", "known"), [("refuse_connection", "ConnectionRefusedError"), ("run_late", "TimeoutError")]
 )
-async def test_a_known_kind_of_exception_stays_one(ctx: Any, name: str, known: type[Exception]) -> None:
-    with pytest.raises(known):
+async def test_an_exception_can_be_matched_by_its_class_name(ctx: Any, name: str, known: str) -> None:
+    with pytest.raises(Exception) as caught:
         await call(ctx, name)
+    assert type(caught.value).__name__ == known
 
 
 async def test_an_authors_error_keeps_what_it_says(ctx: Any) -> None:

@@ -10,8 +10,6 @@ from typing import Any
 from harmonia_core import TaskError
 
 TRACEBACK_LIMIT = 20_000
-KNOWN: tuple[type[Exception], ...] = (TimeoutError, ConnectionError)
-"""Classes that the dispatcher tells apart; a rebuilt exception stays one of them."""
 
 
 def from_base_exception(error: BaseException) -> Exception:
@@ -24,8 +22,7 @@ def from_child(shape: Mapping[str, Any]) -> Exception:
     if shape["stated"]:
         error: Exception = _named(shape["kind"], TaskError)(shape["message"], **shape["stated"])
     else:
-        home = next((known for known in KNOWN if known.__name__ in shape["classes"]), Exception)
-        error = _named(shape["kind"], home)(shape["message"])
+        error = _named(shape["kind"], Exception)(shape["message"])
     error.add_note(f"In the child process:\n{shape['traceback']}")
     return error
 
@@ -38,7 +35,6 @@ def to_json(error: BaseException, trace: str) -> dict[str, Any]:
         stated |= {"retry_after": error.retry_after, "details": error.data}
     return {
         "kind": type(error).__name__,
-        "classes": [known.__name__ for known in type(error).__mro__],
         "message": text_of(error),
         "stated": stated,
         "traceback": trace[-TRACEBACK_LIMIT:],
