@@ -67,7 +67,7 @@ class MemoryBackend:
             return done([(unit, self._closed()) for unit in units])
         with _lock:
             results = [(unit, apply(self._store, unit)) for unit in units]
-        if any(unit.requests and error is None for unit, error in results):
+        if any(error is None and _concerns_others(unit) for unit, error in results):
             self._wake(but=id(self))
         done(results)
 
@@ -80,6 +80,10 @@ class MemoryBackend:
 
     async def head(self, execution_id: str) -> ExecutionRow | None:
         return self._read().executions.get(execution_id)
+
+    async def heads(self, execution_ids: Sequence[str]) -> list[ExecutionRow]:
+        found = self._read().executions
+        return [found[key] for key in set(execution_ids) if key in found]
 
     async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[EventRow]:
         events = self._read().events.get(execution_id, [])
@@ -186,6 +190,11 @@ class MemoryBackend:
         for key, wake in list(self._store.watchers.items()):
             if key != but:
                 wake()
+
+
+def _concerns_others(unit: Unit) -> bool:
+    """Tell whether engines other than the writer have to hear of a unit: a request, or a new epoch."""
+    return bool(unit.requests) or (unit.head is not None and unit.head.epoch != unit.head.expected_epoch)
 
 
 def _on_this_loop(wake: Callable[[], None]) -> Callable[[], None]:

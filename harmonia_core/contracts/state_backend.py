@@ -100,6 +100,10 @@ class StateBackend(Protocol):
         """Return the head row, or None if there is no such execution."""
         ...
 
+    async def heads(self, execution_ids: Sequence[str]) -> list[ExecutionRow]:
+        """Return the head rows of those executions that exist, in any order."""
+        ...
+
     async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[EventRow]:
         """Return events with seq > after, ascending."""
         ...
@@ -183,7 +187,7 @@ class StateBackend(Protocol):
         ...
 
     def watch(self, wake: Callable[[], None]) -> None:
-        """Call `wake` on the loop's thread whenever another process may have added requests."""
+        """Call `wake` on the loop's thread whenever another engine may have added requests or taken over."""
         ...
 
     async def health(self) -> dict[str, Any]:

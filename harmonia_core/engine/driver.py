@@ -8,6 +8,7 @@ loop shares a commit. Effects happen only in `_committed`.
 import logging
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -18,6 +19,7 @@ from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, tran
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
+from harmonia_core.engine.outcomes import wanted
 from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.publish import Publisher
 from harmonia_core.engine.record import Recorder
@@ -25,8 +27,9 @@ from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.timers import Timers
 from harmonia_core.errors import Fenced, StateBackendError, StateLocked
 from harmonia_core.ids import item_path, stable_key
-from harmonia_core.model.commands import Ask, ScheduleTask
-from harmonia_core.model.outcomes import AttemptKey, Job, Outcome
+from harmonia_core.model.commands import Answer, Ask, ScheduleTask
+from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
+from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.settings import KernelSettings
@@ -118,6 +121,12 @@ class Driver:
         self.lives.pop(live.execution_id, None)
         live.stir()
 
+    def fence(self, live: Live) -> None:
+        """Let go of an execution that another engine has taken over."""
+        error = Fenced(live.execution_id, live.epoch)
+        LOG.error("%s", error)
+        self.let_go(live, error)
+
     def _ended(self, outcome: Outcome) -> None:
         live = self.lives.get(outcome.key.execution_id)
         if live is not None:
@@ -131,6 +140,8 @@ class Driver:
             self.arrive(live, Due(path, kind, self.draw()))
 
     def _recorded(self, live: Live, batch: Batch, error: StateBackendError | None) -> None:
+        if live.trouble is not None:
+            return  # let go while the batch was in the writer: whatever became of it, act no more
         if error is not None:
             self._refused(live, batch, error)
             return
@@ -159,9 +170,28 @@ class Driver:
         if self._group is None:
             return
         for command in batch.effects:
-            self.dispatcher.start(self._group, _job(live, state, command))
+            if type(command.input) is BlobRef:
+                self._group.start_soon(self._start_large, self._group, live, command)
+            else:
+                self.dispatcher.start(self._group, _job(live, state, command, command.input))
         for question, ask in batch.slow:
             self._group.start_soon(self._answer, live, state, question, ask)
+
+    async def _start_large(self, group: TaskGroup, live: Live, command: ScheduleTask) -> None:
+        """Begin an attempt whose input the log holds as a blob, unless it is not wanted any more."""
+        key = AttemptKey(live.execution_id, command.path, command.attempt)
+        try:
+            input = await self._evaluator.value(live.state, command.input)
+        except StateBackendError as error:
+            lost = ErrorInfo("infrastructure", "input-unavailable", str(error))
+            self._ended(Outcome(key, "failed", error=lost))
+            return
+        if live.execution_id not in self.lives:
+            return
+        if wanted(live.state, command.path):
+            self.dispatcher.start(group, _job(live, live.state, command, input))
+        else:
+            self._ended(Outcome(key, "cancelled"))
 
     def _interrupt(self, live: Live, path: str) -> None:
         task = live.state.task(path)
@@ -170,7 +200,10 @@ class Driver:
             self.dispatcher.cancel(live.execution_id, part)
 
     async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
-        answer = await self._evaluator.slowly(state, ask)
+        try:
+            answer = await self._evaluator.slowly(state, ask)
+        except StateBackendError as error:
+            answer = Answer(error=ErrorInfo("infrastructure", "value-unavailable", str(error)))
         if live.execution_id in self.lives:
             self.arrive(live, AnswerFound(question, answer))
 
@@ -182,8 +215,9 @@ class Driver:
 
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
         if isinstance(error, StateConflict):
-            error = Fenced(live.execution_id, live.epoch)
-        elif isinstance(error, StateLocked) and self._group is not None:
+            self.fence(live)
+            return
+        if isinstance(error, StateLocked) and self._group is not None:
             LOG.warning("%s; trying again.", error)
             self._group.start_soon(self._try_again, live, batch)
             return
@@ -197,13 +231,13 @@ class Driver:
             self._recorder.submit([(live, batch)])
 
 
-def _job(live: Live, state: ExecutionState, command: ScheduleTask) -> Job:
+def _job(live: Live, state: ExecutionState, command: ScheduleTask, input: Any) -> Job:
     node = command.node
     return Job(
         AttemptKey(live.execution_id, command.path, command.attempt),
         live.namespace,
         node.type,
-        command.input,
+        input,
         command.holes,
         stable_key(state.root_id, command.path),
         node.timeout,

@@ -1,5 +1,6 @@
 """Bring requests to executions, whoever drives them, and take those that others left for us."""
 
+import logging
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -13,8 +14,16 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.ownership import Owner
-from harmonia_core.errors import AlreadyCompleted, ExecutionFinished, ExecutionNotFound, RequestNotConsumed
+from harmonia_core.errors import (
+    AlreadyCompleted,
+    ExecutionFinished,
+    ExecutionNotFound,
+    RequestNotConsumed,
+    StateBackendError,
+)
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
+
+LOG = logging.getLogger("harmonia.engine")
 
 Actor = Mapping[str, str]
 
@@ -41,12 +50,27 @@ class Requests:
             await changed.wait()
 
     async def run(self) -> None:
-        """Take stored requests for our executions whenever the store has changed; until cancelled."""
+        """Look after our executions whenever the store has changed, until cancelled.
+
+        Those taken over elsewhere are let go, for others stored requests are taken.
+        """
         while True:
             changed = self._changed
             if self._driver.lives:
-                await self._take()
+                try:
+                    await self._check_epochs()
+                    await self._take()
+                except StateBackendError as error:
+                    # Nothing depends on it: the fence guards each write, and the next change comes.
+                    LOG.warning("Requests could not be read: %s", error)
             await changed.wait()
+
+    async def _check_epochs(self) -> None:
+        """Let go of what another engine has taken over: an idle owner would never learn it by writing."""
+        for row in await self._backend.heads(list(self._driver.lives)):
+            live = self._driver.lives.get(row.execution_id)
+            if live is not None and row.epoch > live.epoch:
+                self._driver.fence(live)
 
     async def _take(self) -> None:
         for request in await self._backend.requests(list(self._driver.lives)):

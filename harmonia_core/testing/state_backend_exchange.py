@@ -65,6 +65,19 @@ class ExchangeTests:
         assert [row.request_id for row in await backend.requests()] == ["own", "other"]
         await other.close()
 
+    async def test_a_new_epoch_wakes_the_engines_of_other_backends(
+        self, backend: StateBackend, create: Callable[[], StateBackend]
+    ) -> None:
+        await backend.commit(start(1))
+        other = create()
+        await other.open(None)
+        woken = anyio.Event()
+        backend.watch(lambda: woken.set())
+        with anyio.fail_after(5):
+            await other.commit(step(1, 1, epoch=2, expected_epoch=1, owner="engine-b"))
+            await woken.wait()
+        await other.close()
+
     async def test_a_token_stands_for_its_attempt_until_closed(self, backend: StateBackend) -> None:
         token = TokenRow("hash-1", execution_id(1), "approve", 2)
         await backend.commit(Unit(tokens=[token, token._replace(token_hash="hash-2")]))

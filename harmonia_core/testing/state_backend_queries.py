@@ -8,7 +8,17 @@ from harmonia_core.testing.state_backend_rows import event_row, execution_id, st
 
 
 class QueryTests:
-    """Judge `tasks`, `item_ends`, `timers`, `find` and `unfinished`."""
+    """Judge `heads`, `tasks`, `item_ends`, `timers`, `find` and `unfinished`."""
+
+    async def test_heads_are_those_that_exist(self, backend: StateBackend) -> None:
+        await submit(backend, [start(1), start(2), start(3)])
+        await backend.commit(step(2, 1))
+        ids = [execution_id(number) for number in (2, 9, 3, 2)]
+        expected = [await backend.head(execution_id(number)) for number in (2, 3)]
+        assert sorted(await backend.heads(ids)) == expected
+        assert await backend.heads([]) == []
+        many = [execution_id(number) for number in range(10, 1500)] + [execution_id(1)]
+        assert [row.execution_id for row in await backend.heads(many)] == [execution_id(1)]
 
     async def test_tasks_are_replaced_and_ordered_by_scope_and_position(self, backend: StateBackend) -> None:
         unit = start(1)

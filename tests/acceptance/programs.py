@@ -73,7 +73,7 @@ class Program:
         lines = self.stdout.split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
-    def stopped(self) -> bool:
+    def frozen(self) -> bool:
         """Tell whether the process is stopped (SIGSTOP)."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         return stat.rpartition(")")[2].split()[0] == "T"
@@ -94,6 +94,8 @@ class Place:
         self.environment = {
             "PYTHONPATH": str(HERE),
             "MARKS": str(self.marks_file),
+            "GATE": str(self.folder / "gate"),
+            "STOPPED": str(self.folder / "stopped"),
             "HARMONIA_PLUGINS__TASKS__PYTHON_MODULES": "work",
             **self.environment,
         }
@@ -143,6 +145,47 @@ class Place:
         except FileNotFoundError:
             return []
         return [Mark(path, int(attempt), int(pid)) for path, attempt, pid in map(str.split, lines)]
+
+    def begun(self, path: str, program: Program) -> None:
+        """Wait until a task has begun in a process."""
+
+        def noted() -> bool:
+            if program.process.poll() is not None:
+                raise AssertionError(f"ended before {path} began:\n{program.stdout}\n{program.stderr}")
+            return any((mark.path, mark.pid) == (path, program.process.pid) for mark in self.marks())
+
+        until(noted, about=f"for {path}")
+
+    def let_through(self, program: Program) -> None:
+        """Let the tasks of a process through the gate at which `hold` and `ignore` wait."""
+        with (self.folder / "gate").open("a") as gate:
+            gate.write(f"{program.process.pid}\n")
+
+    def stopped(self) -> list[list[str]]:
+        """Return [path, pid] of the attempts that have heeded their cancellation."""
+        file = self.folder / "stopped"
+        return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+    def freeze(self, program: Program) -> None:
+        """Stop a process (SIGSTOP) outside a write transaction."""
+        for _ in range(100):
+            program.send(signal.SIGSTOP)
+            until(program.frozen, about="for a process to stop")
+            if self._can_write():
+                return
+            program.send(signal.SIGCONT)
+        raise AssertionError("it was in a transaction whenever it was stopped")
+
+    def _can_write(self) -> bool:
+        connection = sqlite3.connect(self.database, timeout=0.0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return True
 
     def rows(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the store itself; nothing while it is not there yet."""

@@ -21,3 +21,31 @@ def mark(ctx: TaskContext, seconds: float = 0.0, value: Any = None) -> Any:
     note(ctx)
     time.sleep(seconds)
     return value
+
+
+def hold(ctx: TaskContext) -> str:
+    """Note the attempt, then wait until this process is let through the gate, or should stop."""
+    note(ctx)
+    while str(os.getpid()) not in _read("GATE").split():
+        if ctx.cancelled:
+            with open(os.environ["STOPPED"], "a") as file:
+                file.write(f"{ctx.path} {os.getpid()}\n")
+            return "stopped"
+        time.sleep(0.005)
+    return f"through {os.getpid()}"
+
+
+def ignore(ctx: TaskContext) -> str:
+    """Like `hold`, deaf to cancellation."""
+    note(ctx)
+    while str(os.getpid()) not in _read("GATE").split():
+        time.sleep(0.005)
+    return "through"
+
+
+def _read(variable: str) -> str:
+    try:
+        with open(os.environ[variable]) as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""

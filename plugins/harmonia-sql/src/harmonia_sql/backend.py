@@ -82,6 +82,9 @@ class SqliteBackend:
     async def head(self, execution_id: str) -> ExecutionRow | None:
         return await self._ask(queries.head, execution_id)
 
+    async def heads(self, execution_ids: Sequence[str]) -> list[ExecutionRow]:
+        return await self._ask(queries.heads, execution_ids)
+
     async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[EventRow]:
         return await self._ask(queries.events, execution_id, after, limit)
 

@@ -18,7 +18,8 @@ from harmonia_core import (
 )
 from harmonia_sql import tables
 
-# With more ids than this all rows are read and the wanted ones picked.
+# More ids than this in one question: the requests are all read and the wanted ones picked, heads
+# are read in parts.
 MOST_IDS = 500
 
 _event, _execution, _task = tables.event.c, tables.execution.c, tables.task.c
@@ -29,6 +30,14 @@ def head(core: Connection, execution_id: str) -> ExecutionRow | None:
     """Return the head row."""
     row = core.execute(select(tables.execution).where(_execution.execution_id == execution_id)).first()
     return ExecutionRow._make(row) if row else None
+
+
+def heads(core: Connection, execution_ids: Sequence[str]) -> list[ExecutionRow]:
+    """Return the head rows of those that exist."""
+    ids = list(execution_ids)
+    parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
+    found = (select(tables.execution).where(_execution.execution_id.in_(part)) for part in parts)
+    return [ExecutionRow._make(row) for question in found for row in core.execute(question)]
 
 
 def events(core: Connection, execution_id: str, after: int, limit: int | None) -> list[EventRow]:
