@@ -8,6 +8,7 @@
 Tests are coroutines run by anyio's pytest plugin.
 """
 
+import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -15,12 +16,11 @@ import pytest
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.testing.state_backend_rows import ENGINE
 
-pytest.register_assert_rewrite(
-    "harmonia_core.testing.state_backend_log",
-    "harmonia_core.testing.state_backend_exchange",
-    "harmonia_core.testing.state_backend_queries",
-    "harmonia_core.testing.state_backend_documents",
-)
+_PARTS = [
+    f"harmonia_core.testing.state_backend_{part}" for part in ("log", "queries", "exchange", "documents")
+]
+# Failures then show the values compared; pytest warns about modules that are loaded already.
+pytest.register_assert_rewrite(*(part for part in _PARTS if part not in sys.modules))
 
 from harmonia_core.testing.state_backend_documents import DocumentTests  # noqa: E402
 from harmonia_core.testing.state_backend_exchange import ExchangeTests  # noqa: E402

@@ -1,6 +1,32 @@
+"""What the tests of this distribution share: a database file, and backends that are closed at the end."""
+
+import contextlib
+
 import pytest
+
+from harmonia_core import EngineRow
+from harmonia_sql import SQLITE
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
+def anyio_backend():
     return "asyncio"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "harmonia.db"
+
+
+@pytest.fixture
+async def opened(path):
+    """Return a function that opens one more backend on the file."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_one(name="engine-a", in_place="auto", query=""):
+            backend = SQLITE.create(f"sqlite:///{path}{query}", in_place)
+            stack.push_async_callback(backend.close)
+            await backend.open(EngineRow(name, 1, "here", 1.0) if name else None)
+            return backend
+
+        yield open_one

@@ -1,6 +1,7 @@
 """Open a database for an engine or a reader, and take it apart again in the right order."""
 
 import sqlite3
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,35 +42,29 @@ class Opened:
 
 async def open_database(address: Address, engine: EngineRow | None, in_place: bool) -> Opened:
     """Check place and schema, begin the engine's sign of life, start the writer."""
-    life = None if engine is None else SignOfLife(address.engines, engine.engine_id)
-    port = LoopPort()
-    try:
-        opened = await to_thread.run_sync(_open, address, engine, life, port, in_place)
-    except BaseException:
-        if life is not None:
-            life.end()
-        raise
+    opened = await to_thread.run_sync(_open, address, engine, LoopPort(), in_place)
     opened.writer.start()
     return opened
 
 
-def _open(
-    address: Address, engine: EngineRow | None, life: SignOfLife | None, port: LoopPort, in_place: bool
-) -> Opened:
+def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: bool) -> Opened:
     prepare_place(address.path)
     if engine is None and not address.path.exists():
-        raise StateUnavailable(
-            f"There is no database at {address.path}; the first run of a workflow makes it."
-        )
-    try:
-        ensure_schema(address)
-        if life is not None:
-            life.begin()
-        connection = WritingConnection(address, Statements())
-        if engine is not None:
-            connection.call(partial(_enter, address, engine), PATIENCE)
-    except (sqlite3.Error, SQLAlchemyError, OSError) as error:
-        raise translate(error, address.path) from error
+        raise StateUnavailable(f"There is no database at {address.path}; the first run makes it.")
+    life = None if engine is None else SignOfLife(address.engines, engine.engine_id)
+    with ExitStack() as undo:
+        try:
+            ensure_schema(address)
+            if life is not None:
+                undo.callback(life.end)
+                life.begin()
+            connection = WritingConnection(address, Statements())
+            undo.callback(connection.close)
+            if engine is not None:
+                connection.call(partial(_enter, address, engine), PATIENCE)
+        except (sqlite3.Error, SQLAlchemyError, OSError) as error:
+            raise translate(error, address.path) from error
+        undo.pop_all()
     return Opened(Writer(connection, port, Pace(in_place), Maintenance(address)), Reader(address), life)
 
 

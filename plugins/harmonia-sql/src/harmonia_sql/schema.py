@@ -57,17 +57,15 @@ def _look(path: Path) -> str | None:
 
 
 def _create(connection: sqlite3.Connection) -> str:
-    connection.execute("BEGIN IMMEDIATE")
-    # Another process may have been quicker while this one waited for the lock.
-    found = revision(connection)
-    if found is not None:
-        connection.execute("ROLLBACK")
-        return found
     with core_over(connection) as core:
-        tables.metadata.create_all(core)
-        core.execute(tables.alembic_version.insert().values(version_num=HEAD))
-        core.commit()
-    return HEAD
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have been quicker while this one waited for the lock.
+        found = revision(connection)
+        if found is None:
+            tables.metadata.create_all(core, checkfirst=False)
+            core.execute(tables.alembic_version.insert().values(version_num=HEAD))
+            core.commit()
+    return HEAD if found is None else found
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path, found: str, head: str, migrations: Path) -> None:
@@ -84,8 +82,8 @@ def _upgrade(connection: sqlite3.Connection, path: Path, found: str, head: str, 
             "Use the version of Harmonia that wrote it, or a newer one."
         )
     _back_up(connection, path, found)
-    connection.execute("BEGIN IMMEDIATE")
     with core_over(connection) as core:
+        connection.execute("BEGIN IMMEDIATE")
         config.attributes["connection"] = core
         command.upgrade(config, head)
 
@@ -99,7 +97,10 @@ def _back_up(connection: sqlite3.Connection, path: Path, found: str) -> None:
 
 @contextmanager
 def core_over(connection: sqlite3.Connection) -> Iterator[Connection]:
-    """Give Core's face of a driver's connection; what is not committed at the end is rolled back."""
+    """Give Core's face of a driver's connection; what is not committed at the end is rolled back.
+
+    A transaction of the driver's has to begin inside: Core rolls back when it connects.
+    """
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     with engine.connect() as core:
         yield core

@@ -86,9 +86,13 @@ class WritingConnection:
         self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self.pages = 0
 
-    def vacuum(self, pages: int) -> None:
-        """Give at most this many free pages back to the file system."""
-        self._cursor.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    def vacuum(self, most: int) -> None:
+        """Give free pages back to the file system, at most so many, once there are that many."""
+        free: int = self._cursor.execute("PRAGMA freelist_count").fetchone()[0]
+        if free >= most:
+            # It gives back a page with each step, and only a script is stepped to its end.
+            self._cursor.executescript(f"PRAGMA incremental_vacuum({most})")
+            self.pages += most
 
     def close(self) -> None:
         """Close the connection; the last one of a database also ends its write-ahead log."""
