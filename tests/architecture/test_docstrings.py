@@ -69,6 +69,8 @@ def undocumented(product: list[Any]) -> Iterator[str]:
         for node, owner in public_names(module.tree):
             if says(node) or is_marked(node, "overload") or is_marked(node, ".setter"):
                 continue
+            if node.name.startswith("test_"):  # a shipped suite's sentence is its name
+                continue
             inherited = any(node.name in by_class.get(base, ()) for base in base_names(owner))
             if not inherited and not (owner and node.name in by_protocol):
                 yield f"{module.place}:{node.lineno} {node.name}"
