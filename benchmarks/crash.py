@@ -69,12 +69,12 @@ def main(step: str, url: str, n: int, log: str) -> None:
 
     async def resume() -> dict[str, float]:
         engine = engine_on(url, [work.marker(log)])
-        imported = time.time()
+        imported, cpu = time.time(), time.process_time()
         async with engine:
             opened = time.time()
             [execution_id] = (await engine.recover()).adopted
             await engine.wait(execution_id)
-            cpu, peak = time.process_time(), peak_mb()
+            cpu, peak = time.process_time() - cpu, peak_mb()
             await check(engine, execution_id, n)
         return {"imported": imported, "opened": opened, "cpu": cpu, "peak_mb": peak}
 
