@@ -57,7 +57,7 @@ class Evaluator:
 
     def __init__(self, settings: KernelSettings, fetch: Fetch, now: Callable[[], float]) -> None:
         self._settings, self._fetch, self._now = settings, fetch, now
-        self._env = {name: os.environ[name] for name in settings.env_allow if name in os.environ}
+        self._env = {name: _text(os.environ[name]) for name in settings.env_allow if name in os.environ}
         self.cache = ValueCache(32 * 1024 * 1024)
 
     def quick(self, state: ExecutionState, ask: Ask) -> Answer | None:
@@ -80,10 +80,18 @@ class Evaluator:
             try:
                 return await anyio.to_thread.run_sync(self._answer, state, ask, at_hand)
             except NotAtHand as missing:
-                value = await self._fetch(state, missing.ref)
-                held[missing.ref] = value
-                if isinstance(missing.ref, BlobRef):
-                    self.cache.put(missing.ref.address, value, missing.ref.size)
+                held[missing.ref] = await self.value(state, missing.ref)
+
+    async def value(self, state: ExecutionState, ref: Ref) -> Any:
+        """Return what a reference of a state stands for; raise StateBackendError if it cannot be read."""
+        if not isinstance(ref, BlobRef):
+            return await self._fetch(state, ref)
+        try:
+            return self.cache.get(ref.address)
+        except KeyError:
+            value = await self._fetch(state, ref)
+            self.cache.put(ref.address, value, ref.size)
+            return value
 
     def _at_hand(self, state: ExecutionState, ref: Ref, limit: int) -> Any:
         # One item is read out of a long list: the list's size is no measure then.
@@ -106,6 +114,11 @@ class Evaluator:
             return _checked(state, value)
         width = width_of(value) if ask.node is not None and ask.node.type == "map" else None
         return Answer(value, holes, width=width)
+
+
+def _text(value: str) -> str:
+    """Return a variable of the environment, whose bytes may be anything, as text that JSON can hold."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _checked(state: ExecutionState, output: Any) -> Answer:

@@ -5,17 +5,18 @@ longer applies becomes `LateResultRefused` or nothing, never an error.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from harmonia_core.engine.decide import total_timeout
 from harmonia_core.engine.retry import judge
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
 from harmonia_core.model.graph import Graph, TaskNode
-from harmonia_core.model.outcomes import ErrorInfo, Outcome, error_from_json
+from harmonia_core.model.outcomes import Category, ErrorInfo, Outcome
 from harmonia_core.model.state import ExecutionState, TaskState, split
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
 
+_CATEGORIES = frozenset(get_args(Category))
 _OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED})
 
 
@@ -53,6 +54,14 @@ def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
     if state.cancelling or state.timed_out or _map_timed_out(state, path):
         return e.TaskCancelled(path, attempt)
     return e.AttemptLost(path, attempt)
+
+
+def wanted(state: ExecutionState, path: str) -> bool:
+    """Tell whether an attempt that is recorded, but has not begun yet, may still begin."""
+    task = state.task(path)
+    if task is None or task.reason == "total-timeout" or _map_timed_out(state, path):
+        return False
+    return not (state.cancelling or state.timed_out)
 
 
 def _map_timed_out(state: ExecutionState, path: str) -> bool:
@@ -97,7 +106,10 @@ def from_request(
     if kind == "cancel":
         return None if state.cancelling else e.CancelRequested(body.get("reason"))
     path = str(body.get("path", ""))
-    task = state.task(path)
+    try:
+        task = state.task(path)
+    except ValueError:  # brackets with no number between them
+        return None
     if task is None:
         return None
     if kind == "complete":
@@ -119,5 +131,22 @@ def _completion(
         return e.LateResultRefused(path, attempt, "failed" if body.get("error") else "succeeded")
     if body.get("error"):
         policy = node_of(state.graph, path).retry
-        return judge(policy, path, attempt, error_from_json(body["error"]), now, draw)
+        return judge(policy, path, attempt, reported(body["error"]), now, draw)
     return e.TaskSucceeded(path, attempt, body.get("output"))
+
+
+def reported(shape: Any) -> ErrorInfo:
+    """Return the error that somebody outside reported; what no error can have is left out."""
+    found: Mapping[str, Any] = shape if isinstance(shape, Mapping) else {"message": shape}
+    category, after = found.get("category"), found.get("retry_after")
+    timely = isinstance(after, int | float) and not isinstance(after, bool) and after >= 0
+    texts = {name: str(found[name]) for name in ("cause", "traceback", "kind") if found.get(name)}
+    return ErrorInfo(
+        category if category in _CATEGORIES else "task",  # type: ignore[arg-type]
+        str(found.get("code") or "task-error"),
+        str(found.get("message") or ""),
+        retryable=found.get("retryable") is not False,
+        retry_after=after if timely else None,
+        details=found.get("details"),
+        **texts,
+    )

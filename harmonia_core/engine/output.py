@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from harmonia_core.errors import InputInvalid, Problem
 from harmonia_core.model.values import MAX_DEPTH
 
 _LARGEST = 10**4300
@@ -140,3 +141,17 @@ def encode(value: Any, limit: int) -> tuple[Any, bytes]:
 def detached(value: Any) -> Any:
     """Return a copy of what is known to be JSON, sharing nothing that can be changed."""
     return from_json(to_json(value))
+
+
+def taken_in(input: Any, limit: int) -> Any:
+    """Return an execution's input as a copy that is nobody else's.
+
+    Raises InputInvalid if it is not JSON, or needs more than `limit` bytes.
+    """
+    try:
+        return encode(input, limit)[0]
+    except NotJSON as error:
+        problem = Problem("not-json", "input", f"no JSON value: {error}")
+    except TooLarge as error:
+        problem = Problem("too-large", "input", str(error))
+    raise InputInvalid([problem])

@@ -27,6 +27,7 @@ from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.ownership import Owner, Recovery
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
@@ -153,7 +154,7 @@ class Engine:
         """
         compiled = self._catalog.compile(definition)
         graph = compiled.graph
-        input = {} if input is None else input
+        input = taken_in({} if input is None else input, self.settings.output_limit)
         problems = check_value(graph.input_schema, input, "input") if graph.input_schema else []
         if problems:
             raise InputInvalid(problems)

@@ -12,6 +12,7 @@ from typing import Any, Self
 import anyio
 from anyio.lowlevel import checkpoint
 
+from harmonia_core.engine.ownership import lost
 from harmonia_core.engine.runner import Engine
 from harmonia_core.host import create_backend
 from harmonia_core.model.definition import WorkflowDefinition
@@ -100,9 +101,6 @@ def _only_waits(engine: Engine) -> bool:
     """Tell whether executions are open, and nothing happens unless time passes or somebody asks for it."""
     driver = engine._driver
     return bool(driver.lives) and not any(
-        live.batch is not None
-        or live.arrivals
-        or live.state.asks
-        or driver.dispatcher.in_flight(live.execution_id)
+        live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
         for live in driver.lives.values()
     )
