@@ -76,7 +76,8 @@ async def _in_thread(ctx: TaskContext, target: Target, args: Mapping[str, Any]) 
     call = partial(target.function, **given)
     if target.is_async:
         return await _await(call())
-    result = await anyio.to_thread.run_sync(_shelter, call, abandon_on_cancel=True)
+    # On cancel it has its grace to notice `ctx.cancelled`; after that the engine lets go of the thread.
+    result = await anyio.to_thread.run_sync(_shelter, call)
     return await _await(result) if isawaitable(result) else result
 
 
