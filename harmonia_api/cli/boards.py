@@ -29,21 +29,19 @@ class Boards:
         """Return the board of an execution, if it has one."""
         return self._boards.get(execution_id)
 
-    def add(self, board: Board) -> list[Change]:
-        """Add a board and let it take what has waited for it; return the changes."""
+    def add(self, board: Board) -> Iterator[Change]:
+        """Add a board and let it take what has waited for it, as `take` does."""
         self._boards[board.execution_id] = board
         return self.take(self._waiting.pop(board.execution_id, ()))
 
-    def take(self, batch: Sequence[Recorded]) -> list[Change]:
-        """Fold a batch; return the changes, in order."""
-        changes: list[Change] = []
+    def take(self, batch: Sequence[Recorded]) -> Iterator[Change]:
+        """Fold a batch event by event; yield each change while the row stands as it left it."""
         for recorded in batch:
             board = self._boards.get(recorded.execution_id) or self._adopt(recorded)
             if board is None:
                 self._waiting.setdefault(recorded.execution_id, []).append(recorded)
             elif recorded.seq > board.seq:
-                changes.append((board, board.take(recorded), recorded))
-        return changes
+                yield board, board.take(recorded), recorded
 
     def _adopt(self, recorded: Recorded) -> Board | None:
         board, self._newcomer = self._newcomer, None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harmonia_api.cli.source import Refused, read_data
+from harmonia_api.cli.source import FORMATS, Refused, parse_data, read_data
 from harmonia_core import Problem
 from harmonia_core.host import Plugins, check_value
 
@@ -30,20 +30,13 @@ def read_input(pairs: Sequence[str], file: Path | None, schema: Schema | None, p
     if file is None:
         given = _from_pairs(pairs, schema or {})
     elif str(file) == "-":
-        given = _from_stdin()
+        given = parse_data(sys.stdin.read(), "stdin", plugins.registry.get(FORMATS, "json"))
     else:
         given = read_data(file, plugins)
     problems = check_value(schema, given, "input", "input-invalid") if schema is not None else []
     if problems:
         raise Refused(problems)
     return given
-
-
-def _from_stdin() -> Any:
-    try:
-        return json.load(sys.stdin)
-    except ValueError as error:
-        raise Refused([Problem("json-invalid", "input", f"stdin is no JSON: {error}")]) from None
 
 
 def _from_pairs(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:

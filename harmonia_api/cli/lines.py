@@ -5,7 +5,7 @@ Items of a map are counted, not listed, at most once a second.
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -59,7 +59,7 @@ class LineDisplay:
         self._began.add(board.execution_id)
         return [f"{board.workflow}, {counted(len(board.rows), 'task')}, execution {board.execution_id}"]
 
-    def _lines(self, changes: Sequence[Change]) -> list[str]:
+    def _lines(self, changes: Iterable[Change]) -> list[str]:
         lines: list[str] = []
         for board, row, recorded in changes:
             lines += self._heading(board)

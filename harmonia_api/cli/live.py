@@ -6,7 +6,8 @@ about a twentieth of the loop's time.
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -15,7 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from harmonia_api.cli.board import Board
-from harmonia_api.cli.boards import Boards
+from harmonia_api.cli.boards import Boards, Change
 from harmonia_api.cli.frame import Line, Look, frame
 from harmonia_api.cli.words import ASCII_SIGNS, SIGNS, clean
 from harmonia_core.host import ActivityEntry, Recorded
@@ -36,11 +37,11 @@ class LiveDisplay:
         self._live.start()
 
     def add(self, board: Board) -> None:
-        self.boards.add(board)
+        _exhaust(self.boards.add(board))
         self._changed = True
 
     def show(self, batch: Sequence[Recorded]) -> None:
-        self.boards.take(batch)
+        _exhaust(self.boards.take(batch))
         self._changed = True
 
     def heard(self, entry: ActivityEntry) -> None:
@@ -79,6 +80,11 @@ class LiveDisplay:
         size = self._console.size
         look = Look(size.width, max(3, size.height - 2), time.time(), self._signs)
         self._live.update(Group(*map(_text, frame(tuple(self.boards), look))), refresh=True)
+
+
+def _exhaust(changes: Iterable[Change]) -> None:
+    """Let the boards take what they yield; the next picture shows it."""
+    deque(changes, maxlen=0)
 
 
 def _text(line: Line) -> Text:

@@ -39,9 +39,14 @@ def load_file(path: Path, plugins: Plugins) -> Loaded:
 
 def read_data(path: Path, plugins: Plugins) -> Any:
     """Return the data of a JSON or YAML file that is no definition; raise Refused."""
-    document = _format(path, plugins).read(read_text(path), path.name)
+    return parse_data(read_text(path), str(path), _format(path, plugins))
+
+
+def parse_data(text: str, source: str, definition_format: Any) -> Any:
+    """Return the data of a text; raise Refused with the places of what is wrong in `source`."""
+    document = definition_format.read(text, source)
     if document.problems:
-        raise Refused(document.problems, str(path))
+        raise Refused(document.problems, source)
     return document.data
 
 
