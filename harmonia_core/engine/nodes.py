@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic_core import to_json
+
 from harmonia_core.engine.dependencies import Dependencies
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.readings import Place, Readings
@@ -32,6 +34,7 @@ class NodeBuilder:
         self._tasks, self._places = definition.tasks, definition.places()
         self._dependencies, self._catalog = dependencies, catalog
         self._readings, self._problems, self._map_window = readings, problems, map_window
+        self._templates: dict[tuple[bool, bytes], Template] = {}
         default = definition.retry_policy
         self._default_retry = None if default is None else retry_policy(default)
 
@@ -94,7 +97,7 @@ class NodeBuilder:
         value, found = work.input, len(self._problems)
         if work.type == MAP and isinstance(value, dict):
             value = _with_items(value)
-        template = parse_template(value, place.path, secrets_allowed=not kernel, problems=self._problems)
+        template = self._template(value, place.path, kernel)
         if len(self._problems) > found:
             return template  # what could not be parsed would look like a missing or wrong value
         if isinstance(value, str) and not _is_one_expression(template):
@@ -103,6 +106,17 @@ class NodeBuilder:
             self._readings.template(template, place)
         if facts is not None:
             facts.check(template, place.path, self._problems)
+        return template
+
+    def _template(self, value: Any, path: str, kernel: bool) -> Template:
+        """Parse an input; equal inputs, as a wide graph has them, share one template."""
+        key = kernel, to_json(value)
+        template = self._templates.get(key)
+        if template is None:
+            found = len(self._problems)
+            template = parse_template(value, path, secrets_allowed=not kernel, problems=self._problems)
+            if len(self._problems) == found:
+                self._templates[key] = template
         return template
 
     def _retry(self, work: WorkSpec, facts: TypeFacts | None) -> RetryPolicy | None:

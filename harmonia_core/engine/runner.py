@@ -4,6 +4,7 @@ It opens the one long-lived task group, in which attempts, timers and observers
 run, and wires the parts together; each part says what it does.
 """
 
+import gc
 import logging
 import os
 import socket
@@ -25,6 +26,7 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.output import taken_in
@@ -35,7 +37,6 @@ from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.views import event_view, execution_view, head_view
 from harmonia_core.errors import ExecutionNotFound, InputInvalid, StateCorrupt
 from harmonia_core.expressions.schema import check_value
-from harmonia_core.ids import uuid7
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ExecutionStarted
 from harmonia_core.model.refs import BlobRef
@@ -67,6 +68,7 @@ class Engine:
         self.settings = settings or KernelSettings()
         self.plugins, self.backend = plugins, backend
         self._clock = clock or SystemClock()
+        self._new_id = IdMaker(self._clock.now)
         self.engine_id = self._new_id()
         self.activity = Activity(self.settings.log_ring)
         self.documents = Documents(backend)
@@ -83,9 +85,6 @@ class Engine:
         )
         self._stored: set[tuple[str, str]] = set()
         self._stack = AsyncExitStack()
-
-    def _new_id(self) -> str:
-        return uuid7(int(self._clock.now() * 1000), os.urandom(10))
 
     def _dispatcher(self, deliver: Callable[..., None]) -> LocalDispatcher:
         return LocalDispatcher(
@@ -127,6 +126,8 @@ class Engine:
             if self.settings.adopt_orphans:
                 await self._owner.recover(retry_lost=False)
             self._stack = stack.pop_all()
+        if self.settings.freeze_at_start:
+            gc.freeze()
         return self
 
     async def __aexit__(
