@@ -96,6 +96,7 @@ class Place:
             "MARKS": str(self.marks_file),
             "GATE": str(self.folder / "gate"),
             "STOPPED": str(self.folder / "stopped"),
+            "RECEIVED": str(self.folder / "received"),
             "HARMONIA_PLUGINS__TASKS__PYTHON_MODULES": "work",
             **self.environment,
         }

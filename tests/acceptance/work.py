@@ -1,10 +1,16 @@
 """Functions that `python` tasks of the acceptance tests call. They note every attempt outside the store."""
 
+import hashlib
+import json
+import logging
 import os
+import sys
 import time
+from base64 import b64encode, urlsafe_b64encode
 from typing import Any
+from urllib.parse import quote, quote_plus
 
-from harmonia_core import TaskContext
+from harmonia_core import TaskContext, TaskError
 
 
 def note(ctx: TaskContext) -> None:
@@ -49,3 +55,57 @@ def _read(variable: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
+
+
+def tell(ctx: TaskContext, secret: str, bearer: str, then: str) -> Any:
+    """Say a secret in every known form, everywhere a task can say something; then return or raise it."""
+    note(ctx)
+    with open(os.environ["RECEIVED"], "a") as file:
+        file.write(hashlib.sha256(secret.encode()).hexdigest() + "\n")
+    assert bearer == f"Bearer {secret}"
+    forms = {
+        "raw": secret,
+        "bearer": bearer,
+        "url": quote(secret, safe=""),
+        "plus": quote_plus(secret),
+        "json": json.dumps(secret),
+        "unicode": json.dumps(secret, ensure_ascii=False),
+        "repr": repr(secret),
+        "base64": [b64encode(b"x" * shift + bearer.encode() + b"yz").decode() for shift in range(3)],
+        "safe": [urlsafe_b64encode(b"x" * shift + secret.encode()).decode() for shift in range(3)],
+    }
+    # Not as a whole in quotes: a form of a form is one transformation too many.
+    texts = [text for form in forms.values() for text in (form if isinstance(form, list) else [form])]
+    for form in (*texts, "\n"):
+        print("say", form)
+        print("cry", form, file=sys.stderr)
+        logging.getLogger("work").warning("log %s", form)
+        ctx.log("warning", f"text {form}", field=form)
+        ctx.progress(0.5, f"progress {form}", {"value": form})
+        ctx.heartbeat({"details": form, form: 1})
+        for position in range(0, len(form), 3):
+            sys.stdout.write(form[position : position + 3])
+        with ctx.artifact(f"file-{len(form)}.txt") as writer:
+            for position in range(0, len(form), 5):
+                writer.write(form[position : position + 5].encode())
+    if then == "hold":
+        hold(ctx)
+    if then == "raise":
+        try:
+            raise KeyError(secret)
+        except KeyError as error:
+            raise TaskError(
+                f"failed {secret!r} {' '.join(texts)}", "told", details={"forms": forms, secret: 1}
+            ) from error
+    if then == "crash":
+        raise ValueError(f"crashed {' '.join(texts)}")
+    return {"forms": forms, secret: "key"}
+
+
+def tell_in_process(secret: str, then: str) -> Any:
+    """Say a secret from a process of its own."""
+    print("say", secret)
+    print("cry", secret, file=sys.stderr)
+    if then == "raise":
+        raise ValueError(secret, quote(secret))
+    return [secret, b64encode(secret.encode()).decode()]
