@@ -1,5 +1,6 @@
 """`harmonia recover`: adopt executions whose engine is gone, and drive them until each rests."""
 
+import json as json_text
 import shlex
 import sys
 from collections.abc import Sequence
@@ -127,7 +128,8 @@ class Recovering:
         """Name the folders of the modules that refused executions were allowed when they were started."""
         folders = set()
         for execution_id in self._found.refused:
-            labels = (await self._engine.get(execution_id))["labels"]
+            head = await self._engine.backend.head(execution_id)
+            labels = json_text.loads(head.labels) if head is not None else {}
             folders |= {labels[MODULES_LABEL]} if MODULES_LABEL in labels else set()
         for folder in sorted(folders):
             print(

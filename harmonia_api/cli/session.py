@@ -64,7 +64,7 @@ class Session:
     def release(self, reason: str) -> None:
         """Let go of what runs, recording nothing; `hold` returns soon."""
         self.released = True
-        self.display.say(f"{reason}: letting go; `{self._hint}` continues what was running.")
+        self.display.say(f"{reason}: letting go; `{self._hint}` goes on with what was running.")
         self._scope.cancel()
 
     def _watch(self, side: TaskGroup) -> None:
@@ -90,7 +90,7 @@ class Session:
     def _leave(self) -> None:
         """End the process as it stands, as a crash would; everything recorded is safe."""
         self.display.close()
-        print(f"\nLeft at once; `{self._hint}` continues the execution.", file=sys.stderr, flush=True)
+        print(f"\nLeft at once; `{self._hint}` goes on with it.", file=sys.stderr, flush=True)
         os._exit(exits.INTERRUPTED)
 
 

@@ -1,7 +1,7 @@
 """Definitions as graphs: compile once per content, with the task types that are plugged in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -97,12 +97,18 @@ class Catalog:
     def _with_strangers(self, definition: WorkflowDefinition) -> Mapping[str, TaskType]:
         specs = [spec for task in definition.tasks for spec in (task, task.task) if spec is not None]
         missing = {spec.type for spec in specs} - self._types.keys()
-        return {**self._types, **{name: TaskType(name, _stranger) for name in missing}}
+        known = {name: _unchecked(kind) for name, kind in self._types.items()}
+        return {**known, **{name: TaskType(name, _stranger) for name in missing}}
 
     def _remember(self, key: str, compiled: Compiled) -> None:
         self._compiled[key] = compiled
         if len(self._compiled) > self.KEEP:
             del self._compiled[next(iter(self._compiled))]
+
+
+def _unchecked(kind: TaskType) -> TaskType:
+    """Return a task type that takes any input: what may not run here may still be looked at."""
+    return kind if kind.kernel else replace(kind, check=None, input_model=None, output_model=None)
 
 
 def _stranger(ctx: Any, input: Any) -> None:
