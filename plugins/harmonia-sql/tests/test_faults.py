@@ -250,3 +250,9 @@ async def test_a_version_conflict_leaves_the_rest_of_its_group(opened):
     errors = await submit(backend, [Unit(documents=[put("k", "2", if_version=9), put("l", "1")]), start(1)])
     assert [error is None for error in errors] == [False, True]
     assert await backend.document("default", "things", "l") is None
+
+
+async def test_an_sqlite_that_is_too_old_is_named(opened, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 26, 0))
+    with pytest.raises(StateUnavailable, match=r"needs 3\.35"):
+        await opened()

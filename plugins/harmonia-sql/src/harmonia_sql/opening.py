@@ -21,6 +21,9 @@ from harmonia_sql.statements import Cursor, Statements
 from harmonia_sql.store import WritingConnection
 from harmonia_sql.writer import PATIENCE, Writer
 
+# UPDATE ... FROM (VALUES ...), and the fixes that came soon after it.
+OLDEST_SQLITE = (3, 35)
+
 
 @dataclass(slots=True)
 class Opened:
@@ -48,6 +51,10 @@ async def open_database(address: Address, engine: EngineRow | None, in_place: bo
 
 
 def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: bool) -> Opened:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StateUnavailable(
+            f"Python's SQLite is {sqlite3.sqlite_version}; Harmonia needs 3.35 or later. Use another Python."
+        )
     prepare_place(address.path)
     if engine is None and not address.path.exists():
         raise StateUnavailable(f"There is no database at {address.path}; the first run makes it.")

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Make the tables of the first version."""
     op.create_table(
         "blob",
         sa.Column("namespace", sa.Text(), nullable=False),
@@ -190,4 +191,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Refuse: restore the backup copy instead."""
     raise NotImplementedError("There is nothing before the first schema.")
