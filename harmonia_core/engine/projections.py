@@ -18,23 +18,24 @@ _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled})
 
 
-def task_rows(state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
+def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
     """Return the rows of the tasks and items that a batch touched, as they stand after it."""
     touched: dict[str, Recorded] = {}
     for record in recorded:
         path = getattr(record.event, "path", "")
         if path and type(record.event) not in (e.Asked, e.LateResultRefused):
             touched[path] = record
-    return [_row(state, path, record) for path, record in touched.items()]
+    return [_row(before, state, path, record) for path, record in touched.items()]
 
 
-def _row(state: ExecutionState, path: str, last: Recorded) -> TaskRow:
+def _row(before: ExecutionState, state: ExecutionState, path: str, last: Recorded) -> TaskRow:
     scope, place = "", state.graph.root.index.get(path)
     if place is not None:
         task, kind = state.scope.task(place), state.graph.root.tasks[place].type
     else:
         scope, index = split(path)
-        place, task, kind = index or 0, state.task(path) or ended_item(last), node_of(state.graph, path).type
+        place, kind = index or 0, node_of(state.graph, path).type
+        task = state.task(path) or ended_item(before.task(path), last)
     return TaskRow(
         state.execution_id,
         scope,
@@ -51,9 +52,12 @@ def _row(state: ExecutionState, path: str, last: Recorded) -> TaskRow:
     )
 
 
-def ended_item(last: Recorded) -> TaskState:
-    """Return what an item's ending event says of it; the state has forgotten it already."""
-    return TASK_FOLDS[type(last.event)](TaskState(), last.event, last)
+def ended_item(stood: TaskState | None, last: Recorded) -> TaskState:
+    """Return an item as its last event leaves it; the state has forgotten it already.
+
+    stood: as it was before the batch; None if it began in it.
+    """
+    return TASK_FOLDS[type(last.event)](stood or TaskState(started_at=last.at), last.event, last)
 
 
 def timer_rows(

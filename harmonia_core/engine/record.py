@@ -51,7 +51,10 @@ class Recorder:
         state = batch.state
         timers, closed = batch.timers
         unit = Unit(
-            events=batch.rows, tasks=task_rows(state, batch.recorded), timers=timers, closed_timers=closed
+            events=batch.rows,
+            tasks=task_rows(batch.first, state, batch.recorded),
+            timers=timers,
+            closed_timers=closed,
         )
         if live.created:
             unit.head = _head(live, batch, owner)
