@@ -84,7 +84,7 @@ def test_an_item_whose_input_cannot_be_known_fails_without_an_attempt() -> None:
     answers = {**items_of(3), ("m[1]", "input"): BAD}
     play = Play(graph(mapped("m", item=each(input=ASKED))), answers)
     assert [e.event for e in play.log if isinstance(e.event, TaskFailed)] == [TaskFailed("m[1]", 0, BAD)]
-    assert list(play.flying) == ["m[0]"], "after a failure no item begins"
+    assert list(play.flying) == ["m[0]", "m[2]"], "what one decision begins, begins"
 
 
 def test_an_item_waits_for_the_answers_of_those_before_it() -> None:

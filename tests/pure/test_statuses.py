@@ -1,0 +1,113 @@
+"""The transition tables: exactly what happens, no more; and the document that is made from them."""
+
+from pathlib import Path
+
+from building import ASKED, BOOM, ONCE_MORE, SOME, Play, graph, task
+from checking import naive, same
+
+from harmonia_core.engine.arrivals import Fact
+from harmonia_core.engine.ownership import lost
+from harmonia_core.model import events as e
+from harmonia_core.model.events import Recorded
+from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import (
+    EXECUTION_TRANSITIONS,
+    FINAL_EXECUTION,
+    FINAL_TASK,
+    TASK_TRANSITIONS,
+    ExecutionStatus,
+    TaskStatus,
+)
+from harmonia_core.testing.state_machine import document
+
+SEEN: set[tuple[str, str]] = set()
+
+
+def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -> None:
+    SEEN.add((f"execution {before.status}", after.status))
+    for node in after.graph.root.tasks:
+        old, new = (state.scope.task(node.index).status for state in (before, after))
+        SEEN.add((f"task {old}", new))
+    same(after, naive(after))
+
+
+def one(*more: object, **fields: object) -> Play:
+    return Play(graph(task("t", **fields), *more), {("t", "input"): {"duration": 5}}, watch=watched)  # type: ignore[arg-type]
+
+
+def crash(play: Play) -> None:
+    play.flying.clear()
+    play.arrive(Fact(e.ExecutionAdopted("other", 2)), *(Fact(event) for event in lost(play.state)))
+
+
+def lives() -> None:
+    """Let every transition happen that the engine knows."""
+    behind = one(task("u", "t"), task("v", "t", when=SOME))
+    behind.end("t")
+    behind.end("u")
+    behind.end("v")
+    fails = one(task("u", "t"), task("w", when=SOME), task("x", "w"), task("y", type="fail", kernel=True))
+    fails.fail("t")
+    skips = Play(graph(task("w", when=SOME), task("x", "w")), {("w", "when"): False}, watch=watched)
+    assert skips.final
+    odd = Play(graph(task("w", type="wait", kernel=True, input=ASKED)), {("w", "input"): {}}, watch=watched)
+    assert odd.final
+    late = Play(
+        graph(task("t", input=ASKED)), {("t", "input"): e.ErrorInfo("expression", "x", "")}, watch=watched
+    )
+    assert late.final
+    wait = one(type="wait", kernel=True, input=ASKED)
+    wait.due("t", "wait")
+    again = one(retry=ONCE_MORE)
+    again.fail("t")
+    again.due("t", "retry")
+    crash(again)
+    again.end("t", "deferred")
+    again.request("complete", path="t", attempt=2, output=1)
+    deferred = one(retry=ONCE_MORE, timeout=5.0)
+    deferred.end("t", "deferred")
+    deferred.due("t", "attempt")
+    deferred.request("cancel")
+    twice = one(timeout=5.0)
+    twice.end("t", "deferred")
+    twice.due("t", "attempt")
+    held = one(idempotent=False)
+    crash(held)
+    held.request("retry", path="t")
+    for total in (False, True):
+        out = one(idempotent=False, total_timeout=5.0)
+        crash(out)
+        out.due("t", "total") if total else out.request("cancel")
+    stopped = one(task("u"))
+    stopped.end("u", "deferred")
+    stopped.request("cancel")
+    stopped.end("t", "cancelled")
+    full = Play(graph(task("a"), task("b"), window=2), watch=watched)
+    full.arrive(full.outcome("a", "cancelled"), full.requested("cancel"))
+    full.end("b")
+
+
+def test_the_tables_are_exactly_what_happens() -> None:
+    lives()
+    tables = {"execution": EXECUTION_TRANSITIONS, "task": TASK_TRANSITIONS}
+    allowed = {
+        (f"{name} {before}", after)
+        for name, table in tables.items()
+        for before, following in table.items()  # type: ignore[attr-defined]
+        for after in following
+    }
+    happened = {(before, after) for before, after in SEEN if before.split()[1] != after}
+    assert happened - allowed == set()
+    assert allowed - happened == set()
+
+
+def test_what_is_final_has_no_row() -> None:
+    assert not FINAL_TASK & TASK_TRANSITIONS.keys() and not FINAL_EXECUTION & EXECUTION_TRANSITIONS.keys()
+    assert set(TaskStatus) == FINAL_TASK | TASK_TRANSITIONS.keys()
+    later = {ExecutionStatus.PAUSED, ExecutionStatus.COMPENSATING}
+    assert set(ExecutionStatus) - later == FINAL_EXECUTION | EXECUTION_TRANSITIONS.keys()
+
+
+def test_the_document_is_current(root: Path) -> None:
+    """Write it anew with `python -m harmonia_core.testing.state_machine > docs/state-machine.md`."""
+    assert (root / "docs/state-machine.md").read_text("utf-8") == document()
