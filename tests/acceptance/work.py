@@ -4,11 +4,16 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from base64 import b64encode, urlsafe_b64encode
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+import anyio
 
 from harmonia_core import TaskContext, TaskError
 
@@ -109,3 +114,138 @@ def tell_in_process(secret: str, then: str) -> Any:
     if then == "raise":
         raise ValueError(secret, quote(secret))
     return [secret, b64encode(secret.encode()).decode()]
+
+
+class Unpicklable(Exception):
+    """An exception that cannot be pickled, copied or made again."""
+
+    def __init__(self, one: Any, two: Any) -> None:
+        super().__init__("unpicklable")
+        self.lock = threading.Lock()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not this one")
+
+
+class Unprintable(Exception):
+    """An exception that fails when it is looked at."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def return_object() -> Any:
+    return {"lock": threading.Lock()}
+
+
+def return_nan() -> Any:
+    return [float("nan")]
+
+
+def return_cycle() -> Any:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    return cycle
+
+
+def return_surrogate() -> Any:
+    return "\ud800"
+
+
+def return_deep() -> Any:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    return deep
+
+
+def return_much() -> Any:
+    return "x" * 100_000_000
+
+
+def exit() -> Any:
+    raise SystemExit(3)
+
+
+async def exit_async() -> Any:
+    raise SystemExit(3)
+
+
+def raise_group() -> Any:
+    raise BaseExceptionGroup("many", [ValueError("one"), KeyboardInterrupt(), SystemExit(9)])
+
+
+async def raise_group_async() -> Any:
+    raise BaseExceptionGroup("many", [ValueError("one"), KeyboardInterrupt(), SystemExit(9)])
+
+
+def raise_unpicklable() -> Any:
+    raise Unpicklable(1, 2)
+
+
+def raise_unprintable() -> Any:
+    raise Unprintable
+
+
+def raise_interrupt() -> Any:
+    raise KeyboardInterrupt
+
+
+async def raise_interrupt_async() -> Any:
+    raise KeyboardInterrupt
+
+
+def raise_stop() -> Any:
+    raise StopIteration(1)
+
+
+async def raise_stop_async() -> Any:
+    raise StopAsyncIteration(1)
+
+
+async def generator_exit_async() -> Any:
+    raise GeneratorExit
+
+
+async def cancel_itself() -> Any:
+    raise anyio.get_cancelled_exc_class()("of my own")
+
+
+def print_for_ever() -> Any:
+    while True:
+        print("and so on" * 100)
+
+
+def recurse() -> Any:
+    return recurse()
+
+
+def leave() -> Any:
+    os._exit(7)
+
+
+def crash() -> Any:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(60)
+
+
+async def swallow() -> Any:
+    """Ignore being cancelled, again and again."""
+    while True:
+        with suppress(BaseException):
+            await anyio.sleep(60)
+
+
+def deaf() -> Any:
+    """Never look at anything; end long after the test."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def break_streams() -> Any:
+    """Close what the process has; in a process of its own that is its own business."""
+    os.closerange(0, 64)
+    return "closed"

@@ -78,10 +78,10 @@ def _encode(value: Any, limit: int) -> bytes:
         encoded = json.dumps(value, allow_nan=False, default=_plain).encode()
     except (TypeError, ValueError, RecursionError) as error:
         message = f"The function returned a {type(value).__name__} that is not JSON: {error}"
-        raise PermanentError(message, "output-not-json") from None
+        raise PermanentError(message, "output-not-json", category="validation") from None
     if len(encoded) > limit:
         message = f"The function returned {len(encoded)} bytes of JSON, more than {limit}."
-        raise PermanentError(message, "output-too-large")
+        raise PermanentError(message, "output-too-large", category="validation")
     return encoded
 
 
