@@ -98,6 +98,8 @@ class Driver:
     def arrive(self, live: Live, *arrivals: Arrival) -> None:
         """Let something reach an execution; it is settled in the next turn."""
         live.arrivals.extend(arrivals)
+        if live.rest.is_set():
+            live.rest = anyio.Event()  # it rested; the batch that comes of this says whether it still does
         if not live.queued and live.batch is None:
             live.queued = True
             self._queue.append(live)
