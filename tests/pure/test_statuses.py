@@ -52,9 +52,7 @@ def lives() -> None:
     assert skips.final
     odd = Play(graph(task("w", type="wait", kernel=True, input=ASKED)), {("w", "input"): {}}, watch=watched)
     assert odd.final
-    late = Play(
-        graph(task("t", input=ASKED)), {("t", "input"): e.ErrorInfo("expression", "x", "")}, watch=watched
-    )
+    late = Play(graph(task("t", input=ASKED)), {("t", "input"): BOOM}, watch=watched)
     assert late.final
     wait = one(type="wait", kernel=True, input=ASKED)
     wait.due("t", "wait")
