@@ -148,8 +148,7 @@ class _Turn:
     def map(self, node: TaskNode, task: TaskState) -> None:
         """Repeat, begin and end the items of a map, and then the map itself."""
         items, inner = task.items, node.item
-        if items is None or inner is None:
-            return
+        assert items is not None and inner is not None
         if task.reason == "total-timeout":
             self._time_out(node, task, items)
             return
