@@ -45,19 +45,22 @@ def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("HARMONIA_DATA_DIR") or "~/.harmonia").expanduser().absolute()
 
 
-def default_store(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the URL of the default store, and make its folder, for this user alone.
+def default_store(environment: Mapping[str, str] = os.environ, *, make: bool = True) -> str:
+    """Return the URL of the default store; unless told not to, make its folder, for this user alone.
 
     Raises StateUnavailable if the folder cannot be made.
     """
     folder = data_folder(environment)
+    url = f"sqlite:///{folder / 'harmonia.db'}"
+    if not make:
+        return url
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"The folder {folder} cannot be made ({reason}); set HARMONIA_DATA_DIR or give --db."
         raise StateUnavailable(message) from error
-    return f"sqlite:///{folder / 'harmonia.db'}"
+    return url
 
 
 def _split(field: str, text: str) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harmonia_api.cli.page import page
-from harmonia_api.cli.printing import json_line, print_json, print_table
+from harmonia_api.cli.printing import NARROW, cut, json_line, print_json, print_table, terminal_width
 from harmonia_api.cli.reading import read_store
 from harmonia_api.cli.source import Refused
 from harmonia_api.cli.words import STYLES, duration
@@ -29,7 +29,10 @@ def list_page(
     if not views:
         print("No executions.")
         return 0
-    print_table(("ID", "WORKFLOW", "STATUS", "STARTED", "TOOK"), [_row(view) for view in views], STYLES)
+    width = terminal_width()
+    narrow = width is not None and width < NARROW
+    header = ("ID", "STATUS", "STARTED", *(() if narrow else ("TOOK",)), "WORKFLOW")
+    print_table(header, [_row(view, narrow) for view in views], STYLES)
     if following:
         print(f"More: --cursor {following}", file=sys.stderr)
     return 0
@@ -39,15 +42,14 @@ def _with_known(problem: Problem, known: Sequence[str]) -> Problem:
     return Problem(problem.code, "", problem.message, suggestion=f"known are {', '.join(known)}")
 
 
-def _row(view: dict[str, Any]) -> tuple[str, ...]:
+def _row(view: dict[str, Any], narrow: bool) -> tuple[str, ...]:
     started, ended = view["started_at"], view["ended_at"]
     took = duration(parse_rfc3339(ended) - parse_rfc3339(started)) if started and ended else ""
+    moment = (started or view["created_at"])[:19].replace("T", " ")
     name = f"{view['workflow']['name']} {view['workflow']['version']}"
-    return view["id"], name, view["status"], _moment(started or view["created_at"]), took
-
-
-def _moment(text: str) -> str:
-    return text[:19].replace("T", " ") + "Z"
+    if narrow:
+        return view["id"], view["status"], moment[5:16], name
+    return view["id"], view["status"], f"{moment}Z", took, name
 
 
 def show_one(execution_id: str, db: str | None, json: bool) -> int:
@@ -62,10 +64,11 @@ def show_one(execution_id: str, db: str | None, json: bool) -> int:
 
 def print_events(execution_id: str, after: int, db: str | None, json: bool) -> int:
     """Print the history of an execution, one event a line, as it is read."""
+    width = terminal_width()
 
     async def printed(engine: Engine) -> None:
         async for event in engine.events(execution_id, after):
-            print(json_line(event) if json else event_line(event))
+            print(json_line(event) if json else cut(event_line(event), width))
 
     read_store(db, printed)
     return 0

@@ -5,6 +5,7 @@ counted. Items of a map get lines of their own once they take a second or need a
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from harmonia_api.cli.board import FINAL, Board, Row
@@ -48,12 +49,13 @@ def _execution(board: Board, look: Look, room: int) -> list[Line]:
     ]
     head = _fitted(head, look.width)
     rows = list(_chosen(board, look, room - 1))
-    names = min(max((len(_name(row)) for row in rows), default=0), max(12, look.width * 2 // 5))
-    lines = [_task(row, look, names) for row in rows]
-    missing = len(board.active) + len(board.failed) - sum(row.path in board.rows for row in rows)
-    if len(board.rows) > len(rows) and missing > 0 and board.status not in ("completed",):
-        lines[room - 2 :] = [[(f"  … and {counted(missing + 1, 'task')} more at work or failed", DIM)]]
-    return [head, *lines][:room]
+    names = min(max((len(_name(row)) for row in rows), default=0), max(12, look.width // 3))
+    lines = [head, *(_task(row, look, names) for row in rows)]
+    hidden = len(board.active) + len(board.failed) - len(rows) if len(board.rows) >= room else 0
+    if hidden > 0:
+        more = counted(hidden + (len(lines) == room), "task")
+        lines[room - 1 :] = [[(f"  … and {more} more at work or failed", DIM)]]
+    return lines[:room]
 
 
 def _elapsed(board: Board, now: float) -> str:
@@ -77,12 +79,12 @@ def _with_items(rows: Iterable[Row], now: float, spare: int) -> Iterator[Row]:
 
 
 def _foremost(board: Board, room: int) -> list[Row]:
-    """Return failed, then active tasks, then those that ended last, in definition order of each."""
+    """Return failed tasks (a third of the room), active ones and, while it runs, those that ended last."""
     failed = board.failed[: max(1, room // 3)]
-    active = [row for row, _ in zip(board.active.values(), range(room - len(failed)), strict=False)]
+    active = list(islice(board.active.values(), room - len(failed)))
     left = room - len(failed) - len(active)
-    recent = list(board.recent)[-left:] if left > 0 else []
-    return [*recent, *active, *failed]
+    recent = list(board.recent)[-left:] if left > 0 and board.ended is None else []
+    return [*failed, *active, *recent]
 
 
 def _name(row: Row) -> str:
@@ -105,13 +107,13 @@ def _task(row: Row, look: Look, names: int) -> Line:
 def _detail(row: Row, now: float, style: str) -> Iterator[Span]:
     if row.status not in ("succeeded", "waiting") and not (row.status == "running" and row.width is not None):
         yield (row.status, style)
-        yield (" ", "")
+        yield ("  ", "")
     if row.width is not None:
-        yield (progress(row) + " ", "" if row.status not in FINAL else DIM)
+        yield (progress(row) + "  ", "" if row.status not in FINAL else DIM)
     if row.attempt > 1:
-        yield (f"attempt {row.attempt} ", "yellow")
+        yield (f"attempt {row.attempt}  ", "yellow")
     if row.status in ("backoff", "blocked") and row.due is not None:
-        yield (f"{duration(row.due - now)} left ", DIM)
+        yield (f"{duration(row.due - now)} left  ", DIM)
     if row.error and row.status in ("failed", "backoff"):
         yield (row.error, style)
     elif row.reason and row.status in ("skipped", "unreachable", "attention", "blocked"):

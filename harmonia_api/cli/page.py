@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from harmonia_api.cli.printing import cut, json_line, paint, print_table, terminal_width
+from harmonia_api.cli.printing import NARROW, cut, json_line, paint, print_table, terminal_width
 from harmonia_api.cli.words import STYLES, clean, duration
 from harmonia_core.host import FINAL_EXECUTION, parse_rfc3339
 
@@ -17,9 +17,9 @@ def page(view: dict[str, Any]) -> None:
         print(f"{name:<10} {text}")
     print()
     width = terminal_width() or PLAIN_WIDTH
-    print_table(
-        ("TASK", "TYPE", "STATUS", "TRY", "TOOK", "NOTE"), [_task(task) for task in view["tasks"]], STYLES
-    )
+    wide = width >= NARROW
+    rows = [_task(task, width // 3, wide) for task in view["tasks"]]
+    print_table(("TASK", *(("TYPE",) if wide else ()), "STATUS", "TRY", "TOOK", "NOTE"), rows, STYLES)
     for task in view["tasks"]:
         for line in _values(task):
             print(cut(line, width))
@@ -44,10 +44,11 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "error", clean(f"{error['code']}: {error['message']}")
 
 
-def _task(task: dict[str, Any]) -> tuple[str, ...]:
+def _task(task: dict[str, Any], names: int, wide: bool) -> tuple[str, ...]:
     attempts = f"{task['attempt']}/{task['max_attempts']}" if task["attempt"] else ""
     path = f"  {task['path']}" if "[" in task["path"] else task["path"]
-    return path, task["type"], task["status"], attempts, _took(task), _note(task)
+    kind = (task["type"],) if wide else ()
+    return cut(path, names), *kind, task["status"], attempts, _took(task), _note(task)
 
 
 def _took(thing: dict[str, Any], before: str = "") -> str:

@@ -16,6 +16,8 @@ _CODES: Mapping[str, str] = {
     "bright_black": "90",
 }
 GAP = "  "
+NARROW = 110
+"""Characters in a line under which a table leaves something out."""
 
 
 def print_json(document: Any) -> None:

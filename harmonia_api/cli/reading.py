@@ -27,7 +27,7 @@ async def reader(db: str | None) -> AsyncIterator[Engine]:
     """Open a store for an engine that does not work; call only its `get`, `find`, `events` and `output`."""
     settings = read_settings()
     plugins = load_plugins(settings)
-    backend = create_backend(db or default_store(), plugins, settings)
+    backend = create_backend(db or default_store(make=False), plugins, settings)
     engine = Engine(backend, plugins, settings)
     await backend.open(None)
     try:

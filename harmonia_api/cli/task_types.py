@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harmonia_api.cli.printing import indented, print_json, print_table
+from harmonia_api.cli.printing import NARROW, indented, print_json, print_table, terminal_width
 from harmonia_api.settings import read_settings
 from harmonia_core.host import Plugins, load_plugins
 
@@ -16,8 +16,9 @@ def list_types(json: bool) -> int:
     if json:
         print_json({"task_types": types})
     else:
-        rows = [(one["name"], _origin(one), one["description"].partition("\n")[0]) for one in types]
-        print_table(("TYPE", "FROM", "WHAT IT DOES"), rows)
+        wide = (terminal_width() or NARROW) >= NARROW
+        header = ("TYPE", *(("FROM",) if wide else ()), "WHAT IT DOES")
+        print_table(header, [_row(one, wide) for one in types])
     return 0
 
 
@@ -38,6 +39,11 @@ def describe_type(name: str, json: bool) -> int:
     for field in ("input_schema", "output_schema"):
         print(f"\n{field}: {indented(described[field]) if described[field] else 'any JSON'}")
     return 0
+
+
+def _row(described: dict[str, Any], wide: bool) -> tuple[str, ...]:
+    origin = (_origin(described),) if wide else ()
+    return described["name"], *origin, described["description"].partition("\n")[0]
 
 
 def _origin(described: dict[str, Any]) -> str:

@@ -82,7 +82,7 @@ def progress(row: Row) -> str:
     """Return the counts of a map: `45/119, 3 running`; empty for another task."""
     if row.width is None:
         return ""
-    parts = [f"{row.done}/{row.width}"]
+    parts = [f"{row.done:,}/{row.width:,}"]
     if row.items:
         retrying = sum(item.status == "backoff" for item in row.items.values())
         running = len(row.items) - retrying
