@@ -107,11 +107,13 @@ class Place:
         path.write_text(json.dumps({"name": "acceptance", "tasks": tasks, **more}))
         return path
 
-    def start(self, *arguments: str | Path, db: bool = True, **options: Any) -> Program:
-        """Start `harmonia` with these arguments and this store; options are Popen's."""
+    def start(
+        self, *arguments: str | Path, db: bool = True, prefix: Sequence[str] = (), **options: Any
+    ) -> Program:
+        """Start `harmonia` with these arguments and this store, behind a prefix; options are Popen's."""
         number = len(self._programs)
         out, err = self.folder / f"out.{number}", self.folder / f"err.{number}"
-        command = [str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
+        command = [*prefix, str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
                 command,

@@ -249,3 +249,9 @@ def break_streams() -> Any:
     """Close what the process has; in a process of its own that is its own business."""
     os.closerange(0, 64)
     return "closed"
+
+
+def grow(ctx: TaskContext, size: int) -> str:
+    """Note the attempt and return so much text."""
+    note(ctx)
+    return "x" * size

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def _unreadable(path: Path, error: BaseException) -> StateBackendError:
 
 
 def _disk(path: Path, error: BaseException) -> StateBackendError:
-    if _free(path) == 0:
+    if _free(path) == 0 or _is_limited():
         return _full(path, error)
     return StateUnavailable(f"The disk of the database {path} reports an error ({error}). Check the disk.")
 
@@ -94,6 +95,11 @@ def _free(path: Path) -> int:
         return os.statvfs(path.parent).f_bavail
     except OSError:
         return -1
+
+
+def _is_limited() -> bool:
+    """Tell whether the files of this process may grow only so far: what is over it looks like a fault."""
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
 
 
 _BY_CODE = {
