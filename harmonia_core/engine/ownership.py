@@ -15,7 +15,7 @@ from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.outcomes import node_of
 from harmonia_core.engine.projections import begun
-from harmonia_core.errors import DefinitionInvalid, ExecutionNotAdoptable, ExecutionNotFound, Fenced
+from harmonia_core.errors import DefinitionInvalid, ExecutionNotAdoptable, ExecutionNotFound, Fenced, StateCorrupt
 from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.state import ExecutionState, split
@@ -110,7 +110,7 @@ class Owner:
     async def _recover(self, row: ExecutionRow, report: Recovery, retry_lost: bool) -> None:
         try:
             live = await self.adopt(row)
-        except (ExecutionNotAdoptable, ExecutionNotFound) as error:
+        except (ExecutionNotAdoptable, ExecutionNotFound, StateCorrupt) as error:
             LOG.warning("%s", error)
             report.refused[row.execution_id] = str(error)
             return
