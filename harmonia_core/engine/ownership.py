@@ -15,7 +15,13 @@ from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.outcomes import node_of
 from harmonia_core.engine.projections import begun
-from harmonia_core.errors import DefinitionInvalid, ExecutionNotAdoptable, ExecutionNotFound, Fenced, StateCorrupt
+from harmonia_core.errors import (
+    DefinitionInvalid,
+    ExecutionNotAdoptable,
+    ExecutionNotFound,
+    Fenced,
+    StateCorrupt,
+)
 from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.state import ExecutionState, split
