@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harmonia_api.cli.text import clean
 from harmonia_core.host import FINAL_TASK, Recorded, TaskStatus, parse_rfc3339
 
 _STATUS = {
@@ -83,7 +84,7 @@ class Row:
         self.due = getattr(event, "due", None)
         error = getattr(event, "error", None)
         if error is not None:
-            self.error = f"{error.code}: {error.message}"
+            self.error = clean(f"{error.code}: {error.message}")
         if status == "running" and self.started is None:
             self.started = at
         elif status in FINAL:
@@ -132,7 +133,7 @@ class Board:
         elif kind.startswith("Execution") and kind != "ExecutionAdopted":
             self.ended, self.last = at, event
             error = getattr(event, "error", None)
-            self.error = f"{error.code}: {error.message}" if error is not None else None
+            self.error = None if error is None else clean(f"{error.code}: {error.message}")
         self.reason = getattr(event, "reason", None) or self.reason
 
     def _task(self, row: Row, status: str, event: Any, at: float) -> None:

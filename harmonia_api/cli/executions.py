@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from harmonia_api.cli.page import page
-from harmonia_api.cli.printing import NARROW, cut, json_line, print_json, print_table, terminal_width
+from harmonia_api.cli.printing import NARROW, json_line, print_json, print_table, terminal_width
 from harmonia_api.cli.reading import read_store
 from harmonia_api.cli.source import Refused
-from harmonia_api.cli.words import STYLES, duration
+from harmonia_api.cli.text import clean, cut, duration
+from harmonia_api.cli.words import STYLES
 from harmonia_core import Problem
 from harmonia_core.host import Engine, ExecutionQuery, ExecutionStatus, parse_rfc3339
 
@@ -80,4 +81,4 @@ def event_line(event: dict[str, Any]) -> str:
     path = data.pop("path", "")
     actor = f"  by {event['actor'].get('id')}" if event["actor"] else ""
     subject = f"{path}  " if path else ""
-    return f"{event['seq']:>6}  {event['at']}  {event['type']:<18} {subject}{json_line(data)}{actor}"
+    return f"{event['seq']:>6}  {event['at']}  {event['type']:<18} {subject}{clean(json_line(data))}{actor}"

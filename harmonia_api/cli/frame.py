@@ -9,8 +9,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from harmonia_api.cli.board import FINAL, Board, Row
-from harmonia_api.cli.printing import cut
-from harmonia_api.cli.words import STYLES, counted, duration, outline, progress, took
+from harmonia_api.cli.text import counted, cut, duration
+from harmonia_api.cli.words import STYLES, outline, progress, took
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -34,7 +34,7 @@ def frame(boards: Sequence[Board], look: Look) -> list[Line]:
         left = len(boards) - number
         room = (look.height - len(lines)) // left
         if room < 2 and left > 1:
-            lines.append([(f"… and {counted(left, 'execution')} more", DIM)])
+            lines.append(_fitted([(f"… and {counted(left, 'execution')} more", DIM)], look.width))
             break
         lines += _execution(board, look, max(1, room))
     return lines
@@ -48,13 +48,15 @@ def _execution(board: Board, look: Look, room: int) -> list[Line]:
         (f"  {_elapsed(board, look.now)}  {outline(board)}", DIM),
     ]
     head = _fitted(head, look.width)
+    if room < 3:
+        return [head]
     rows = list(_chosen(board, look, room - 1))
     names = min(max((len(_name(row)) for row in rows), default=0), max(12, look.width // 3))
     lines = [head, *(_task(row, look, names) for row in rows)]
     hidden = len(board.active) + len(board.failed) - len(rows) if len(board.rows) >= room else 0
     if hidden > 0:
         more = counted(hidden + (len(lines) == room), "task")
-        lines[room - 1 :] = [[(f"  … and {more} more at work or failed", DIM)]]
+        lines[room - 1 :] = [_fitted([(f"  … and {more} more at work or failed", DIM)], look.width)]
     return lines[:room]
 
 

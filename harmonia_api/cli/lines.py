@@ -12,7 +12,8 @@ import anyio
 
 from harmonia_api.cli.board import FINAL, Board, Row
 from harmonia_api.cli.boards import Boards, Change
-from harmonia_api.cli.words import counted, progress, took
+from harmonia_api.cli.text import clean, counted
+from harmonia_api.cli.words import progress, took
 from harmonia_core.host import ActivityEntry, Recorded
 
 EVERY = 1.0  # seconds between two lines about one map
@@ -35,7 +36,7 @@ class LineDisplay:
 
     def heard(self, entry: ActivityEntry) -> None:
         if entry.kind == "log" and entry.level in ("warning", "error"):
-            self._write([f"{entry.path}: {entry.level}: {entry.text}"])
+            self._write([f"{entry.path}: {entry.level}: {clean(entry.text)}"])
 
     def say(self, text: str) -> None:
         self._write([text])

@@ -18,7 +18,8 @@ from rich.text import Text
 from harmonia_api.cli.board import Board
 from harmonia_api.cli.boards import Boards, Change
 from harmonia_api.cli.frame import Line, Look, frame
-from harmonia_api.cli.words import ASCII_SIGNS, SIGNS, clean
+from harmonia_api.cli.text import clean
+from harmonia_api.cli.words import ASCII_SIGNS, SIGNS
 from harmonia_core.host import ActivityEntry, Recorded
 
 FASTEST, SLOWEST = 0.1, 0.5  # seconds between two pictures: after a change, without one

@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from harmonia_api.cli.printing import NARROW, cut, json_line, paint, print_table, terminal_width
-from harmonia_api.cli.words import STYLES, clean, duration
+from harmonia_api.cli.printing import NARROW, json_line, paint, print_table, terminal_width
+from harmonia_api.cli.text import clean, cut, duration
+from harmonia_api.cli.words import STYLES
 from harmonia_core.host import FINAL_EXECUTION, parse_rfc3339
 
 PLAIN_WIDTH = 160  # characters of a value where there is no terminal
@@ -37,9 +38,9 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, text in view["labels"].items():
         yield "label", f"{name}={clean(text)}"
     width = terminal_width() or PLAIN_WIDTH
-    yield "input", cut(json_line(view["input"]), width - 11)
+    yield "input", cut(clean(json_line(view["input"])), width - 11)
     if view["output"] is not None:
-        yield "output", cut(json_line(view["output"]), width - 11)
+        yield "output", cut(clean(json_line(view["output"])), width - 11)
     if error:
         yield "error", clean(f"{error['code']}: {error['message']}")
 
@@ -81,6 +82,6 @@ def _values(task: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"{task['path']}"
     if given is not None:
-        yield f"  input   {json_line(given)}"
+        yield f"  input   {clean(json_line(given))}"
     if output is not None:
-        yield f"  output  {json_line(output)}"
+        yield f"  output  {clean(json_line(output))}"

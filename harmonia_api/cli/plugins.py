@@ -3,7 +3,7 @@
 import sys
 
 from harmonia_api.cli.printing import print_json, print_table
-from harmonia_api.cli.words import clean
+from harmonia_api.cli.text import clean
 from harmonia_api.settings import read_settings
 from harmonia_core.host import PluginRow, load_plugins
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harmonia_api.cli.text import cut
+
 _CODES: Mapping[str, str] = {
     "bold": "1",
     "red": "31",
@@ -16,6 +18,8 @@ _CODES: Mapping[str, str] = {
     "bright_black": "90",
 }
 GAP = "  "
+# JSON itself escapes what lies under 32.
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(127, 160)}
 NARROW = 110
 """Characters in a line under which a table leaves something out."""
 
@@ -26,8 +30,8 @@ def print_json(document: Any) -> None:
 
 
 def indented(document: Any) -> str:
-    """Return a document for people."""
-    return _dump(document, indent=2)
+    """Return a document for people; characters that could steer a terminal are escaped."""
+    return _dump(document, indent=2).translate(_ESCAPES)
 
 
 def json_line(document: Any) -> str:
@@ -53,11 +57,6 @@ def terminal_width() -> int | None:
         return int(os.environ.get("COLUMNS", "")) or None
     except ValueError:
         return os.get_terminal_size(sys.stdout.fileno()).columns
-
-
-def cut(text: str, width: int | None) -> str:
-    """Return a text of at most `width` characters, marked where it was cut."""
-    return text if width is None or len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
 def paint(text: str, style: str) -> str:

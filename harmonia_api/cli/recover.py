@@ -17,7 +17,7 @@ from harmonia_api.cli.modules import MODULES_LABEL, allow_modules, modules_in
 from harmonia_api.cli.printing import json_line
 from harmonia_api.cli.session import Session
 from harmonia_api.cli.source import Refused
-from harmonia_api.cli.words import clean
+from harmonia_api.cli.text import clean
 from harmonia_api.settings import default_store, read_settings
 from harmonia_core import HarmoniaError, Problem
 from harmonia_core.host import Engine, ExecutionQuery, Recovery, create_backend, load_plugins

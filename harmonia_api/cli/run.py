@@ -17,7 +17,7 @@ from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modu
 from harmonia_api.cli.printing import indented
 from harmonia_api.cli.session import Session, actor
 from harmonia_api.cli.source import read_definition
-from harmonia_api.cli.words import clean, counted, duration
+from harmonia_api.cli.text import clean, counted, duration
 from harmonia_api.settings import default_store, read_settings
 from harmonia_core.host import Engine, ExecutionFinished, create_backend, load_plugins
 

@@ -1,8 +1,9 @@
-"""States, durations and counts in words and signs, the same wherever they are shown."""
+"""States and counts in words and signs, the same wherever they are shown."""
 
 from collections.abc import Mapping
 
 from harmonia_api.cli.board import FINAL, Board, Row
+from harmonia_api.cli.text import counted, duration
 
 STYLES: Mapping[str, str] = {
     "running": "cyan",
@@ -47,35 +48,9 @@ ASCII_SIGNS: Mapping[str, str] = {
 }
 
 
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
-
-
-def clean(text: str) -> str:
-    """Return a text on one line, without control characters: what tasks say must not steer a terminal."""
-    return " ".join(text.translate(_CONTROL).split())
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time for people: `0.04 s`, `12.3 s`, `4 m 05 s`, `2 h 07 m`."""
-    seconds = max(0.0, seconds)
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} m {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} m"
-
-
 def took(row: Row, now: float) -> str:
     """Return how long a task has taken so far, empty if it has not begun."""
     return "" if row.started is None else duration((row.ended or now) - row.started)
-
-
-def counted(number: int, word: str) -> str:
-    """Return a number with its word, in the plural where it is one."""
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def progress(row: Row) -> str:
@@ -101,9 +76,3 @@ def outline(board: Board) -> str:
         f"{board.counts[status]:,} {status}" for status in ("attention", "failed") if board.counts[status]
     ]
     return ", ".join(parts)
-
-
-def summary(board: Board) -> str:
-    """Return the tasks of an execution by status: `7 succeeded, 1 failed, 2 waiting`."""
-    counts = board.counts
-    return ", ".join(f"{counts[status]:,} {status}" for status in SIGNS if counts[status]) or "no tasks"
