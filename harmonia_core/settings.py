@@ -12,6 +12,7 @@ class KernelSettings(BaseModel):
     adopt_orphans: take executions whose owner is gone (`serve`, `recover`).
     commit_in_place: let a lone, quick, local commit run on the loop's thread.
     inline_limit, output_limit: bytes; larger outputs become blobs, larger ones yet are refused.
+    quick_limit: bytes of a value up to which expressions over it are evaluated on the loop.
     snapshot_every: events at least between two snapshots of an execution.
     cancel_grace: seconds an attempt has to answer its cancellation.
     request_timeout: seconds before an unanswered request is reported.
@@ -32,7 +33,6 @@ class KernelSettings(BaseModel):
     artifact_limit: int = Field(default=1024 * 1024 * 1024, ge=1)
     quick_limit: int = Field(default=1024 * 1024, ge=0)
     snapshot_every: int = Field(default=500, ge=1)
-    max_losses: int = Field(default=3, ge=1)
     cancel_grace: float = Field(default=5.0, gt=0)
     request_timeout: float = Field(default=10.0, gt=0)
     observer_timeout: float = Field(default=5.0, gt=0)

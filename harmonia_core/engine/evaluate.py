@@ -15,7 +15,7 @@ import anyio.to_thread
 from pydantic_core import from_json
 
 from harmonia_core.engine.kernel_tasks import width_of
-from harmonia_core.engine.reading import NotAtHand, Ref, StateReader
+from harmonia_core.engine.reading import AtHand, NotAtHand, Ref, StateReader
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.evaluator import condition, fill
 from harmonia_core.expressions.schema import check_value
@@ -63,7 +63,7 @@ class Evaluator:
     def quick(self, state: ExecutionState, ask: Ask) -> Answer | None:
         """Return the answer, or None if values must be fetched or are over the quick limit."""
         try:
-            return self._answer(state, ask, lambda ref: self._at_hand(state, ref, self._settings.quick_limit))
+            return self._answer(state, ask, self._at_hand)
         except NotAtHand:
             return None
 
@@ -71,7 +71,7 @@ class Evaluator:
         """Fetch what the question reads, then evaluate it in a thread."""
         held: dict[Ref, Any] = {}
 
-        def at_hand(ref: Ref) -> Any:
+        def at_hand(ref: Ref, in_part: bool) -> Any:
             if ref not in held:
                 raise NotAtHand(ref)
             return held[ref]
@@ -93,16 +93,16 @@ class Evaluator:
             self.cache.put(ref.address, value, ref.size)
             return value
 
-    def _at_hand(self, state: ExecutionState, ref: Ref, limit: int) -> Any:
+    def _at_hand(self, ref: Ref, in_part: bool) -> Any:
         # One item is read out of a long list: the list's size is no measure then.
-        if isinstance(ref, ItemsRef):
+        if isinstance(ref, ItemsRef) or (ref.size > self._settings.quick_limit and not in_part):
             raise NotAtHand(ref)
         try:
             return self.cache.get(ref.address)
         except KeyError:
             raise NotAtHand(ref) from None
 
-    def _answer(self, state: ExecutionState, ask: Ask, at_hand: Callable[[Ref], Any]) -> Answer:
+    def _answer(self, state: ExecutionState, ask: Ask, at_hand: AtHand) -> Answer:
         reader = StateReader(state, ask.path, ask.item, self._now(), self._env, at_hand)
         try:
             if isinstance(ask.subject, Expression):

@@ -16,7 +16,7 @@ from harmonia_core.model.state import ExecutionState, TaskState, split
 from harmonia_core.model.statuses import TaskStatus
 
 Ref = BlobRef | ItemsRef
-AtHand = Callable[[Ref], Any]
+AtHand = Callable[[Ref, bool], Any]
 
 
 class NotAtHand(Exception):
@@ -31,7 +31,7 @@ class StateReader:
     """Resolve paths against one state, for one question.
 
     now: epoch seconds of the batch. env: the allowed names with their values.
-    at_hand: gives a reference's value or raises NotAtHand.
+    at_hand: gives a reference's value or raises NotAtHand; told whether only one item of it is read.
     """
 
     __slots__ = ("_at_hand", "_env", "_item", "_now", "_path", "_state")
@@ -78,8 +78,8 @@ class StateReader:
         error = task.error.as_json() if task.error and task.status is TaskStatus.FAILED else None
         return {"output": output, "status": task.status.value, "error": error, "attempts": task.attempt}
 
-    def _value(self, value: Any) -> Any:
-        return self._at_hand(value) if isinstance(value, REFS) else value
+    def _value(self, value: Any, in_part: bool = False) -> Any:
+        return self._at_hand(value, in_part) if isinstance(value, REFS) else value
 
     def _root(self, root: str) -> Any:
         state = self._state
@@ -98,5 +98,5 @@ class StateReader:
 
     def _current_item(self) -> Any:
         owner = self._found(split(self._path)[0])
-        items = self._value(owner.input)
+        items = self._value(owner.input, in_part=True)
         return items["items"][self._item]

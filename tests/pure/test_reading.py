@@ -26,7 +26,7 @@ def life() -> Play:
 
 
 def read(play: Play, path: str, *, at: str = "after", item: int | None = None, held: Any = None) -> Any:
-    def at_hand(ref: Ref) -> Any:
+    def at_hand(ref: Ref, in_part: bool) -> Any:
         if held is None:
             raise NotAtHand(ref)
         return held
