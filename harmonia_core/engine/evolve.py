@@ -90,6 +90,7 @@ def _moved(
         failed,
         state.asks,
         answers,
+        state.ends_before,
     )
 
 
@@ -111,6 +112,10 @@ def _started(state: ExecutionState, event: e.ExecutionStarted, at: Recorded) -> 
         started_at=at.at,
         deadline=event.deadline,
     )
+
+
+def _adopted(state: ExecutionState, event: e.ExecutionAdopted, at: Recorded) -> ExecutionState:
+    return state._replace(ends_before=state.ends)
 
 
 def _unchanged(state: ExecutionState, event: Any, at: Recorded) -> ExecutionState:
@@ -157,7 +162,7 @@ def _answered(state: ExecutionState, event: e.Answered, at: Recorded) -> Executi
 
 _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], ExecutionState]] = {
     e.ExecutionStarted: _started,
-    e.ExecutionAdopted: _unchanged,
+    e.ExecutionAdopted: _adopted,
     e.CancelRequested: _cancel_requested,
     e.TimerFired: _deadline,
     e.ExecutionCompleted: _completed,

@@ -24,6 +24,7 @@ from harmonia_core.errors import (
 )
 from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, ExecutionAdopted, ExecutionStarted
+from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, split
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
@@ -56,7 +57,7 @@ class Owner:
         Waiting requests are consumed first, then attempts in flight are recorded as lost.
         Raises ExecutionNotAdoptable, nothing is written then; Fenced if another was quicker.
         """
-        live = await self._load(row)
+        live = await self._load(row, await self._runnable(row))
         stored = await self._backend.requests([row.execution_id])
         arrivals: list[Arrival] = [Fact(ExecutionAdopted(self._engine_id, live.epoch))]
         arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
@@ -71,9 +72,10 @@ class Owner:
     async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
         """Record a request of an execution that nobody drives, and leave it to be adopted.
 
-        Nothing is dispatched; a cancel is carried out to the end, for that needs no dispatch.
+        Nothing is dispatched, so its task types need not be here; a cancel is carried out to the
+        end, for that needs no dispatch.
         """
-        live = await self._load(row)
+        live = await self._load(row, await self._loader.graph(row, strict=False))
         arrivals: list[Arrival] = [
             Fact(ExecutionAdopted(self._engine_id, live.epoch)),
             Requested(request, False, self._driver.draw()),
@@ -82,7 +84,8 @@ class Owner:
             arrivals += [Fact(event) for event in lost(live.state)]
         await self._driver.deliver(live, arrivals)
 
-    async def _load(self, row: ExecutionRow) -> Live:
+    async def _runnable(self, row: ExecutionRow) -> Graph:
+        """Return the graph if it can be run here as it was begun; raise ExecutionNotAdoptable."""
         try:
             graph = await self._loader.graph(row, strict=True)
         except DefinitionInvalid as error:
@@ -91,6 +94,9 @@ class Owner:
         started = (await self._loader.events(row.execution_id, 0, 1))[0].event
         if isinstance(started, ExecutionStarted) and started.graph_hash != graph.graph_hash:
             raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
+        return graph
+
+    async def _load(self, row: ExecutionRow, graph: Graph) -> Live:
         state, snapshot = await self._loader.state(row, graph)
         live = Live(state, row.namespace, row.epoch + 1, created=True)
         live.expected, live.snapshot = row.epoch, snapshot
@@ -138,9 +144,14 @@ class Owner:
 
 
 def lost(state: ExecutionState) -> list[AttemptLost]:
-    """Return what an adopter records of attempts whose process is gone; deferred ones go on."""
+    """Return what an adopter records of attempts whose process is gone; deferred ones go on.
+
+    A process that got something done accuses none of the attempts that it took with it: one that kills its
+    process is there until nothing else is left to be done, and is found then.
+    """
+    fruitful = state.ends > state.ends_before
     return [
-        AttemptLost(path, task.attempt)
+        AttemptLost(path, task.attempt, fruitful)
         for path, task in begun(state.graph, state)
         if task.status is TaskStatus.RUNNING and task.items is None
     ]

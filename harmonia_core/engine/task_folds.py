@@ -67,7 +67,8 @@ def _retry(task: TaskState, event: e.RetryScheduled, at: Recorded) -> TaskState:
 def _lost(task: TaskState, event: e.AttemptLost, at: Recorded) -> TaskState:
     # Out of time it stays, though the outcome that was to say so is lost.
     reason = "total-timeout" if task.reason == "total-timeout" else "lost"
-    return task._replace(status=T.READY, reason=reason, losses=task.losses + 1, due=None)
+    losses = 0 if event.fruitful else task.losses + 1
+    return task._replace(status=T.READY, reason=reason, losses=losses, due=None)
 
 
 def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskState:

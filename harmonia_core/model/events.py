@@ -144,10 +144,14 @@ class RetryScheduled(Event):
 
 @dataclass(frozen=True, slots=True)
 class AttemptLost(Event):
-    """Note that the process running an attempt is gone; its outcome is unknown."""
+    """Note that the process running an attempt is gone; its outcome is unknown.
+
+    fruitful: that process had ended something since it took over, so its loss does not point at this attempt.
+    """
 
     path: str
     attempt: int
+    fruitful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,10 @@ from harmonia_core.model.state import (
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 from harmonia_core.model.values import Hole
 
-FORMAT = 1
+FORMAT = 2
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
-          "deadline", "cancelling", "timed_out", "failed")  # fmt: skip
+          "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
 _MASKS = ("ready", "doomed", "active", "stirred")
 _TASK_DEFAULTS = TaskState()
 

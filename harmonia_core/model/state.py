@@ -13,7 +13,7 @@ from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.graph import Graph, Scope
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
-from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.values import Hole
 
 PAGE_BITS = 8
@@ -57,7 +57,7 @@ class TaskState(NamedTuple):
     """Hold where a task or an item stands.
 
     attempt: number of the running or last attempt, 0 before the first.
-    losses: how often that attempt was lost with its process.
+    losses: how often in a row that attempt was lost with a process that had ended nothing.
     reason: why it stands there; while ready: `retry`, `lost`, `fired` or `total-timeout`.
     due: when its timer fires. ended_seq: of the event that made it final.
     """
@@ -119,6 +119,7 @@ class ExecutionState(NamedTuple):
     graph is not folded: it is what the definition hash compiles to, bound once.
     failed: paths in order of failure; error: of the first of them, or of the execution.
     asks: open questions by id; answers: recorded ones that no decision has used yet.
+    ends_before: `ends` when the owner took over.
     """
 
     graph: Graph
@@ -141,6 +142,12 @@ class ExecutionState(NamedTuple):
     failed: tuple[str, ...] = ()
     asks: Mapping[str, Question] = _NOTHING
     answers: Mapping[AnswerKey, Answer] = _NOTHING
+    ends_before: int = 0
+
+    @property
+    def ends(self) -> int:
+        """Count what has ended so far, attempts that were retried included. Looks at every task."""
+        return sum(_ends(task) for page in self.scope.pages for task in page)
 
     def task(self, path: str) -> TaskState | None:
         """Return a task or an item in flight by path; None for items that have not begun or have ended."""
@@ -153,6 +160,12 @@ class ExecutionState(NamedTuple):
             return None
         items = self.scope.task(position).items
         return items.flight.get(item) if items else None
+
+
+def _ends(task: TaskState) -> int:
+    items = task.items
+    begun = 0 if items is None else items.cursor - len(items.flight)
+    return begun + max(task.attempt - 1, 0) + (task.status in FINAL_TASK)
 
 
 def split(path: str) -> tuple[str, int | None]:

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,47 @@ def kill_and_recover(place: Place, seed: int, kills: int) -> None:
 @pytest.mark.timeout(120)
 def test_a_workflow_killed_twenty_times_completes(place: Place) -> None:
     kill_and_recover(place, seed=20, kills=KILLS)
+
+
+def test_a_wide_fan_killed_again_and_again_completes(place: Place) -> None:
+    """Most of it is in flight at every kill: that says nothing about any one of its tasks."""
+    wide = {f"fan_{n}": task("mark", ["root"], args={"seconds": 0.03}) for n in range(198)}
+    tasks = {"root": task("mark"), **wide, "end": task("mark", list(wide))}
+    logs, pids, program = [], [], place.start("run", place.define(tasks))
+    for _ in range(6):
+        pids.append(program.process.pid)
+        ended = len(ends(place))
+        until(lambda ended=ended: len(ends(place)) >= ended + 12, about="for a dozen ends")
+        program.send(signal.SIGKILL)
+        assert program.ended() == -signal.SIGKILL, program.stderr
+        logs.append(place.events())
+        program = place.start("recover")
+    pids.append(program.process.pid)
+    assert program.ended() == 0, program.stdout + program.stderr
+    check(place, set(tasks), logs, pids)
+    assert (
+        max(Counter(data["path"] for _, kind, data in place.events() if kind == "AttemptLost").values()) > 3
+    )
+
+
+def test_a_task_that_kills_its_process_stops_in_attention(place: Place) -> None:
+    tasks = {f"good_{n}": task("mark", [f"good_{n - 1}"] if n else []) for n in range(3)}
+    program = place.call("run", place.define({**tasks, "bad": task("die", ["good_2"])}))
+    assert program.process.returncode == -signal.SIGKILL
+    codes = [place.call("recover").process.returncode for _ in range(8)]
+    assert set(codes[: codes.index(1)]) == {-signal.SIGKILL}, codes
+    view = place.show(place.execution())
+    bad = next(one for one in view["tasks"] if one["path"] == "bad")
+    assert (view["status"], bad["status"], bad["reason"]) == ("attention", "attention", "lost-repeatedly")
+    assert {one["status"] for one in view["tasks"] if one is not bad} == {"succeeded"}
+
+
+def ends(place: Place) -> list[tuple[Any, ...]]:
+    """Return the ends in the log so far, none while there is no log."""
+    try:
+        return place.rows("SELECT seq FROM event WHERE type = 'TaskSucceeded'")
+    except sqlite3.OperationalError:
+        return []
 
 
 @pytest.mark.laboratory

@@ -255,3 +255,9 @@ def grow(ctx: TaskContext, size: int) -> str:
     """Note the attempt and return so much text."""
     note(ctx)
     return "x" * size
+
+
+def die(ctx: TaskContext) -> None:
+    """Note the attempt and take the whole process with it."""
+    note(ctx)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -57,12 +57,28 @@ def test_losses_burn_no_retry_and_end_in_attention_after_three() -> None:
     play = one(retry=ONCE_MORE)
     play.fail("t")
     play.due("t", "retry")
+    lose(play)  # not counted: this process had ended the first attempt
     for _ in range(2):
         lose(play)
-    assert play.attempts("t") == [1, 2, 2, 2] and play.state.status is ExecutionStatus.RUNNING
+    assert play.attempts("t") == [1, 2, 2, 2, 2] and play.state.status is ExecutionStatus.RUNNING
     lose(play)
     assert (play.task("t").status, play.task("t").reason) == (TaskStatus.ATTENTION, "lost-repeatedly")
     assert play.state.status is ExecutionStatus.ATTENTION and not play.flying
+
+
+def test_a_loss_is_counted_only_if_the_lost_process_had_ended_nothing() -> None:
+    play = Play(graph(mapped("m"), task("t")), {("m", "input"): {"items": list(range(6))}})
+    assert e.AttemptLost("t", 1) in lose(play)
+    assert play.task("t").losses == 1
+    for index in range(4):
+        play.end(f"m[{index}]")
+        assert e.AttemptLost("t", 1, fruitful=True) in lose(play)
+        assert play.task("t").losses == 0
+    for losses in (1, 2):
+        lose(play)
+        assert play.task("t").losses == losses
+    lose(play)
+    assert play.task("t").reason == "lost-repeatedly"
 
 
 def test_losses_are_counted_per_attempt() -> None:
