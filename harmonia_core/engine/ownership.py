@@ -78,7 +78,8 @@ class Owner:
         live = await self._load(row, await self._loader.graph(row, strict=False))
         arrivals: list[Arrival] = [
             Fact(ExecutionAdopted(self._engine_id, live.epoch)),
-            Requested(request, False, self._driver.draw()),
+            # Its row may be there, left to an owner that has died since.
+            Requested(request, True, self._driver.draw()),
         ]
         if request.kind == "cancel":
             arrivals += [Fact(event) for event in lost(live.state)]

@@ -18,6 +18,7 @@ from harmonia_core.errors import (
     AlreadyCompleted,
     ExecutionFinished,
     ExecutionNotFound,
+    Fenced,
     RequestNotConsumed,
     StateBackendError,
 )
@@ -93,7 +94,10 @@ class Requests:
         if await self._owner.alive(row):
             await self._backend.add_request(request)
         else:
-            await self._owner.deliver(row, request)
+            try:
+                await self._owner.deliver(row, request)
+            except Fenced:  # somebody adopted it in the meantime
+                await self.put(request)
 
     async def open_head(self, execution_id: str) -> ExecutionRow:
         """Return the head of an execution that has not ended; raise ExecutionNotFound, ExecutionFinished."""
@@ -105,15 +109,35 @@ class Requests:
         return row
 
     async def consumed(self, request: RequestRow) -> None:
-        """Wait until the owner has taken a request; raise RequestNotConsumed after the timeout."""
+        """Wait until a request is taken or its execution has ended; raise RequestNotConsumed in the end."""
         deadline = anyio.current_time() + self._timeout
-        while any(
-            row.request_id == request.request_id
-            for row in await self._backend.requests([request.execution_id])
-        ):
+        while await self._waits(request) and not await self._stood_in(request):
             if anyio.current_time() > deadline:
                 raise await self._stuck(request.execution_id)
             await self.next_change(0.25)
+
+    async def ended(self, request: RequestRow) -> str:
+        """Return the status in which the execution of a cancel ends, whoever dies on the way."""
+        while not await self._stood_in(request):
+            await self.next_change(0.25)
+        row = await self._backend.head(request.execution_id)
+        return row.status if row is not None else ""
+
+    async def _waits(self, request: RequestRow) -> bool:
+        stored = await self._backend.requests([request.execution_id])
+        return any(row.request_id == request.request_id for row in stored)
+
+    async def _stood_in(self, request: RequestRow) -> bool:
+        """Deliver a request again if the owner that was to act on it has died; tell whether all is over."""
+        try:
+            row = await self.open_head(request.execution_id)
+            if not await self._owner.alive(row):
+                await self._owner.deliver(row, request)
+        except ExecutionFinished:
+            return True
+        except Fenced:  # somebody adopted it in the meantime
+            return False
+        return False
 
     async def _stuck(self, execution_id: str) -> RequestNotConsumed:
         row = await self._backend.head(execution_id)

@@ -35,7 +35,7 @@ from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.views import event_view, execution_view, head_view
-from harmonia_core.errors import ExecutionNotFound, InputInvalid, StateCorrupt
+from harmonia_core.errors import ExecutionFinished, ExecutionNotFound, InputInvalid, StateCorrupt
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ExecutionStarted
@@ -220,7 +220,10 @@ class Engine:
         await self._requests.put(request)
         if wait:
             await self._requests.consumed(request)
-            await self.wait(execution_id)
+            here = execution_id in self._driver.lives
+            status = await (self.wait(execution_id) if here else self._requests.ended(request))
+            if status != "cancelled":
+                raise ExecutionFinished(execution_id, status)
 
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import Place, Program, task
+from programs import Place, Program, task, until
 
 
 def running(place: Place, function: str = "hold", *options: str) -> tuple[str, Program]:
@@ -160,6 +160,40 @@ def test_a_cancel_for_a_dead_owner_is_recorded_by_the_caller(place: Place, funct
     assert place.call("recover").stdout == "Nothing to recover.\n"
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_cancel_outlives_the_owner_that_was_to_carry_it_out(place: Place, taken: bool) -> None:
+    """The owner dies with the request: after taking it, or while it was stopped and had not."""
+    place.environment["HARMONIA_CANCEL_GRACE"] = "60"
+    execution_id, program = running(place, "ignore")
+    if not taken:
+        place.freeze(program)
+    cancel = place.start("executions", "cancel", execution_id)
+    if taken:
+        wait_for(place, "CancelRequested")
+    else:
+        until(lambda: place.rows("SELECT 1 FROM request"), about="for a request")
+    assert cancel.process.poll() is None
+    program.send(signal.SIGKILL)
+    assert cancel.ended(10) == 0, cancel.stderr
+    assert cancel.stdout.strip() == f"{execution_id}: cancelled"
+    assert kinds(place).count("CancelRequested") == 1 and kinds(place)[-1] == "ExecutionCancelled"
+    assert place.rows("SELECT * FROM request") == [] and gapless(place)
+
+
+def test_a_cancel_that_comes_too_late_says_so(place: Place) -> None:
+    execution_id, program = running(place)
+    place.freeze(program)
+    cancel = place.start("executions", "cancel", execution_id)
+    until(lambda: place.rows("SELECT 1 FROM request"), about="for a request")
+    place.let_through(program)
+    program.send(signal.SIGCONT)
+    # Either may come first; both know which.
+    code = program.ended()
+    assert cancel.ended() == {0: 1, 1: 0}[code], cancel.stderr
+    if code == 0:
+        assert "execution-finished" in cancel.stderr
+
+
 def test_a_stopped_owner_is_reported_with_what_to_do(place: Place) -> None:
     execution_id, program = running(place)
     place.freeze(program)
@@ -204,6 +238,4 @@ def test_run_prints_its_events_as_json_lines(place: Place) -> None:
 
 
 def wait_for(place: Place, kind: str) -> None:
-    from programs import until
-
     until(lambda: kind in kinds(place), about=f"for {kind}")
