@@ -78,7 +78,10 @@ __all__ = (
     "rfc3339",
 )
 
-_DISTRIBUTIONS: Mapping[str, str] = {"sqlite": "harmonia-sql", "postgresql": "harmonia-sql"}
+_HINTS: Mapping[str, str] = {
+    "sqlite": "Install the distribution harmonia-sql.",
+    "postgresql": "PostgreSQL comes with a later version of the distribution harmonia-sql.",
+}
 
 
 def create_backend(url: str, plugins: Plugins, settings: KernelSettings) -> StateBackend:
@@ -87,10 +90,10 @@ def create_backend(url: str, plugins: Plugins, settings: KernelSettings) -> Stat
     Raises PluginNotFound, naming the distribution to install where one is known.
     """
     scheme = urlsplit(url).scheme
-    distribution = _DISTRIBUTIONS.get(scheme)
-    hint = f"Install the distribution {distribution}." if distribution else ""
     found = plugins.registry.find("state_backends", scheme)
     if found is None:
-        raise PluginNotFound("state backend", scheme, plugins.registry.names("state_backends"), hint)
+        raise PluginNotFound(
+            "state backend", scheme, plugins.registry.names("state_backends"), _HINTS.get(scheme, "")
+        )
     backend: StateBackend = found.create(url, settings.commit_in_place)
     return backend

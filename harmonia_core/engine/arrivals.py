@@ -4,8 +4,7 @@ The random draw for a retry is taken when the arrival is made, so that translati
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -19,16 +18,14 @@ from harmonia_core.model.state import ExecutionState
 Caused = tuple[Event, str | None, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An attempt has ended. draw: uniform in [-1, 1], for the jitter of a retry."""
 
     outcome: Outcome
     draw: float
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A timer is due."""
 
     path: str
@@ -36,8 +33,7 @@ class Due:
     draw: float
 
 
-@dataclass(frozen=True, slots=True)
-class Requested:
+class Requested(NamedTuple):
     """A request is to be turned into an event. stored: its row is consumed with that."""
 
     request: RequestRow
@@ -45,16 +41,14 @@ class Requested:
     draw: float
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFound:
+class AnswerFound(NamedTuple):
     """A slow question has been evaluated."""
 
     question: str
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """The engine itself states something: a start, an adoption, a loss."""
 
     event: Event

@@ -8,7 +8,6 @@ cancellation. Everything that ends it meets in `_finish`, once.
 import math
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from dataclasses import replace
 from time import monotonic
 from typing import Any, Literal, TypeVar, cast
 
@@ -98,7 +97,7 @@ class Attempt:
         self._grace_end = monotonic() + self._services.settings.cancel_grace
         self._services.watchdog.watch(self, self._grace_end)
         if self._lane is not None and not self._in_thread:
-            self._lane.scope.cancel()
+            self._lane.cancel()
 
     def look(self, now: float) -> float | None:
         """Act on what is overdue; return when the watchdog should look again."""
@@ -128,7 +127,7 @@ class Attempt:
         self.let_go = True
         self._finish(None)
         if self._lane is not None:
-            self._lane.scope.cancel()
+            self._lane.cancel()
             if hasattr(self._lane.wanted, "cancel"):
                 self._lane.wanted.cancel()  # wakes it even inside a shield of its own
 
@@ -293,7 +292,7 @@ class Attempt:
 
     async def _with_artifacts(self, outcome: Outcome) -> Outcome:
         try:
-            return replace(outcome, artifacts=await self.context.finish_artifacts())
+            return outcome._replace(artifacts=await self.context.finish_artifacts())
         except StateBackendError:
             if outcome.kind == "failed":
                 return outcome  # the task's own error says more than that its artifacts are missing

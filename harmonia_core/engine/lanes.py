@@ -31,11 +31,11 @@ class Work(Protocol):
 class Lane:
     """One task of the group.
 
-    scope: around its attempts; cancelling it ends the one it carries out, and the lane.
+    scope: around its attempts; cancelled: `cancel` was called.
     wanted: what its attempt waits for.
     """
 
-    __slots__ = ("_event", "_holds", "_lanes", "_row", "scope", "wanted")
+    __slots__ = ("_event", "_holds", "_lanes", "_row", "cancelled", "scope", "wanted")
 
     def __init__(self, lanes: "Lanes") -> None:
         self._lanes = lanes
@@ -43,6 +43,7 @@ class Lane:
         self._row = 0
         self._event: anyio.Event | None = None
         self.scope = CancelScope()
+        self.cancelled = False
         self.wanted: Any = None
 
     def waits(self) -> None:
@@ -51,6 +52,11 @@ class Lane:
         if self._holds:
             self._holds = False
             self._lanes.pass_on()
+
+    def cancel(self) -> None:
+        """End the attempt that this lane carries out, and the lane after it."""
+        self.cancelled = True
+        self.scope.cancel()
 
     def wake(self) -> None:
         """Give the baton to this lane, which is idle."""
@@ -68,7 +74,7 @@ class Lane:
 
     async def _work(self) -> None:
         queue = self._lanes.queue
-        while not self.scope.cancel_called:
+        while not self.cancelled:
             if not queue:
                 if not await self._idle():
                     return
@@ -76,7 +82,7 @@ class Lane:
                 await queue.popleft().run(self)
                 self.wanted = None
                 self._row += 1
-                if self._row >= _BREATH and not self.scope.cancel_called:
+                if self._row >= _BREATH and not self.cancelled:
                     self._row = 0
                     await anyio.sleep(0)
 

@@ -1,10 +1,11 @@
 """What `decide` asks for: imperative, self-contained, without time or randomness.
 
 The shell turns each command into its event (drawing what must be drawn) and,
-once the event is recorded, carries out the effect that goes with it.
+once the event is recorded, carries out the effect that goes with it. Named
+tuples, because several are made for every task.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harmonia_core.model.events import Place
 from harmonia_core.model.graph import TaskNode
@@ -13,14 +14,7 @@ from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Expression, Hole, Template
 
 
-class Command:
-    """Root of all commands."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ask(Command):
+class Ask(NamedTuple):
     """Evaluate something beside the core; answered by (path, place).
 
     attempt: of the task, 0 before its first. subject: the template or condition.
@@ -35,8 +29,7 @@ class Ask(Command):
     node: TaskNode | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Hold what an Ask evaluated to; an error is an answer.
 
     width: number of items, when the question was a map's input.
@@ -48,8 +41,7 @@ class Answer:
     width: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleTask(Command):
+class ScheduleTask(NamedTuple):
     """Begin an attempt. first: input and holes are new and to be recorded."""
 
     path: str
@@ -61,16 +53,14 @@ class ScheduleTask(Command):
     width: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer(Command):
+class StartTimer(NamedTuple):
     """Let a task wait for `seconds` from now."""
 
     path: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SucceedTask(Command):
+class SucceedTask(NamedTuple):
     """End a task well with an output that the engine itself knows."""
 
     path: str
@@ -78,8 +68,7 @@ class SucceedTask(Command):
     output: Stored
 
 
-@dataclass(frozen=True, slots=True)
-class FailTask(Command):
+class FailTask(NamedTuple):
     """End a task as failed for good, without an attempt's doing."""
 
     path: str
@@ -87,59 +76,66 @@ class FailTask(Command):
     error: ErrorInfo
 
 
-@dataclass(frozen=True, slots=True)
-class SkipTask(Command):
+class SkipTask(NamedTuple):
     """End a task that has nothing to do."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MarkUnreachable(Command):
+class MarkUnreachable(NamedTuple):
     """End a task whose dependencies can no longer be met."""
 
     path: str
     blocked_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTask(Command):
+class CancelTask(NamedTuple):
     """End a task that is not running but has begun."""
 
     path: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class HoldTask(Command):
+class HoldTask(NamedTuple):
     """Stop a task until a person decides."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class CompleteExecution(Command):
+class CompleteExecution(NamedTuple):
     """End the execution well."""
 
     output: Stored
 
 
-@dataclass(frozen=True, slots=True)
-class FailExecution(Command):
+class FailExecution(NamedTuple):
     """End the execution as failed."""
 
     error: ErrorInfo
     failed_tasks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CancelExecution(Command):
+class CancelExecution(NamedTuple):
     """End the execution as cancelled."""
 
     reason: str | None
 
 
+Command = (
+    Ask
+    | ScheduleTask
+    | StartTimer
+    | SucceedTask
+    | FailTask
+    | SkipTask
+    | MarkUnreachable
+    | CancelTask
+    | HoldTask
+    | CompleteExecution
+    | FailExecution
+    | CancelExecution
+)
 AnswerKey = tuple[str, str]
 Answers = dict[AnswerKey, Answer]

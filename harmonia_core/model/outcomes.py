@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harmonia_core.model.values import Hole
 
@@ -58,8 +58,7 @@ def error_from_json(shape: Mapping[str, Any]) -> ErrorInfo:
     return ErrorInfo(**shape)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptKey:
+class AttemptKey(NamedTuple):
     """Name one attempt of one task of one execution."""
 
     execution_id: str
@@ -80,8 +79,7 @@ class ArtifactBlob:
     upload_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Say how an attempt ended; a dispatcher delivers exactly one for each it began.
 
     output: JSON, detached from whatever the task still holds. encoded: the same as
@@ -100,8 +98,7 @@ class Outcome:
     artifacts: tuple[ArtifactBlob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """Hold what a dispatcher needs to run one attempt.
 
     input: resolved, with null at the holes. stable_key: the same over all attempts.

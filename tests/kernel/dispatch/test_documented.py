@@ -8,6 +8,7 @@ from typing import get_args
 from harmonia_core.contracts import state_backend, task_type
 from harmonia_core.errors import HarmoniaError
 from harmonia_core.model.outcomes import Category
+from harmonia_core.plugins.registry import PluginConflict
 from harmonia_core.settings import KernelSettings
 
 CODE = re.compile(r'"([a-z]+(?:-[a-z]+)+)"')
@@ -23,6 +24,7 @@ def test_every_code_and_category_is_documented(root: Path) -> None:
     text = (root / "docs/errors.md").read_text("utf-8")
     named = set(re.findall(r"`([a-z-]+)`", text))
     assert state_backend.StateConflict.code == "state-conflict"
+    assert PluginConflict.code == "plugin-conflict"
     codes = {one.code for one in kinds(HarmoniaError) if one.__module__.startswith("harmonia_core.")}
     assert codes - named == set()
     assert set(get_args(Category)) - named == set()
