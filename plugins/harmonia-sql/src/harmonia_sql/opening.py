@@ -68,6 +68,7 @@ def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: 
             connection = WritingConnection(address, Statements())
             undo.callback(connection.close)
             if engine is not None:
+                connection.make_room()
                 connection.call(partial(_enter, address, engine), PATIENCE)
         except (sqlite3.Error, SQLAlchemyError, OSError) as error:
             raise translate(error, address.path) from error

@@ -8,6 +8,7 @@ from threading import Lock
 from harmonia_core import Unit
 from harmonia_sql.connection import Address, connect
 from harmonia_sql.errors import translate
+from harmonia_sql.log_room import make_room
 from harmonia_sql.statements import Cursor, Statements
 from harmonia_sql.transaction import Results, fatal, write_each, write_group
 
@@ -30,6 +31,10 @@ class WritingConnection:
         # From here on waiting is done here: a commit in place must not wait at all.
         self._connection.execute("PRAGMA busy_timeout = 0")
         self._cursor = self._connection.cursor()
+
+    def make_room(self) -> None:
+        """Bring the write-ahead log to its usual length; see `log_room`."""
+        make_room(self._connection, self.path)
 
     def commit(self, units: Sequence[Unit], weight: int, patience: float) -> Results:
         """Commit units in one transaction; return what came of each, never raise a store's error.
