@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from harmonia_core.clock import Clock, SystemClock, parse_rfc3339, rfc3339
+from harmonia_core.contracts.endpoint import CliCommand
 from harmonia_core.contracts.registration import KIND_STABILITY, KINDS
 from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
 from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, StateBackend
@@ -39,6 +40,7 @@ __all__ = (
     "KIND_STABILITY",
     "ActivityEntry",
     "BackendType",
+    "CliCommand",
     "Clock",
     "DefinitionInvalid",
     "DocumentQuery",

@@ -214,3 +214,11 @@ def cancel_execution(
         from harmonia_api.cli.cancel import cancel_one
 
         finish(cancel_one(execution, reason, no_wait, modules or [], db, json))
+
+
+def own_commands() -> frozenset[str]:
+    """Return the names of the commands that stand here; plugins may add others."""
+    commands = {
+        info.name or (info.callback.__name__ if info.callback else "") for info in app.registered_commands
+    }
+    return frozenset(commands | {group.name or "" for group in app.registered_groups})

@@ -28,8 +28,14 @@ def leave(code: int) -> NoReturn:
 
 def _call() -> int:
     try:
-        from harmonia_api.cli.app import app
+        from harmonia_api.cli.app import app, own_commands
 
+        if len(sys.argv) > 1 and sys.argv[1] not in own_commands():
+            from harmonia_api.cli.plugin_commands import run_plugin_command
+
+            code = run_plugin_command(sys.argv[1:], own_commands())
+            if code is not None:
+                return code
         app(prog_name="harmonia")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
