@@ -199,7 +199,7 @@ class _Turn:
 def _again(node: TaskNode, path: str, task: TaskState) -> Command:
     """Decide on a task that has begun before and is ready once more."""
     if task.reason == "fired":
-        return SucceedTask(path, task.attempt, task.input)
+        return SucceedTask(path, task.attempt, None)
     if task.reason == "total-timeout":
         return FailTask(path, task.attempt, total_timeout(node))
     if task.reason == "retry":

@@ -1,6 +1,5 @@
 """What the core asks for, command by command, and that it does not ask twice."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,7 +157,7 @@ def test_an_error_that_is_large_stays_in_the_log() -> None:
 def test_who_asked_stands_in_the_envelope() -> None:
     play = Play(graph(task("t")))
     row = play.requested("cancel").request
-    asked = replace(play.requested("cancel"), request=row._replace(actor='{"kind":"person","id":"ada"}'))
+    asked = play.requested("cancel")._replace(request=row._replace(actor='{"kind":"person","id":"ada"}'))
     play.arrive(asked)
     found = next(r for r in play.log if isinstance(r.event, e.CancelRequested))
     assert found.actor == {"kind": "person", "id": "ada"} and found.causation == "r"
