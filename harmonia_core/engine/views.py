@@ -97,10 +97,12 @@ def _task(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> 
         "started_at": _time(task.started_at),
         "ended_at": _time(task.ended_at),
         "next_at": _time(task.due),
-        "input": _with_holes(task),
+        "input": public(task.input),
         "output": public(task.output),
         "error": task.error.as_json() if task.error else None,
     }
+    if task.holes:
+        view["holes"] = [hole.as_json() for hole in task.holes]
     if task.items is not None:
         view["items"] = _items(task)
     return view
@@ -111,13 +113,6 @@ def status_of(state: ExecutionState, task: TaskState) -> TaskStatus:
     if state.status in FINAL_EXECUTION and task.status not in FINAL_TASK:
         return TaskStatus.CANCELLED
     return task.status
-
-
-def _with_holes(task: TaskState) -> Any:
-    shown = public(task.input)
-    if not task.holes:
-        return shown
-    return {"value": shown, "holes": [hole.as_json() for hole in task.holes]}
 
 
 def _items(task: TaskState) -> Mapping[str, int]:

@@ -94,8 +94,8 @@ def test_a_secret_that_tasks_echo_is_nowhere(keyed: Place, options: tuple[str, .
     assert by_path["give"]["output"]["forms"]["raw"] == "***"
     assert by_path["give"]["output"]["forms"]["bearer"] == "Bearer ***"
     assert by_path["raise"]["error"]["code"] == "told" and "***" in by_path["raise"]["error"]["message"]
-    given = by_path["give"]["input"]
-    assert given["value"]["args"] == {"secret": None, "bearer": None, "then": "give"}
+    given = by_path["give"]
+    assert given["input"]["args"] == {"secret": None, "bearer": None, "then": "give"}
     assert [hole["pointer"] for hole in given["holes"]] == [["args", "secret"], ["args", "bearer"]]
     assert keyed.rows("SELECT count(*) FROM heartbeat")[0][0] >= 1
     chunks = [bytes(data) for (data,) in keyed.rows("SELECT data FROM blob_chunk")]

@@ -324,8 +324,8 @@ async def test_a_secret_reaches_the_task_and_nothing_else(monkeypatch: pytest.Mo
         assert CALLS == [("a", {"auth": "Bearer tell-nobody", "n": "${secrets.token}"})]
         assert "tell-nobody" not in json.dumps(await harness.events(view["id"]))
         assert view["output"] == {"auth": "Bearer ***", "n": "${secrets.token}"}
-        shown = task_of(view, "a")["input"]
-        assert shown["value"] == {"auth": None, "n": "${secrets.token}"}
+        shown = task_of(view, "a")
+        assert shown["input"] == {"auth": None, "n": "${secrets.token}"}
         assert shown["holes"] == [{"pointer": ["auth"], "parts": ["Bearer ", {"secret": "token"}]}]
 
 
