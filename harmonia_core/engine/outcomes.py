@@ -41,7 +41,8 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
     if task.reason == "total-timeout":
         return e.TaskFailed(path, attempt, total_timeout(node))
     if outcome.kind == "deferred":
-        due = None if node.timeout is None else now + node.timeout
+        begun = now if task.begun_at is None else task.begun_at
+        due = None if node.timeout is None else begun + node.timeout
         return e.TaskDeferred(path, attempt, outcome.token_hash or "", due)
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)

@@ -25,6 +25,7 @@ def _scheduled(task: TaskState, event: e.TaskScheduled, at: Recorded) -> TaskSta
             losses=task.losses if event.attempt == task.attempt else 0,
             due=None,
             error=None,
+            begun_at=at.at,
         )
     return TaskState(
         T.RUNNING,
@@ -35,6 +36,7 @@ def _scheduled(task: TaskState, event: e.TaskScheduled, at: Recorded) -> TaskSta
         started_at=at.at,
         total_deadline=event.total_deadline,
         items=None if event.width is None else _items(event.width),
+        begun_at=at.at,
     )
 
 

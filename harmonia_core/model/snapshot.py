@@ -26,7 +26,7 @@ from harmonia_core.model.state import (
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 from harmonia_core.model.values import Hole
 
-FORMAT = 2
+FORMAT = 3
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip

@@ -60,6 +60,7 @@ class TaskState(NamedTuple):
     losses: how often in a row that attempt was lost with a process that had ended nothing.
     reason: why it stands there; while ready: `retry`, `lost`, `fired` or `total-timeout`.
     due: when its timer fires. ended_seq: of the event that made it final.
+    started_at: when its first attempt began; begun_at: when the running one did.
     """
 
     status: TaskStatus = TaskStatus.WAITING
@@ -77,6 +78,7 @@ class TaskState(NamedTuple):
     due: float | None = None
     total_deadline: float | None = None
     items: MapState | None = None
+    begun_at: float | None = None
 
 
 class GraphState(NamedTuple):

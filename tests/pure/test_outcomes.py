@@ -183,11 +183,11 @@ def test_a_process_that_dies_between_total_timeout_and_outcome_does_not_undo_it(
     assert code_of(play) == "total-timeout" and play.attempts("t") == [1]
 
 
-def test_a_deferred_attempt_has_its_own_timeout_from_when_it_was_deferred() -> None:
+def test_the_timeout_of_a_deferred_attempt_goes_on_from_when_it_began() -> None:
     play = one(timeout=20.0, retry=ONCE_MORE)
     play.now = 7.0
     play.end("t", "deferred", token_hash="h")
-    assert play.timers["t", "attempt"].due == 27.0
+    assert play.timers["t", "attempt"].due == 20.0
     [again] = play.due("t", "attempt")
     assert isinstance(again, e.RetryScheduled) and again.error.code == "attempt-timeout"
     assert set(play.timers) == {("t", "retry")}
