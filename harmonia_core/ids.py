@@ -29,11 +29,6 @@ def item_path(path: str, index: int) -> str:
     return f"{path}[{index}]"
 
 
-def child_path(scope: str, task_id: str) -> str:
-    """Return the path of a task inside a scope; the root scope is empty."""
-    return f"{scope}/{task_id}" if scope else task_id
-
-
 def stable_key(root_id: str, path: str) -> str:
     """Return the key that names one side effect over all attempts and roll-overs."""
     return f"{root_id}:{path}"

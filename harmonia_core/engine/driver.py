@@ -60,11 +60,14 @@ class Driver:
         self.troubles: dict[str, Exception] = {}
         self._queue: list[Live] = []
         self._wake = anyio.Event()
-        self._group: TaskGroup | None = None
+        self._group: TaskGroup
 
-    async def run(self, group: TaskGroup) -> None:
-        """Serve until cancelled; attempts and slow questions run in `group`."""
+    def enter(self, group: TaskGroup) -> None:
+        """Take the task group in which attempts and slow questions run; call it before anything else."""
         self._group = group
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
         while True:
             await self._wake.wait()
             self._wake = anyio.Event()
@@ -92,7 +95,8 @@ class Driver:
 
     async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> None:
         """Record what has arrived for an execution that stays without an owner; dispatch nothing."""
-        self._recorder.submit([(live, self._settle(live, arrivals, only_record=True))], release=True)
+        live.owned = False
+        self._recorder.submit([(live, self._settle(live, arrivals, only_record=True))])
         await live.settled()
 
     def arrive(self, live: Live, *arrivals: Arrival) -> None:
@@ -169,8 +173,6 @@ class Driver:
         for _, path, kind in closed:
             if kind == "total":
                 self._interrupt(live, path)
-        if self._group is None:
-            return
         for command in batch.effects:
             if type(command.input) is BlobRef:
                 self._group.start_soon(self._start_large, self._group, live, command)
@@ -211,15 +213,14 @@ class Driver:
 
     def reopen(self, live: Live, questions: Sequence[tuple[str, Ask]]) -> None:
         """Work again on questions that were open when the execution was adopted."""
-        if self._group is not None:
-            for question, ask in questions:
-                self._group.start_soon(self._answer, live, live.state, question, ask)
+        for question, ask in questions:
+            self._group.start_soon(self._answer, live, live.state, question, ask)
 
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
         if isinstance(error, StateConflict):
             self.fence(live)
             return
-        if isinstance(error, StateLocked) and self._group is not None:
+        if isinstance(error, StateLocked):
             LOG.warning("%s; trying again.", error)
             self._group.start_soon(self._try_again, live, batch)
             return

@@ -12,7 +12,6 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from pydantic_core import from_json
 
 from harmonia_core.engine.kernel_tasks import width_of
 from harmonia_core.engine.reading import AtHand, NotAtHand, Ref, StateReader
@@ -140,8 +139,3 @@ def ask_id(state: ExecutionState, ask: Ask) -> str:
                 seqs.append(state.scope.task(position).ended_seq or 0)
     parts = f"{ask.path}|{ask.attempt}|{ask.place}|{max(seqs)}"
     return sha256(parts.encode()).hexdigest()[:32]
-
-
-def parse_blob(data: bytes) -> Any:
-    """Return the value of an output kept as a blob."""
-    return from_json(data)

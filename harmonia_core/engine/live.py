@@ -18,6 +18,7 @@ class Live:
 
     epoch: under which we append; expected: what the head row says before our next unit.
     batch: in the writer, if any. created: False until the first batch is committed.
+    owned: False if our units leave the execution without an owner.
     snapshot: seq of the last one. taken: ids of stored requests that have arrived here.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
     for those who wait for one, landings counts them; rest: set while nothing more happens here.
@@ -25,7 +26,7 @@ class Live:
 
     __slots__ = (
         "arrivals", "batch", "created", "epoch", "execution_id", "expected", "landed", "landings",
-        "namespace", "queued", "rest", "snapshot", "state", "taken", "trouble",
+        "namespace", "owned", "queued", "rest", "snapshot", "state", "taken", "trouble",
     )  # fmt: skip
 
     def __init__(self, state: ExecutionState, namespace: str, epoch: int, created: bool) -> None:
@@ -35,6 +36,7 @@ class Live:
         self.arrivals: list[Arrival] = []
         self.batch: Batch | None = None
         self.queued = False
+        self.owned = True
         self.snapshot = 0
         self.taken: set[str] = set()
         self.trouble: Exception | None = None

@@ -13,7 +13,7 @@ from harmonia_core.engine.projections import task_rows
 from harmonia_core.engine.settle import Batch
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import ExecutionStarted, TaskDeferred
+from harmonia_core.model.events import TaskDeferred
 from harmonia_core.model.snapshot import dump
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION
@@ -29,14 +29,11 @@ class Recorder:
         self._snapshot_every = snapshot_every
         self._units: dict[int, tuple[Live, Batch]] = {}
 
-    def submit(self, work: Sequence[tuple[Live, Batch]], release: bool = False) -> None:
-        """Commit batches together; each execution has at most one in flight.
-
-        release: give up ownership in the same units, so that anyone may adopt.
-        """
+    def submit(self, work: Sequence[tuple[Live, Batch]]) -> None:
+        """Commit batches together; each execution has at most one in flight."""
         units = []
         for live, batch in work:
-            unit = self._unit(live, batch, None if release else self._engine_id)
+            unit = self._unit(live, batch, self._engine_id if live.owned else None)
             self._units[id(unit)] = live, batch
             live.batch = batch
             units.append(unit)
@@ -92,12 +89,16 @@ def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:
         None if final else owner,
         str(state.status),
         state.reason,
-        to_json(state.error.as_json()).decode() if final and state.error else None,
+        _error(state) if final else None,
         state.ended_at,
         live.execution_id,
         batch.first.seq,
         live.expected,
     )
+
+
+def _error(state: ExecutionState) -> str | None:
+    return to_json(state.error.as_json()).decode() if state.error else None
 
 
 def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
@@ -121,7 +122,7 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
         None,
         None,
         canonical(state.labels).decode(),
-        to_json(state.error.as_json()).decode() if final and state.error else None,
+        _error(state) if final else None,
         batch.rows[0].actor,
     )
 
@@ -152,8 +153,3 @@ def _artifact(live: Live, artifact: Any) -> BlobRow:
 
 def _blob(live: Live, address: str, data: bytes) -> BlobRow:
     return BlobRow(live.namespace, address, len(data), "application/json", live.execution_id, data, None)
-
-
-def is_start(batch: Batch) -> bool:
-    """Tell whether a batch begins its execution."""
-    return bool(batch.recorded) and type(batch.recorded[0].event) is ExecutionStarted

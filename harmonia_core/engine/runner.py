@@ -5,7 +5,6 @@ run, and wires the parts together; each part says what it does.
 """
 
 import gc
-import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -44,8 +43,6 @@ from harmonia_core.model.state import ExecutionState, begin
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
-
-LOG = logging.getLogger("harmonia.engine")
 
 Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "retry")
@@ -117,7 +114,8 @@ class Engine:
             group = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(group.cancel_scope.cancel)
             stack.push_async_callback(self._driver.dispatcher.aclose)
-            group.start_soon(self._driver.run, group)
+            self._driver.enter(group)
+            group.start_soon(self._driver.run)
             group.start_soon(self._driver.timers.run)
             group.start_soon(self._publisher.run)
             group.start_soon(self._requests.run)

@@ -5,6 +5,7 @@ from typing import Any
 
 from harmonia_core.engine.failures import Refused, refused
 from harmonia_core.engine.masking import SHORTEST, Masker
+from harmonia_core.expressions.evaluator import fill_holes
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.values import Hole, SecretRef
 
@@ -12,7 +13,7 @@ from harmonia_core.model.values import Hole, SecretRef
 def filled(
     data: Any, holes: Iterable[Hole], namespace: str, secret: Callable[[str, str], str | None]
 ) -> tuple[Any, Masker]:
-    """Return the input with its secrets, and what masks them. `data` is changed in place.
+    """Return the input with its secrets, and what masks them; `data` stays as it is.
 
     May block, as the provider may. Raises Refused with every secret that is missing.
     """
@@ -25,10 +26,7 @@ def filled(
     if short := sorted(name for name, value in known.items() if len(value) < SHORTEST):
         text = f"Secret {_listed(short)} is shorter than {SHORTEST} characters and could not be masked."
         raise refused("secret-too-short", text)
-    for hole in holes:
-        text = "".join(part if isinstance(part, str) else known[part.name] for part in hole.parts)
-        data = _put(data, hole.pointer, text)
-    return data, Masker(known.values())
+    return fill_holes(data, holes, known.__getitem__), Masker(known.values())
 
 
 def _looked_up(namespace: str, name: str, secret: Callable[[str, str], str | None]) -> str | None:
@@ -42,13 +40,3 @@ def _looked_up(namespace: str, name: str, secret: Callable[[str, str], str | Non
 
 def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names))
-
-
-def _put(data: Any, pointer: tuple[str | int, ...], value: str) -> Any:
-    if not pointer:
-        return value
-    place = data
-    for step in pointer[:-1]:
-        place = place[step]
-    place[pointer[-1]] = value
-    return data

@@ -72,7 +72,7 @@ class Batch:
         """Take one event: encode it, move what is too large into a blob, fold it."""
         data = encode(event)
         if len(data) > self._limit:
-            event, data = self._spill(event, data)
+            event, data = self._spill(event)
         state = self.state
         seq = state.seq + 1
         who = None if actor is None else from_json(actor)
@@ -92,7 +92,7 @@ class Batch:
         )
         self.state = evolve(state, recorded)
 
-    def _spill(self, event: Event, data: bytes) -> tuple[Event, bytes]:
+    def _spill(self, event: Event) -> tuple[Event, bytes]:
         for name in STORED:
             value = getattr(event, name, None)
             if value is None or isinstance(value, REFS):
