@@ -157,6 +157,23 @@ class HeartbeatRow(NamedTuple):
     details: str
 
 
+class ActivityRow(NamedTuple):
+    """Hold one log line or sign of progress. Key: (execution_id, position).
+
+    position: microseconds since the epoch, made strictly ascending by the engine that writes.
+    kind: `log` or `progress`. level: of a log line, else empty. data: JSON with the parts that
+        are there of text, fields, fraction, value; masked already.
+    """
+
+    execution_id: str
+    position: int
+    path: str
+    attempt: int
+    kind: str
+    level: str
+    data: str
+
+
 class EngineRow(NamedTuple):
     """Describe an engine that is or was at work on this store."""
 
