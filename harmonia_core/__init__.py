@@ -53,7 +53,13 @@ if TYPE_CHECKING:
         StateBackend,
         StateConflict,
     )
-    from harmonia_core.contracts.task_type import ArtifactWriter, TaskContext, TaskType, task_type
+    from harmonia_core.contracts.task_type import (
+        ArtifactReader,
+        ArtifactWriter,
+        TaskContext,
+        TaskType,
+        task_type,
+    )
     from harmonia_core.contracts.trigger import Trigger, TriggerType
     from harmonia_core.errors import (
         HarmoniaError,
@@ -80,6 +86,7 @@ __all__ = [
     "PLUGIN_API",
     "PUBLIC",
     "Access",
+    "ArtifactReader",
     "ArtifactWriter",
     "AsgiMount",
     "BackendType",
@@ -160,7 +167,7 @@ _HOMES = {
         RequestRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
     """,
     "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",
-    "contracts.task_type": "ArtifactWriter TaskContext TaskType task_type",
+    "contracts.task_type": "ArtifactReader ArtifactWriter TaskContext TaskType task_type",
     "contracts.trigger": "Trigger TriggerType",
     "errors": """
         HarmoniaError PermanentError Problem RetryableError SchemaMismatch StateBackendError

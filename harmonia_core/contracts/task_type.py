@@ -7,7 +7,7 @@ one event.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias
@@ -44,6 +44,22 @@ class ArtifactWriter(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class ArtifactReader(Protocol):
+    """Give the bytes of a kept artifact in chunks of at most 1 MiB.
+
+    `async for` on the loop, `for` in a plain function's thread. Both raise PermanentError
+    `artifact-missing` if the store does not have it any more.
+    """
+
+    name: str
+    size: int
+    media_type: str
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class TaskContext(Protocol):
@@ -102,6 +118,21 @@ class TaskContext(Protocol):
 
     def artifact(self, name: str, media_type: str = "application/octet-stream") -> ArtifactWriter:
         """Open a file that is kept with the execution, at most 1 GiB; return its `reference` as output."""
+        ...
+
+    def open_artifact(self, reference: JSON) -> ArtifactReader:
+        """Read an artifact that an earlier task kept, by the reference in its output.
+
+        Raises PermanentError `artifact-invalid` for anything that is no reference.
+        """
+        ...
+
+    def mask(self, *values: str) -> None:
+        """Treat values as secrets in everything that the attempt says or keeps from here on.
+
+        For what a task type knows from its settings; the secrets of a definition are masked
+        anyway. Values under 4 characters are ignored: they would be found everywhere.
+        """
         ...
 
     def defer(self) -> str:

@@ -19,13 +19,14 @@ from anyio.lowlevel import EventLoopToken
 from harmonia_core.clock import Clock
 from harmonia_core.contracts.rows import HeartbeatRow
 from harmonia_core.contracts.state_backend import StateBackend
-from harmonia_core.contracts.task_type import ArtifactWriter
+from harmonia_core.contracts.task_type import ArtifactReader, ArtifactWriter
 from harmonia_core.engine.activity import Activity, ActivityEntry
+from harmonia_core.engine.artifact_reader import Chunk, StoredArtifact
 from harmonia_core.engine.artifacts import SpoolingWriter
 from harmonia_core.engine.capture import Prints, Stream
 from harmonia_core.engine.failures import bounded
 from harmonia_core.engine.heartbeats import Heartbeats
-from harmonia_core.engine.masking import Masker
+from harmonia_core.engine.masking import SHORTEST, Masker
 from harmonia_core.engine.output import NotJSON, TooLarge, encode
 from harmonia_core.engine.watchdog import Watchdog
 from harmonia_core.errors import PermanentError
@@ -166,6 +167,16 @@ class AttemptContext:
         self._artifacts.append(writer)
         return writer
 
+    def open_artifact(self, reference: Any) -> ArtifactReader:
+        """Read an artifact that an earlier task kept."""
+        return StoredArtifact(reference, self._stored_chunk, self._wait_for_chunk)
+
+    def mask(self, *values: str) -> None:
+        """Treat values as secrets from here on."""
+        fresh = [value for value in values if len(value) >= SHORTEST]
+        if fresh:
+            self.masker = self.masker.joined(fresh) if self.masker else Masker(fresh)
+
     def defer(self) -> str:
         """Leave the attempt open after the function returned; return its completion token."""
         if self._token is None:
@@ -243,6 +254,12 @@ class AttemptContext:
         except (NotJSON, TooLarge) as error:
             return {"left_out": str(error)}
         return self.masker.json(value) if self.masker else value
+
+    async def _stored_chunk(self, address: str, number: int) -> bytes | None:
+        return await self._services.store.blob_chunk(self._job.namespace, address, number)
+
+    def _wait_for_chunk(self, chunk: Chunk, address: str, number: int) -> bytes | None:
+        return anyio.from_thread.run(chunk, address, number, token=self._services.loop)
 
     def _upload(self, upload_id: str, number: int, chunk: bytes) -> bool:
         services = self._services

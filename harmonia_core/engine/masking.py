@@ -29,6 +29,10 @@ class Masker:
         self.needles = tuple(sorted(forms, key=len, reverse=True))
         self._values = values
 
+    def joined(self, secrets: Iterable[str]) -> "Masker":
+        """Return what masks more secrets beside these."""
+        return Masker(self._values.union(secrets))
+
     def text(self, text: str) -> str:
         """Return the text without the secrets; the very same object if there were none."""
         spans = merged_spans(text, self.needles)
