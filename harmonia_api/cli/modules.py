@@ -38,7 +38,7 @@ def modules_in(folder: Path) -> Modules:
         found = sorted(set(_names(folder.resolve())))
     except OSError:
         found = []
-    if not found or not _tasks_are_installed():
+    if not found or not tasks_are_installed():
         return Modules(folder)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -75,7 +75,7 @@ def _is_hidden(name: str, folder: Path) -> bool:
     return origin is None or folder.resolve() not in Path(origin).resolve().parents
 
 
-def _tasks_are_installed() -> bool:
+def tasks_are_installed() -> bool:
     """Tell whether there is anything that reads the setting."""
     try:
         distribution("harmonia-tasks")

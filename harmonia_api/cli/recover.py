@@ -13,6 +13,7 @@ from harmonia_api.cli import exits
 from harmonia_api.cli.board import board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
+from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, allow_modules, modules_in
 from harmonia_api.cli.printing import json_line
 from harmonia_api.cli.session import Session
@@ -20,7 +21,7 @@ from harmonia_api.cli.source import Refused
 from harmonia_api.cli.text import clean
 from harmonia_api.settings import default_store, read_settings
 from harmonia_core import HarmoniaError, Problem
-from harmonia_core.host import Engine, ExecutionQuery, Recovery, create_backend, load_plugins
+from harmonia_core.host import Engine, ExecutionQuery, KernelSettings, Recovery, create_backend, load_plugins
 
 
 def recover_all(
@@ -30,24 +31,25 @@ def recover_all(
     if take_over and retry_lost:
         raise Refused([Problem("options-conflict", "", "give --take-over or --retry-lost, not both")])
     names = [name for folder in folders for name in modules_in(folder).names]
-    settings = allow_modules(read_settings(), names)
+    given = read_settings()
+    settings = allow_local(allow_modules(given, names))
     plugins = load_plugins(settings)
     backend = create_backend(db or default_store(), plugins, settings)
     words = ["harmonia", "recover", *(["--db", db] if db else [])]
     words += [word for folder in folders for word in ("--modules", str(folder))]
 
     async def drive() -> int:
-        recovering = Recovering(Engine(backend, plugins, settings), shlex.join(words), json)
+        recovering = Recovering(Engine(backend, plugins, settings), given, shlex.join(words), json)
         return await recovering.go(take_over, retry_lost)
 
     return anyio.run(drive)
 
 
 class Recovering:
-    """Adopt, show and wait. statuses: what has become of each adopted execution."""
+    """Adopt, show and wait. given: settings as the environment has them."""
 
-    def __init__(self, engine: Engine, hint: str, json: bool) -> None:
-        self._engine, self._hint, self._json = engine, hint, json
+    def __init__(self, engine: Engine, given: KernelSettings, hint: str, json: bool) -> None:
+        self._engine, self._given, self._hint, self._json = engine, given, hint, json
         self._display = create_display(Boards(), json)
         self._session = Session(engine, self._display, hint)
         self._statuses: dict[str, str] = {}
@@ -70,6 +72,7 @@ class Recovering:
             self._found = await self._engine.recover(retry_lost=retry_lost)
         for execution_id in self._found.adopted:
             self._display.add(board_of(await self._engine.get(execution_id)))
+        announce_local(self._given, await self._task_types())
         async with anyio.create_task_group() as group:
             for execution_id in self._found.adopted:
                 group.start_soon(self._wait, execution_id)
@@ -77,6 +80,17 @@ class Recovering:
         await self._report()
         completed = all(status == "completed" for status in self._statuses.values())
         return exits.COMPLETED if completed and not self._found.refused else exits.FAILED
+
+    async def _task_types(self) -> set[str]:
+        """Return the task types that the definitions of adopted executions name, those of items too."""
+        types: set[str] = set()
+        heads = await self._engine.backend.heads(self._found.adopted)
+        for namespace, address in {(head.namespace, head.definition_hash) for head in heads}:
+            text = await self._engine.backend.blob(namespace, address)
+            tasks = json_text.loads(text)["tasks"] if text else []
+            items = (task["task"] for task in tasks if task.get("task"))
+            types |= {task["type"] for task in (*tasks, *items)}
+        return types
 
     async def _wait(self, execution_id: str) -> None:
         try:

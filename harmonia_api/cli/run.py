@@ -13,6 +13,7 @@ from harmonia_api.cli.board import Board
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
 from harmonia_api.cli.inputs import read_input
+from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside
 from harmonia_api.cli.printing import indented
 from harmonia_api.cli.session import Session, actor
@@ -25,13 +26,15 @@ from harmonia_core.host import Engine, ExecutionFinished, create_backend, load_p
 def run_file(path: Path, pairs: Sequence[str], input_file: Path | None, db: str | None, json: bool) -> int:
     """Run a definition to its end and return the exit code. Raises HarmoniaError."""
     modules = modules_beside(path)
-    settings = allow_modules(read_settings(), modules.names)
+    given_settings = read_settings()
+    settings = allow_local(allow_modules(given_settings, modules.names))
     plugins = load_plugins(settings)
     definition, graph = read_definition(path, plugins, settings)
     given = read_input(pairs, input_file, graph.input_schema, plugins)
     backend = create_backend(db or default_store(), plugins, settings)
     board = Board("", f"{graph.name} {graph.version}", ((task.id, task.type) for task in graph.root.tasks))
     labels = _announce(modules) if "python" in graph.task_types else {}
+    announce_local(given_settings, graph.task_types)
 
     async def drive() -> int:
         engine = Engine(backend, plugins, settings)

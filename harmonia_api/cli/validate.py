@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from harmonia_api.cli.local import allow_local
 from harmonia_api.cli.modules import allow_modules, modules_beside
 from harmonia_api.cli.printing import print_json
 from harmonia_api.cli.source import read_definition
@@ -11,7 +12,7 @@ from harmonia_core.host import load_plugins
 
 def validate_file(path: Path, json: bool) -> int:
     """Check a definition as `run` would, and print what it is; raise Refused with every problem."""
-    settings = allow_modules(read_settings(), modules_beside(path).names)
+    settings = allow_local(allow_modules(read_settings(), modules_beside(path).names))
     _, graph = read_definition(path, load_plugins(settings), settings)
     tasks = len(graph.root.tasks)
     if json:

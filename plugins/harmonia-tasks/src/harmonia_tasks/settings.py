@@ -15,14 +15,22 @@ Prefixes = Annotated[tuple[str, ...], BeforeValidator(_split)]
 class TasksSettings(BaseModel):
     """Hold what the standard task types may do.
 
+    shell: whether `shell` may run commands.
+    allow_loopback: whether `http` may reach this machine itself.
     python_modules: prefixes of the modules whose callables `python` may call; `pkg` allows
         `pkg` and `pkg.sub`. As text: separated by commas. Empty = none.
     output_limit: bytes of the JSON that a callable in a process may return, and of a rendered text.
     render_timeout: seconds after which a rendering is ended.
+    max_cpu_seconds, max_memory_bytes: what a process of `shell` and `python` may use at most,
+        each one for itself; a task may ask for less. None = no limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    shell: bool = False
+    allow_loopback: bool = False
     python_modules: Prefixes = ()
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)
     render_timeout: float = Field(default=10.0, gt=0)
+    max_cpu_seconds: int | None = Field(default=None, ge=1)
+    max_memory_bytes: int | None = Field(default=None, ge=1)
