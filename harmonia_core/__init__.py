@@ -61,7 +61,9 @@ if TYPE_CHECKING:
         task_type,
     )
     from harmonia_core.contracts.trigger import Trigger, TriggerType
+    from harmonia_core.contracts.upkeep import Holding
     from harmonia_core.errors import (
+        BackupRefused,
         HarmoniaError,
         PermanentError,
         Problem,
@@ -90,6 +92,7 @@ __all__ = [
     "ArtifactWriter",
     "AsgiMount",
     "BackendType",
+    "BackupRefused",
     "BlobRow",
     "Capability",
     "CliCommand",
@@ -112,6 +115,7 @@ __all__ = [
     "HeadWrite",
     "HealthCheck",
     "HeartbeatRow",
+    "Holding",
     "Limits",
     "Notice",
     "Notifier",
@@ -169,8 +173,9 @@ _HOMES = {
     "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",
     "contracts.task_type": "ArtifactReader ArtifactWriter TaskContext TaskType task_type",
     "contracts.trigger": "Trigger TriggerType",
+    "contracts.upkeep": "Holding",
     "errors": """
-        HarmoniaError PermanentError Problem RetryableError SchemaMismatch StateBackendError
+        BackupRefused HarmoniaError PermanentError Problem RetryableError SchemaMismatch StateBackendError
         StateCorrupt StateFull StateLocked StateReadOnly StateUnavailable TaskError
         VersionConflict
     """,

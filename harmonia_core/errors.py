@@ -192,6 +192,12 @@ class StateCorrupt(StateBackendError):
     code = "store-corrupt"
 
 
+class BackupRefused(StateBackendError):
+    """Refuse to write a backup: its target exists or cannot be made, or a program for it is missing."""
+
+    code = "backup-refused"
+
+
 class SchemaMismatch(StateBackendError):
     """Report a store whose schema this version does not know."""
 

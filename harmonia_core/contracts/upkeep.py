@@ -6,9 +6,10 @@ commits which arrive meanwhile wait for milliseconds and not for the end of the 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from harmonia_core.contracts.rows import ActivityRow, ExecutionRow, TaskRow, TimerRow
+from harmonia_core.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Pruned:
         )
 
 
-class StateUpkeep(Protocol):
-    """Keep a store small, whole and known; failures are those of StateBackend."""
+class StatePruning(Protocol):
+    """Keep a store small; failures are those of StateBackend."""
 
     async def finished(self, query: FinishedQuery) -> tuple[list[ExecutionRow], str | None]:
         """Return one page of ended executions, oldest end first, and the cursor behind its last row.
@@ -62,8 +63,11 @@ class StateUpkeep(Protocol):
         ...
 
     async def sweep(self, before: float) -> Pruned:
-        """Delete what nobody will ask for: uploads abandoned and blobs without reference since
-        before a moment, requests and activity of executions that are gone or ended, dead engines.
+        """Delete what nobody will ask for, and finish what a crash interrupted.
+
+        That is: uploads of dead engines and requests for executions that are gone or ended, both from
+        before a moment (epoch seconds); blobs without a reference; heartbeats and activity of
+        executions that are gone; dead engines that own nothing.
         """
         ...
 
@@ -71,27 +75,63 @@ class StateUpkeep(Protocol):
         """Give back to the system as much space as can be had, however long it takes."""
         ...
 
+
+class StateChecking(Protocol):
+    """Keep a store whole and known; failures are those of StateBackend."""
+
     async def describe(self) -> dict[str, Any]:
-        """Return facts for people: backend, place, schema, bytes, executions by status, oldest, blobs."""
-        ...
+        """Return facts for people, at little cost; of a store that is not open, what is known without it.
 
-    async def verify(self) -> list[str]:
-        """Check the store below the level of executions; return what is wrong, one sentence each."""
-        ...
-
-    async def backup(self, target: str, progress: Callable[[float], None] | None = None) -> dict[str, Any]:
-        """Write a consistent copy while work goes on; refuse a target that exists.
-
-        Returns {"path", "bytes", "seconds", "restore": how, as a command}. Raises StateBackendError.
+        backend, place (without a password); schema; bytes: {name: number}; executions: {status: number},
+        estimated: whether that is a guess; finished: {oldest, newest} in epoch seconds; owners: {engine
+        id, or "" for nobody: unfinished executions}; requests, activity: rows; blobs: {count, bytes}.
         """
         ...
 
-    async def replace_projections(
-        self, head: ExecutionRow, tasks: Sequence[TaskRow], timers: Sequence[TimerRow]
-    ) -> None:
-        """Put an execution's projections in place of those that stand, if its seq and epoch are still these.
+    async def verify(self) -> list[Problem]:
+        """Check the store below the level of executions; return what is wrong.
 
-        The fence (seq, epoch, owner) is compared and left alone. Raises StateConflict.
+        Codes: store-damaged, row-orphaned, blob-missing, blob-damaged; not-verified for what cannot be
+        checked here, which is no fault.
+        """
+        ...
+
+    async def backup(self, target: str, progress: Callable[[float], None] | None = None) -> dict[str, Any]:
+        """Write a consistent copy while work goes on.
+
+        progress: told how much is done, 0 to 1, on the loop's thread. Returns {"path", "bytes",
+        "seconds", "restore": how, as a command}. Raises BackupRefused if the target exists or cannot be
+        made, StateBackendError; then nothing is left of it.
+        """
+        ...
+
+    async def projections(
+        self, execution_id: str, take: Callable[[Sequence[TaskRow]], None]
+    ) -> tuple[ExecutionRow, list[TimerRow]] | None:
+        """Return head and timers as they stand at one instant; None if there is no such execution.
+
+        take: called with the task rows of the same instant, page by page, in any order and perhaps on
+            another thread, but never at the same time.
+        """
+        ...
+
+    async def holdings(
+        self, execution_id: str, namespace: str, addresses: Sequence[str]
+    ) -> dict[str, Holding]:
+        """Return what is held of those blobs that are stored."""
+        ...
+
+    async def replace_projections(
+        self,
+        head: ExecutionRow,
+        tasks: Sequence[TaskRow],
+        timers: Sequence[TimerRow],
+        drop_snapshots: Sequence[int] = (),
+    ) -> None:
+        """Put an execution's projections in place of those that stand, in one transaction.
+
+        The fence (seq, epoch, owner) is compared with the head's and left alone, as is the namespace.
+        drop_snapshots: seqs of snapshots to delete. Raises StateConflict if the fence has moved.
         """
         ...
 
@@ -108,3 +148,7 @@ class StateUpkeep(Protocol):
     async def trim_activity(self, execution_id: str, keep: int) -> int:
         """Delete the oldest rows of an execution beyond `keep`; return how many went."""
         ...
+
+
+class StateUpkeep(StatePruning, StateChecking, StateActivity, Protocol):
+    """Keep a store small, whole and known."""
