@@ -43,6 +43,13 @@ class Pruned:
         )
 
 
+class Holding(NamedTuple):
+    """Say what a store holds of a blob. size: its bytes; referred: an execution is noted as needing it."""
+
+    size: int
+    referred: bool
+
+
 class StatePruning(Protocol):
     """Keep a store small; failures are those of StateBackend."""
 
@@ -134,6 +141,10 @@ class StateChecking(Protocol):
         drop_snapshots: seqs of snapshots to delete. Raises StateConflict if the fence has moved.
         """
         ...
+
+
+class StateActivity(Protocol):
+    """Keep what attempts say; failures are those of StateBackend."""
 
     async def add_activity(self, rows: Sequence[ActivityRow]) -> None:
         """Keep what attempts said; a row that is there already is left alone. Lost in a crash at worst."""
