@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from harmonia_core.contracts.rows import ActivityRow, ExecutionRow, TaskRow, TimerRow
+from harmonia_core.contracts.activity import StateActivity
+from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.errors import Problem
 
 
@@ -140,24 +141,6 @@ class StateChecking(Protocol):
         The fence (seq, epoch, owner) is compared with the head's and left alone, as is the namespace.
         drop_snapshots: seqs of snapshots to delete. Raises StateConflict if the fence has moved.
         """
-        ...
-
-
-class StateActivity(Protocol):
-    """Keep what attempts say; failures are those of StateBackend."""
-
-    async def add_activity(self, rows: Sequence[ActivityRow]) -> None:
-        """Keep what attempts said; a row that is there already is left alone. Lost in a crash at worst."""
-        ...
-
-    async def activity(
-        self, execution_id: str, after: int = 0, limit: int = 100, path: str | None = None
-    ) -> list[ActivityRow]:
-        """Return what attempts said with position > after, ascending; of one task if `path` is given."""
-        ...
-
-    async def trim_activity(self, execution_id: str, keep: int) -> int:
-        """Delete the oldest rows of an execution beyond `keep`; return how many went."""
         ...
 
 
