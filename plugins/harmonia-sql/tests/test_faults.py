@@ -24,8 +24,8 @@ from harmonia_core import (
 from harmonia_core.testing.state_backend_log import submit
 from harmonia_core.testing.state_backend_rows import ENGINE, event_row, execution_id, put, start, step
 from harmonia_sql import SQLITE, writer
-from harmonia_sql.connection import Address, refuse_network
-from harmonia_sql.errors import translate
+from harmonia_sql.sqlite.address import Address, refuse_network
+from harmonia_sql.sqlite.errors import translate
 
 both_ways = pytest.mark.parametrize("in_place", ["auto", "never"])
 
@@ -62,7 +62,7 @@ async def test_a_full_disk_refuses_whole_units_and_later_ones_succeed(opened, in
     large.events = [event_row(1, seq, data='"' + "x" * 60_000 + '"') for seq in (2, 3)]
     errors = await submit(backend, [large]) + await submit(backend, [start(2), large])
     assert [type(error) for error in errors] == [StateFull] * 3
-    assert "free space" in str(errors[0]) and str(backend._address.path) in str(errors[0])
+    assert "free space" in str(errors[0]) and str(backend._database.address.path) in str(errors[0])
     assert [event.seq for event in await backend.events(execution_id(1))] == [1]
     assert await backend.head(execution_id(2)) is None
     connection.execute("PRAGMA max_page_count = 1000000")
@@ -115,7 +115,7 @@ async def test_an_engine_that_could_not_open_leaves_no_sign_of_life(path, opened
         connection.commit()
     with pytest.raises(SchemaMismatch, match="does not have the tables"):
         await opened("engine-b")
-    assert os.listdir(backend._address.engines) == []
+    assert os.listdir(backend._database.address.engines) == []
 
 
 async def test_what_is_not_there_is_not_made_by_a_reader(path, opened):
@@ -238,7 +238,7 @@ def test_errors_of_the_disk_are_told_apart(tmp_path, monkeypatch):
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
     assert type(translate(error, tmp_path / "h.db")) is StateUnavailable
-    monkeypatch.setattr("harmonia_sql.errors._free", lambda path: 0)
+    monkeypatch.setattr("harmonia_sql.sqlite.errors._free", lambda path: 0)
     assert type(translate(error, tmp_path / "h.db")) is StateFull
     assert type(translate(OSError(28, "No space left on device"), tmp_path / "h.db")) is StateFull
     assert type(translate(OSError(30, "Read-only file system"), tmp_path / "h.db")) is StateReadOnly

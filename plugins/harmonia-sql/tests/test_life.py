@@ -10,12 +10,12 @@ import pytest
 
 from harmonia_core import StateLocked
 from harmonia_core.testing.state_backend_rows import start, step
-from harmonia_sql import life
-from harmonia_sql.life import SignOfLife, bury, living
+from harmonia_sql.sqlite import life
+from harmonia_sql.sqlite.life import SignOfLife, bury, living
 
 HOLD = """
 import pathlib, sys
-from harmonia_sql.life import SignOfLife
+from harmonia_sql.sqlite.life import SignOfLife
 life = SignOfLife(pathlib.Path(sys.argv[1]), "other")
 life.begin()
 print("held", flush=True)
@@ -81,7 +81,7 @@ async def test_who_opens_clears_away_the_dead_that_own_nothing(opened):
     await owner.commit(start(1, owner="owner"))
     await owner.close()
     await idle.close()
-    folder = owner._address.engines
+    folder = owner._database.address.engines
     for name in ("owner", "idle"):
         (folder / name).touch()
     backend = await opened("later")

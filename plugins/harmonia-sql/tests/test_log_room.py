@@ -3,8 +3,9 @@
 import sqlite3
 from contextlib import closing
 
-from harmonia_sql.connection import Address, connect
-from harmonia_sql.log_room import ROOM, make_room
+from harmonia_sql.sqlite.address import Address
+from harmonia_sql.sqlite.connection import connect
+from harmonia_sql.sqlite.log_room import ROOM, make_room
 
 
 def log_of(path):

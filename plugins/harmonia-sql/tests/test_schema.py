@@ -12,8 +12,10 @@ import pytest
 
 from harmonia_core import SchemaMismatch
 from harmonia_core.testing.state_backend_rows import execution_id, head_row, start
-from harmonia_sql.connection import Address, connect
-from harmonia_sql.schema import HEAD, MIGRATIONS, core_over, ensure_schema
+from harmonia_sql.schema import HEAD, MIGRATIONS
+from harmonia_sql.sqlite.address import Address
+from harmonia_sql.sqlite.connection import connect
+from harmonia_sql.sqlite.schema import core_over, ensure_schema
 from harmonia_sql.tables import metadata
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from harmonia_core import StateBackendError
 from harmonia_core.testing.state_backend_rows import execution_id, request_row, start, step
-from harmonia_sql import log_room, maintenance
-from harmonia_sql.connection import connect
 from harmonia_sql.pace import QUICK, TRY_AGAIN, Pace
+from harmonia_sql.sqlite import log_room, maintenance
+from harmonia_sql.sqlite.connection import connect
 
 
 def reported(results, into):
@@ -96,7 +96,7 @@ async def test_only_the_commits_of_others_wake(opened):
     backend, woken = await opened(), []
     backend.watch(lambda: woken.append(1))
     # The first look finds out where the file stands, and may wake.
-    await eventually(lambda: backend._opened.writer._seen is not None)
+    await eventually(lambda: backend._opened.writer.rounds.seen is not None)
     await anyio.sleep(0)
     woken.clear()
     for seq in range(1, 40):
@@ -142,7 +142,7 @@ async def test_free_pages_are_given_back_in_slices(path, opened, monkeypatch):
         await backend.upload("up", number, b"x" * 1024 * 1024)
 
     def free():
-        with closing(connect(backend._address)) as connection:
+        with closing(connect(backend._database.address)) as connection:
             return connection.execute("PRAGMA freelist_count").fetchone()[0]
 
     await backend._write(lambda cursor, statements: cursor.execute(statements.drop_chunks, ("up",)))

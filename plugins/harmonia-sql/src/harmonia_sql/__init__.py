@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from harmonia_core import BackendType, StateBackend, hookimpl
 
 
-def _create(url: str, commit_in_place: str) -> StateBackend:
-    from harmonia_sql.backend import SqliteBackend
+def _sqlite(url: str, commit_in_place: str) -> StateBackend:
+    from harmonia_sql.backend import SqlBackend
+    from harmonia_sql.sqlite.opening import SqliteDatabase
 
-    return SqliteBackend(url, commit_in_place)
+    return SqlBackend(SqliteDatabase(url), commit_in_place)
 
 
-SQLITE = BackendType(schemes=("sqlite",), create=_create)
+SQLITE = BackendType(schemes=("sqlite",), create=_sqlite)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The state backend on SQLite: the contract's methods, each handed to the writer or to a reader."""
+"""The state backend: the contract's methods, each handed to the writer or to a reader."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,10 +25,9 @@ from harmonia_core import (
 )
 from harmonia_sql import document_queries, queries
 from harmonia_sql.blob_rows import CHUNK
-from harmonia_sql.connection import Address
-from harmonia_sql.life import living
-from harmonia_sql.opening import Opened, open_database
-from harmonia_sql.statements import Cursor, Statements
+from harmonia_sql.dialect import Cursor
+from harmonia_sql.opened import Database, Opened
+from harmonia_sql.statements import Statements
 from harmonia_sql.transaction import Results
 from harmonia_sql.writer import Call
 
@@ -36,19 +35,20 @@ Value = TypeVar("Value")
 Rest = ParamSpec("Rest")
 
 
-class SqliteBackend:
-    """Keep executions, blobs and documents in one SQLite file."""
+class SqlBackend:
+    """Keep executions, blobs and documents in one database."""
 
-    def __init__(self, url: str, commit_in_place: str = "auto") -> None:
-        self._address = Address.parse(url)
+    def __init__(self, database: Database, commit_in_place: str = "auto") -> None:
+        self._database = database
         self._in_place = commit_in_place == "auto"
         self._wake: Callable[[], None] | None = None
         self._opened: Opened | None = None
 
     async def open(self, engine: EngineRow | None) -> None:
         if self._opened is None:
-            self._opened = await open_database(self._address, engine, self._in_place)
-            self._opened.writer.wake = self._wake
+            self._opened = await self._database.open(engine, self._in_place)
+            if self._wake is not None:
+                self._opened.watch(self._wake)
 
     async def close(self) -> None:
         opened, self._opened = self._opened, None
@@ -111,7 +111,7 @@ class SqliteBackend:
 
     async def add_request(self, request: RequestRow) -> None:
         await self.commit(Unit(requests=[request]))
-        # Other processes see the file change; this one has to be told.
+        # Others are told by the store; this engine has to be told here.
         if self._wake is not None:
             self._wake()
 
@@ -152,15 +152,15 @@ class SqliteBackend:
         return await self._ask(queries.engines)
 
     async def alive(self, engine_ids: Sequence[str]) -> set[str]:
-        return living(self._address.engines, engine_ids)
+        return await self._require().living(engine_ids)
 
     def watch(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         if self._opened is not None:
-            self._opened.writer.wake = wake
+            self._opened.watch(wake)
 
     async def health(self) -> dict[str, Any]:
-        about = {"backend": "sqlite", "path": str(self._address.path)}
+        about = self._database.about
         start = time.perf_counter()
         try:
             probe = ("harmonia", "health", "probe", str(time.time()), 1)
@@ -197,4 +197,4 @@ class SqliteBackend:
         return self._opened
 
     def _closed(self) -> StateUnavailable:
-        return StateUnavailable(f"The database {self._address.path} is not open; open the engine first.")
+        return StateUnavailable(f"The database {self._database} is not open; open the engine first.")

@@ -6,7 +6,8 @@ Chunks are keyed by an upload id, and the address names it: closing an upload co
 from collections.abc import Sequence
 
 from harmonia_core import BlobRow, StateCorrupt
-from harmonia_sql.statements import Cursor, Statements
+from harmonia_sql.dialect import Cursor
+from harmonia_sql.statements import Statements
 
 CHUNK = 1024 * 1024
 

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Sequence
 
 from harmonia_core import DocumentWrite, StreamAppend, VersionConflict
-from harmonia_sql.statements import Cursor, Statements
+from harmonia_sql.dialect import Cursor
+from harmonia_sql.statements import Statements
 
 
 def place_of(value: str | float | None) -> str:
@@ -45,7 +46,9 @@ def write_documents(cursor: Cursor, statements: Statements, writes: Sequence[Doc
 
 def _put(cursor: Cursor, statements: Statements, write: DocumentWrite, version: int) -> None:
     key = (write.namespace, write.collection, write.key)
-    statements.document.run(cursor, [(*key, write.value, version)])
+    # Only what is not there may be inserted: of two who found nothing, one is refused.
+    write_document = statements.document if version > 1 else statements.new_document
+    write_document.run(cursor, [(*key, write.value, version)])
     rows = [(*key[:2], name, place_of(value), write.key) for name, value in write.fields.items()]
     if rows:
         statements.index.run(cursor, rows)

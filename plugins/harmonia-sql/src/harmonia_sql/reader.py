@@ -7,12 +7,10 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from harmonia_sql.connection import Address, connect
-from harmonia_sql.errors import translate
+from harmonia_core import StateBackendError
 
 Value = TypeVar("Value")
 Rest = ParamSpec("Rest")
@@ -21,19 +19,14 @@ READERS = 4
 
 
 class Reader:
-    """Answer questions about the committed state; any number may be asked at once."""
+    """Answer questions about the committed state; any number may be asked at once.
 
-    def __init__(self, address: Address) -> None:
-        self._path = address.path
+    translate: turns an error of the driver, or of Core, into the contract's.
+    """
+
+    def __init__(self, engine: Engine, translate: Callable[[BaseException], StateBackendError]) -> None:
+        self._engine, self._translate = engine, translate
         self._limiter = CapacityLimiter(READERS)
-        self._engine = create_engine(
-            "sqlite://",
-            creator=lambda: connect(address, read_only=True),
-            poolclass=QueuePool,
-            pool_size=READERS,
-            max_overflow=0,
-            pool_reset_on_return=None,
-        )
 
     async def ask(
         self,
@@ -43,12 +36,21 @@ class Reader:
     ) -> Value:
         """Run a question in a thread; raise the contract's errors."""
 
+        def once() -> Value:
+            with self._engine.connect() as core:
+                return question(core, *arguments, **options)
+
         def answer() -> Value:
             try:
-                with self._engine.connect() as core:
-                    return question(core, *arguments, **options)
+                try:
+                    return once()
+                except DBAPIError as error:
+                    # A pooled connection that went while it was idle says nothing about the server.
+                    if not error.connection_invalidated:
+                        raise
+                    return once()
             except SQLAlchemyError as error:
-                raise translate(error, self._path) from error
+                raise self._translate(error) from error
 
         return await to_thread.run_sync(answer, limiter=self._limiter)
 

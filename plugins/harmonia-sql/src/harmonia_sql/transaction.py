@@ -5,7 +5,6 @@ rolled back and done again unit by unit, each under a savepoint, so that only th
 that conflict are set aside.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import chain
@@ -14,17 +13,12 @@ from typing import Any
 
 from harmonia_core import StateBackendError, StateConflict, Unit
 from harmonia_sql.blob_rows import write_blobs
+from harmonia_sql.dialect import Cursor
 from harmonia_sql.document_rows import write_appends, write_documents
-from harmonia_sql.statements import Cursor, Insertion, Statements
+from harmonia_sql.statements import Statements
 
 Results = list[tuple[Unit, StateBackendError | None]]
-# Below this, single updates are quicker than one update of many rows.
-FEW_HEADS = 8
 LISTS = tuple(field.name for field in fields(Unit) if field.default_factory is list)
-
-
-class Discord(StateBackendError):
-    """Tell that a group of units does not fit the database; which one is not known yet."""
 
 
 def write_group(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -> None:
@@ -77,20 +71,14 @@ def _write_heads(cursor: Cursor, statements: Statements, units: Sequence[Unit]) 
             ending.append(head)
         if unit.snapshot is not None:
             snapshots.append(unit.snapshot)
-    moved = _update(cursor, going, statements.move_head, statements.move_heads)
-    moved += _update(cursor, ending, statements.end_head, statements.end_heads)
-    if moved != len(going) + len(ending):
-        raise Discord("a head has moved")
+    if going:
+        statements.move.run(cursor, going)
+    if ending:
+        statements.end.run(cursor, ending)
     if created:
         statements.create.run(cursor, created)
     if snapshots:
         statements.snapshot.run(cursor, snapshots)
-
-
-def _update(cursor: Cursor, rows: Sequence[Sequence[Any]], one: str, many: Insertion) -> int:
-    if len(rows) < FEW_HEADS:
-        return sum(cursor.execute(one, row).rowcount for row in rows)
-    return many.run(cursor, rows)
 
 
 def _write_exchange(cursor: Cursor, statements: Statements, rows: Unit) -> None:
@@ -112,11 +100,12 @@ def _write_one(cursor: Cursor, statements: Statements, unit: Unit) -> StateBacke
     try:
         write_group(cursor, statements, [unit])
     except Exception as error:
-        if fatal(error):
+        if statements.dialect.fatal(error):
             raise
         cursor.execute("ROLLBACK TO unit")
         cursor.execute("RELEASE unit")
-        return _refusal(error)
+        # Somebody may have begun the same execution between the look and the writing.
+        return _conflict(cursor, statements, unit) or _refusal(error)
     cursor.execute("RELEASE unit")
     return None
 
@@ -132,13 +121,6 @@ def _conflict(cursor: Cursor, statements: Statements, unit: Unit) -> StateConfli
         return None
     seq, epoch, owner = found or (0, 0, None)
     return StateConflict(row.execution_id, seq, epoch, owner)
-
-
-def fatal(error: Exception) -> bool:
-    """Tell whether an error concerns the database and not just the rows of one unit."""
-    return isinstance(error, sqlite3.Error) and not isinstance(
-        error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError | sqlite3.ProgrammingError
-    )
 
 
 def _refusal(error: Exception) -> StateBackendError:

@@ -1,4 +1,4 @@
-"""The writer: one thread that commits what arrives in groups, and watches for other processes.
+"""The writer: one thread that commits what arrives in groups, and looks round in between.
 
 A lone unit may be committed by the caller instead (commit in place); the writer's
 connection is then used on the loop's thread, under the connection's lock.
@@ -9,19 +9,60 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
+from typing import Protocol
 
 from harmonia_core import StateBackendError, StateLocked, Unit
+from harmonia_sql.dialect import Cursor
 from harmonia_sql.loop import LoopPort
-from harmonia_sql.maintenance import Maintenance
 from harmonia_sql.pace import Pace
-from harmonia_sql.statements import Cursor, Statements
-from harmonia_sql.store import WritingConnection
+from harmonia_sql.statements import Statements
 from harmonia_sql.transaction import Results
 
 Done = Callable[[Results], None]
-# Rows per transaction, about; seconds to wait for a lock; seconds between two looks for strangers.
-GROUP_WEIGHT, PATIENCE, WATCH_EVERY = 1000, 5.0, 0.1
+# Rows per transaction, about; seconds to wait for a lock.
+GROUP_WEIGHT, PATIENCE = 1000, 5.0
+
+
+class WritingConnection(Protocol):
+    """What the writer needs of the one connection that writes; whoever calls a method holds `lock`."""
+
+    @property
+    def lock(self) -> Lock:
+        """Return the lock between the two threads that use the connection."""
+        ...
+
+    def commit(self, units: Sequence[Unit], weight: int, patience: float) -> Results:
+        """Commit units in one transaction; return what came of each, never raise a store's error.
+
+        patience: seconds to wait for somebody else's lock before StateLocked; 0 must never wait.
+        """
+        ...
+
+    def call(self, write: Callable[[Cursor, Statements], object], patience: float) -> None:
+        """Run other writes in a transaction of their own; raise the contract's error."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class Rounds(Protocol):
+    """What the writer's thread does between transactions, every so many seconds, if anything."""
+
+    @property
+    def every(self) -> float | None:
+        """Return the seconds between two rounds, None if there are none."""
+        ...
+
+    def go(self, now: float, wake: Callable[[], None] | None) -> None:
+        """Do a slice of what is due; call `wake` if another engine may have written."""
+        ...
+
+    def close(self) -> None:
+        """Release what the rounds have opened."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +83,7 @@ class Writer:
     connection: WritingConnection
     port: LoopPort
     pace: Pace
-    maintenance: Maintenance
+    rounds: Rounds
     wake: Callable[[], None] | None = None
     _queue: "SimpleQueue[Job]" = field(default_factory=SimpleQueue)
     _backlog: "deque[tuple[Unit, Done]]" = field(default_factory=deque)
@@ -50,7 +91,6 @@ class Writer:
     _waiting: int = 0
     _stopping: bool = False
     _thread: Thread | None = None
-    _seen: int | None = None
     _looked: float = 0.0
 
     def start(self) -> None:
@@ -110,7 +150,7 @@ class Writer:
         wait = not (self._backlog or self._calls or self._stopping)
         try:
             while True:
-                job = self._queue.get(wait, WATCH_EVERY)
+                job = self._queue.get(wait, self.rounds.every)
                 if job is None:
                     self._stopping = True
                 elif isinstance(job, Call):
@@ -152,14 +192,12 @@ class Writer:
         self.port.post(call.done, error)
 
     def _look_round(self) -> None:
+        every = self.rounds.every
         now = time.monotonic()
-        if now - self._looked < WATCH_EVERY:
-            return
-        self._looked = now
+        if every is not None and now - self._looked >= every:
+            self._looked = now
+            self.rounds.go(now, None if self.wake is None else self._wake)
+
+    def _wake(self) -> None:
         if self.wake is not None:
-            with self.connection.lock:
-                seen = self.connection.data_version()
-            if seen != self._seen:
-                self._seen = seen
-                self.port.post(self.wake)
-        self.maintenance.tick(self.connection, now)
+            self.port.post(self.wake)

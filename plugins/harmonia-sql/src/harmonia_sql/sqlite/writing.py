@@ -4,13 +4,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import Any
 
 from harmonia_core import Unit
-from harmonia_sql.connection import Address, connect
-from harmonia_sql.errors import translate
-from harmonia_sql.log_room import make_room
-from harmonia_sql.statements import Cursor, Statements
-from harmonia_sql.transaction import Results, fatal, write_each, write_group
+from harmonia_sql.dialect import Cursor, Discord
+from harmonia_sql.sqlite.address import Address
+from harmonia_sql.sqlite.connection import connect
+from harmonia_sql.sqlite.errors import fatal, translate
+from harmonia_sql.sqlite.log_room import make_room
+from harmonia_sql.statements import Statements
+from harmonia_sql.transaction import Results, write_each, write_group
 
 # Pages that a commit adds to the write-ahead log, and rows that share one, about.
 PAGES_PER_COMMIT, ROWS_PER_PAGE = 4, 8
@@ -18,7 +21,16 @@ PAGES_PER_COMMIT, ROWS_PER_PAGE = 4, 8
 SHORTEST_WAIT, LONGEST_WAIT = 0.001, 0.025
 
 
-class WritingConnection:
+class WritingCursor(sqlite3.Cursor):
+    """The driver's cursor, with a look at what an update has touched."""
+
+    def expect(self, sql: str, parameters: Sequence[Any], count: int) -> None:
+        """Run an update; raise Discord unless it touches so many rows."""
+        if self.execute(sql, parameters).rowcount != count:
+            raise Discord("a head has moved")
+
+
+class SqliteWriting:
     """Commit units and other writes; whoever calls a method holds `lock`.
 
     pages: about how many pages the write-ahead log holds that are not in the database yet.
@@ -30,7 +42,7 @@ class WritingConnection:
         self._connection = connect(address)
         # From here on waiting is done here: a commit in place must not wait at all.
         self._connection.execute("PRAGMA busy_timeout = 0")
-        self._cursor = self._connection.cursor()
+        self._cursor = self._connection.cursor(WritingCursor)
 
     def make_room(self) -> None:
         """Bring the write-ahead log to its usual length; see `log_room`."""

@@ -8,8 +8,9 @@ under the writer's lock, so that the log can begin anew.
 import logging
 import sqlite3
 
-from harmonia_sql.connection import Address, connect
-from harmonia_sql.store import WritingConnection
+from harmonia_sql.sqlite.address import Address
+from harmonia_sql.sqlite.connection import connect
+from harmonia_sql.sqlite.writing import SqliteWriting
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Maintenance:
         self._connection: sqlite3.Connection | None = None
         self._pages, self._changed = 0, 0.0
 
-    def tick(self, writing: WritingConnection, now: float) -> None:
+    def tick(self, writing: SqliteWriting, now: float) -> None:
         """Do a slice of what is due; a fault here is reported and tried again later."""
         if writing.pages != self._pages:
             self._pages, self._changed = writing.pages, now

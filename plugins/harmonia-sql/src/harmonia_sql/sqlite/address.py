@@ -1,7 +1,6 @@
-"""Connections to one SQLite file: address, settings of the database, refused places."""
+"""Where an SQLite database lies: its URL, and places that are refused."""
 
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -10,8 +9,6 @@ from harmonia_core import StateReadOnly, StateUnavailable
 
 # Locks of SQLite do not hold between machines, and WAL needs shared memory.
 NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs", "lustre")
-# Checkpoints are the writer's job; this is the stop for the case that it does not get to them.
-LAST_RESORT_PAGES = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +72,3 @@ def refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
             f"{path} lies on a network file system ({kind}), where SQLite's locks do not hold. "
             "Put the database on a local disk."
         )
-
-
-def connect(address: Address, *, new: bool = False, read_only: bool = False) -> sqlite3.Connection:
-    """Open a connection in autocommit; any thread may use it, one at a time.
-
-    It waits up to 5 s for a lock. new: the file may be empty, and gets what must be set first.
-    """
-    connection = sqlite3.connect(
-        address.path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512
-    )
-    try:
-        if new:
-            # This one writes, so it would disturb a database at work.
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {address.synchronous}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LAST_RESORT_PAGES}")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-        connection.execute("PRAGMA cache_size = -16384")
-        connection.execute(f"PRAGMA query_only = {int(read_only)}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -31,6 +31,13 @@ def translate(error: BaseException, path: Path) -> StateBackendError:
     return StateBackendError(f"The database {path} refused a row: {type(origin).__name__}: {origin}.")
 
 
+def fatal(error: Exception) -> bool:
+    """Tell whether an error concerns the database and not just the rows of one unit."""
+    return isinstance(error, sqlite3.Error) and not isinstance(
+        error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError | sqlite3.ProgrammingError
+    )
+
+
 def _locked(path: Path, _: BaseException) -> StateBackendError:
     return StateLocked(
         f"The database {path} is locked by another process. Nothing was written; "

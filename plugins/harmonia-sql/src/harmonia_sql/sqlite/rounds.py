@@ -1,0 +1,37 @@
+"""Between transactions: whether another process has committed, and the file's upkeep."""
+
+from collections.abc import Callable
+
+from harmonia_sql.sqlite.address import Address
+from harmonia_sql.sqlite.maintenance import Maintenance
+from harmonia_sql.sqlite.writing import SqliteWriting
+
+# Seconds between two looks for strangers.
+WATCH_EVERY = 0.1
+
+
+class SqliteRounds:
+    """Look round every tenth of a second. Runs on the writer's thread.
+
+    seen: the last number of the file's changes by others, None before the first look.
+    """
+
+    def __init__(self, address: Address, connection: SqliteWriting) -> None:
+        self.every: float | None = WATCH_EVERY
+        self.seen: int | None = None
+        self._connection = connection
+        self._maintenance = Maintenance(address)
+
+    def go(self, now: float, wake: Callable[[], None] | None) -> None:
+        """Tell of commits by others, then do a slice of upkeep."""
+        if wake is not None:
+            with self._connection.lock:
+                seen = self._connection.data_version()
+            if seen != self.seen:
+                self.seen = seen
+                wake()
+        self._maintenance.tick(self._connection, now)
+
+    def close(self) -> None:
+        """Close the connection of the upkeep."""
+        self._maintenance.close()
