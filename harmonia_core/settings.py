@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harmonia_core.model.retention import Rules
+
 
 class KernelSettings(BaseModel):
     """Hold what an engine may be told; every default is the safe one.
@@ -16,6 +18,10 @@ class KernelSettings(BaseModel):
     snapshot_every: events at least between two snapshots of an execution.
     cancel_grace: seconds an attempt has to answer its cancellation.
     request_timeout: seconds before an unanswered request is reported.
+    store_patience: seconds that a store which does not answer (a restart, a full disk) is waited for
+        before executions are let go; `recover` goes on with them then.
+    retention: rules for ended executions, the first that matches decides; none prunes nothing.
+    prune_interval: seconds between two looks for what has become too old.
     threads: plain functions that may run at once.
     freeze_at_start: take what is alive when an engine opens (modules, plugins) out of the
         garbage collector's sight; measured, a wide graph costs a fifth less CPU.
@@ -35,8 +41,11 @@ class KernelSettings(BaseModel):
     snapshot_every: int = Field(default=500, ge=1)
     cancel_grace: float = Field(default=5.0, gt=0)
     request_timeout: float = Field(default=10.0, gt=0)
+    store_patience: float = Field(default=30.0, ge=0)
     observer_timeout: float = Field(default=5.0, gt=0)
     observer_failures: int = Field(default=5, ge=1)
+    retention: Rules = ()
+    prune_interval: float = Field(default=60.0, gt=0)
     threads: int = Field(default=32, ge=1)
     log_ring: int = Field(default=1000, ge=1)
     print_limit: int = Field(default=1024 * 1024, ge=1)

@@ -20,12 +20,14 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outcomes import wanted
+from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.publish import Publisher
 from harmonia_core.engine.record import Recorder
 from harmonia_core.engine.settle import Batch, settle
+from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
-from harmonia_core.errors import Fenced, StateBackendError, StateLocked
+from harmonia_core.errors import Fenced, StateBackendError
 from harmonia_core.ids import item_path, stable_key
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
 from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
@@ -38,7 +40,10 @@ LOG = logging.getLogger("harmonia.engine")
 
 
 class Driver:
-    """Own the live executions of one engine. Every method runs on the event loop's thread."""
+    """Own the live executions of one engine. Every method runs on the event loop's thread.
+
+    ended: called whenever an execution has ended, if somebody set it.
+    """
 
     def __init__(
         self,
@@ -48,16 +53,20 @@ class Driver:
         clock: Clock,
         evaluator: Evaluator,
         publisher: Publisher,
+        patience: Patience,
         dispatcher: Callable[[Callable[[Outcome], None]], LocalDispatcher],
     ) -> None:
         self._settings, self._clock = settings, clock
         self._evaluator, self._publisher = evaluator, publisher
         self._recorder = Recorder(backend, engine_id, settings.snapshot_every, self._recorded)
+        self._patience = patience
+        self._stalls = Stalls(patience, clock, self._recorder.submit)
         self._draws = random.Random()
         self.timers = Timers(clock, self._due)
         self.dispatcher = dispatcher(self._ended)
         self.lives: dict[str, Live] = {}
         self.troubles: dict[str, Exception] = {}
+        self.ended: Callable[[], None] | None = None
         self._queue: list[Live] = []
         self._wake = anyio.Event()
         self._group: TaskGroup
@@ -151,11 +160,15 @@ class Driver:
         if error is not None:
             self._refused(live, batch, error)
             return
+        if self._patience.tried:
+            self._patience.well()
         live.created, live.expected, live.state = True, live.epoch, batch.state
         self._publisher.publish(batch.recorded)
         self._act(live, batch)
         if live.state.status in FINAL_EXECUTION:
             self.lives.pop(live.execution_id, None)
+            if self.ended is not None:
+                self.ended()
         live.land()
         if live.arrivals and live.execution_id in self.lives:
             self.arrive(live)
@@ -220,18 +233,9 @@ class Driver:
         if isinstance(error, StateConflict):
             self.fence(live)
             return
-        if isinstance(error, StateLocked):
-            LOG.warning("%s; trying again.", error)
-            self._group.start_soon(self._try_again, live, batch)
-            return
-        LOG.error("%s", error)
-        self.let_go(live, error)
-
-    async def _try_again(self, live: Live, batch: Batch) -> None:
-        await self._clock.sleep_until(self._clock.now() + 1.0)
-        if live.trouble is None:
-            live.batch = None
-            self._recorder.submit([(live, batch)])
+        if not self._stalls.hold(live, batch, error, self._group.start_soon):
+            LOG.error("%s", error)
+            self.let_go(live, error)
 
 
 def _job(live: Live, state: ExecutionState, command: ScheduleTask, input: Any) -> Job:

@@ -7,17 +7,17 @@ run, and wires the parts together; each part says what it does.
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from harmonia_core.clock import Clock, SystemClock
-from harmonia_core.contracts.rows import BlobRow, EngineRow, ExecutionRow, Unit
-from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend
+from harmonia_core.contracts.rows import EngineRow
+from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.activity import Activity
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
@@ -26,19 +26,20 @@ from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
+from harmonia_core.engine.inquiry import Inquiry
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.ownership import Owner, Recovery
+from harmonia_core.engine.patience import Patience
+from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.requests import Requests
-from harmonia_core.engine.views import event_view, execution_view, head_view
-from harmonia_core.errors import ExecutionFinished, ExecutionNotFound, InputInvalid, StateCorrupt
+from harmonia_core.errors import ExecutionFinished, InputInvalid
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ExecutionStarted
-from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState, begin
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.plugins.load import Plugins
@@ -48,7 +49,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "retry")
 
 
-class Engine:
+class Engine(Inquiry):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -72,15 +73,18 @@ class Engine:
         self._catalog = Catalog(plugins, self.settings)
         self._loader = Loader(backend, self._catalog)
         self._publisher = Publisher(plugins.manager)
+        self._patience = Patience(self._clock, self.settings.store_patience)
         evaluator = Evaluator(self.settings, self._fetch, self._clock.now)
         self._driver = Driver(
-            backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self._dispatcher
-        )
+            backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self._patience,
+            self._dispatcher,
+        )  # fmt: skip
         self._owner = Owner(backend, self.engine_id, self._driver, self._loader)
+        super().__init__(backend, self._loader, self._owner)
         self._requests = Requests(
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )
-        self._stored: set[tuple[str, str]] = set()
+        self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
 
     def _dispatcher(self, deliver: Callable[..., None]) -> LocalDispatcher:
@@ -103,7 +107,8 @@ class Engine:
 
     async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
         live = self._driver.lives.get(state.execution_id)
-        return await self._loader.value(state, live.namespace if live else "default", ref)
+        namespace = live.namespace if live else "default"
+        return await self._patience.ask(self._loader.value, state, namespace, ref)
 
     async def __aenter__(self) -> Self:
         """Open the store and begin to serve; raise StateBackendError if the store cannot be used."""
@@ -119,6 +124,9 @@ class Engine:
             group.start_soon(self._driver.timers.run)
             group.start_soon(self._publisher.run)
             group.start_soon(self._requests.run)
+            if self.settings.retention:
+                self._driver.ended = self._pruner.ended
+                group.start_soon(self._pruner.run, self.settings.prune_interval)
             self.backend.watch(self._requests.changed)
             await self.plugins.manager.engine_started(self)
             if self.settings.adopt_orphans:
@@ -163,20 +171,11 @@ class Engine:
             {**graph.labels, **(labels or {})}, execution_id,
             None if graph.timeout is None else now + graph.timeout, self._catalog.versions(graph),
         )  # fmt: skip
-        live = Live(begin(graph, execution_id), namespace, 1, created=False)
-        await self._keep_definition(namespace, compiled, execution_id)
+        live = Live(begin(graph, execution_id), namespace, 1, created=False, definition=compiled.text)
         self._driver.adopt(live)
         self._driver.arrive(live, Fact(started, None if actor is None else to_json(dict(actor)).decode()))
         await live.settled()
         return execution_id
-
-    async def _keep_definition(self, namespace: str, compiled: Compiled, execution_id: str) -> None:
-        key = namespace, compiled.graph.definition_hash
-        if key not in self._stored:
-            text, address = compiled.text, compiled.graph.definition_hash
-            blob = BlobRow(namespace, address, len(text), "application/json", execution_id, text, None)
-            await self.backend.commit(Unit(blobs=[blob]))
-            self._stored.add(key)
 
     async def wait(self, execution_id: str) -> str:
         """Return the status once an execution is final, or in attention with nothing else to do.
@@ -255,44 +254,6 @@ class Engine:
         """Adopt every unfinished execution whose owner is gone; see `Recovery`."""
         return await self._owner.recover(retry_lost)
 
-    async def get(self, execution_id: str) -> dict[str, Any]:
-        """Return an execution in its public shape; raise ExecutionNotFound."""
-        row = await self._head(execution_id)
-        state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
-        return execution_view(row, state, await self._owner.alive(row))
-
-    async def output(self, execution_id: str) -> Any:
-        """Return the output of an execution whole, however large; None unless it has completed."""
-        row = await self._head(execution_id)
-        last = await self._loader.events(execution_id, row.seq - 1)
-        output = getattr(last[-1].event, "output", None) if row.status == "completed" else None
-        if not isinstance(output, BlobRef):
-            return output
-        data = await self.backend.blob(row.namespace, output.address)
-        if data is None:
-            raise StateCorrupt(f"The output {output.address} of execution {execution_id} is missing.")
-        return from_json(data)
-
-    async def find(self, query: ExecutionQuery) -> tuple[list[dict[str, Any]], str | None]:
-        """Return one page of executions, newest first, and the cursor of the next."""
-        rows, cursor = await self.backend.find(query)
-        alive = await self.backend.alive([row.owner for row in rows if row.owner])
-        return [head_view(row, row.owner in alive) for row in rows], cursor
-
-    async def events(self, execution_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
-        """Yield the recorded events of an execution in their public shape, ascending."""
-        await self._head(execution_id)
-        while page := await self._loader.events(execution_id, after, 500):
-            for recorded in page:
-                yield event_view(recorded)
-            after = page[-1].seq
-
     def view(self, viewer: Viewer) -> Callable[[], None]:
         """Show a plain function every recorded batch, on the loop's thread; return what ends it."""
         return self._publisher.view(viewer)
-
-    async def _head(self, execution_id: str) -> ExecutionRow:
-        row = await self.backend.head(execution_id)
-        if row is None:
-            raise ExecutionNotFound(execution_id)
-        return row

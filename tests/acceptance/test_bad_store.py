@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 import pytest
 from programs import Place, Program, task, until
 
+# A store that does not answer is waited for; these tests want the end of that at once.
+AT_ONCE = {"HARMONIA_STORE_PATIENCE": "0"}
 COMMANDS = [("run", "workflow.json"), ("recover",), ("executions", "list")]
 
 
@@ -225,6 +227,7 @@ def test_a_store_at_its_limit_refuses_and_goes_on_when_there_is_room(place: Plac
     place.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     before = place.events()
     size = place.database.stat().st_size
+    place.environment.update(AT_ONCE)
     program = place.call("recover", preexec_fn=limited(2048))
     refused(place, program, "store-full", "no room", "raise its limit")
     assert place.events() == before and place.database.stat().st_size == size
@@ -254,7 +257,7 @@ def test_a_disk_that_fills_up_while_it_runs_stops_cleanly_and_goes_on_with_room(
         folder.mkdir()
     tasks = {f"t{n}": task("grow", [f"t{n - 1}"] if n else [], args={"size": 40_000}) for n in range(60)}
     environment = {
-        **os.environ, **place.environment, "FILE": str(place.define(tasks)), "HARMONIA": str(HARMONIA),
+        **os.environ, **place.environment, **AT_ONCE, "FILE": str(place.define(tasks)), "HARMONIA": str(HARMONIA),
         "DISK": str(disk), "AFTER": str(after), "KEPT": str(kept),
     }  # fmt: skip
     command = ["unshare", "--mount", "sh", "-c", FILL]
