@@ -1,6 +1,6 @@
 """Definitions as graphs: compile once per content, with the task types that are plugged in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -60,7 +60,9 @@ class Catalog:
         key = definition.content_hash()
         found = self._compiled.get(key)
         if found is None:
-            found = Compiled(self._graph(definition, self._types), definition.canonical())
+            found = Compiled(
+                self._graph(definition, self._types, self._settings.env_allow), definition.canonical()
+            )
             self._remember(key, found)
         return found
 
@@ -70,18 +72,26 @@ class Catalog:
         return found.graph if found is not None else None
 
     def compile_stored(self, data: Mapping[str, Any], strict: bool) -> Graph:
-        """Return the graph of a stored definition; not strict lets unknown task types pass."""
+        """Return the graph of a stored definition.
+
+        Not strict lets unknown task types pass, and names of the environment that may not be read here.
+        """
         definition = _loaded(data)
         if strict:
             return self.compile(definition).graph
-        return self._graph(definition, self._with_strangers(definition))
+        return self._graph(definition, self._with_strangers(definition), None)
 
-    def _graph(self, definition: WorkflowDefinition, task_types: Mapping[str, TaskType]) -> Graph:
+    def _graph(
+        self,
+        definition: WorkflowDefinition,
+        task_types: Mapping[str, TaskType],
+        env_allow: Collection[str] | None,
+    ) -> Graph:
         settings = self._settings
         return compile_definition(
             definition,
             task_types,
-            env_allow=settings.env_allow,
+            env_allow=env_allow,
             graph_window=settings.graph_window,
             map_window=settings.map_window,
         )

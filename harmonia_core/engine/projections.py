@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pydantic_core import to_json
+
 from harmonia_core.contracts.rows import TaskRow, TimerRow
 from harmonia_core.engine.outcomes import node_of
 from harmonia_core.engine.task_folds import TASK_FOLDS
@@ -13,6 +15,7 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
 
 ClosedTimer = tuple[str, str, str]
 
+_ROWLESS = frozenset({e.Asked, e.LateResultRefused})
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled})
@@ -22,20 +25,29 @@ def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[
     """Return the rows of the tasks and items that a batch touched, as they stand after it."""
     touched: dict[str, Recorded] = {}
     for record in recorded:
-        path = getattr(record.event, "path", "")
-        if path and type(record.event) not in (e.Asked, e.LateResultRefused):
+        path = touched_path(record)
+        if path:
             touched[path] = record
-    return [_row(before, state, path, record) for path, record in touched.items()]
+    return [
+        row_of(state, path, state.task(path) or ended_item(before.task(path), record))
+        for path, record in touched.items()
+    ]
 
 
-def _row(before: ExecutionState, state: ExecutionState, path: str, last: Recorded) -> TaskRow:
+def touched_path(record: Recorded) -> str:
+    """Return the path of the task or item whose row an event changes; empty if it changes none."""
+    event = record.event
+    return "" if type(event) in _ROWLESS else getattr(event, "path", "")
+
+
+def row_of(state: ExecutionState, path: str, task: TaskState) -> TaskRow:
+    """Return the row of a task or an item that stands so."""
     scope, place = "", state.graph.root.index.get(path)
     if place is not None:
-        task, kind = state.scope.task(place), state.graph.root.tasks[place].type
+        kind = state.graph.root.tasks[place].type
     else:
         scope, index = split(path)
         place, kind = index or 0, node_of(state.graph, path).type
-        task = state.task(path) or ended_item(before.task(path), last)
     return TaskRow(
         state.execution_id,
         scope,
@@ -50,6 +62,13 @@ def _row(before: ExecutionState, state: ExecutionState, path: str, last: Recorde
         task.ended_seq,
         task.due,
     )
+
+
+def final_error(state: ExecutionState) -> str | None:
+    """Return the error of an execution that has ended, as JSON; None before its end or without one."""
+    if state.error is None or state.status not in FINAL_EXECUTION:
+        return None
+    return to_json(state.error.as_json()).decode()
 
 
 def ended_item(stood: TaskState | None, last: Recorded) -> TaskState:

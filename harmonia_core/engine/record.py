@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic_core import to_json
-
 from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, SnapshotRow, TokenRow, Unit
 from harmonia_core.contracts.state_backend import Results, StateBackend
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.live import Live
-from harmonia_core.engine.projections import task_rows
+from harmonia_core.engine.projections import final_error, task_rows
 from harmonia_core.engine.settle import Batch
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
@@ -89,16 +87,12 @@ def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:
         None if final else owner,
         str(state.status),
         state.reason,
-        _error(state) if final else None,
+        final_error(state),
         state.ended_at,
         live.execution_id,
         batch.first.seq,
         live.expected,
     )
-
-
-def _error(state: ExecutionState) -> str | None:
-    return to_json(state.error.as_json()).decode() if state.error else None
 
 
 def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
@@ -122,7 +116,7 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
         None,
         None,
         canonical(state.labels).decode(),
-        _error(state) if final else None,
+        final_error(state),
         batch.rows[0].actor,
     )
 

@@ -1,0 +1,79 @@
+"""The projections that a whole log demands: what the batches wrote, derived again from its events. Pure.
+
+What a batch writes is `task_rows` and `timer_rows`; what they add up to over a log follows
+from its fold, but for items that have ended, whose rows are given as they end.
+"""
+
+from collections.abc import Iterator
+
+from pydantic_core import to_json
+
+from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
+from harmonia_core.engine.evolve import evolve
+from harmonia_core.engine.projections import final_error, open_timers, row_of, task_rows, touched_path
+from harmonia_core.ids import item_path
+from harmonia_core.model.codec import canonical
+from harmonia_core.model.events import ExecutionStarted, Recorded
+from harmonia_core.model.graph import Graph
+from harmonia_core.model.state import ExecutionState, begin
+
+
+class Derivation:
+    """Fold a log event by event. state: after the last one taken."""
+
+    __slots__ = ("_first", "_touched", "state")
+
+    def __init__(self, graph: Graph, execution_id: str) -> None:
+        self.state: ExecutionState = begin(graph, execution_id)
+        self._touched = 0  # bits: positions of the root's tasks that have a row
+        self._first: Recorded | None = None
+
+    def take(self, recorded: Recorded) -> TaskRow | None:
+        """Fold one event; return the row of the item that it ended, if it did."""
+        if self._first is None:
+            self._first = recorded
+        before, path = self.state, touched_path(recorded)
+        self.state = evolve(before, recorded)
+        if not path:
+            return None
+        position = self.state.graph.root.index.get(path)
+        if position is not None:
+            self._touched |= 1 << position
+        elif self.state.task(path) is None:
+            return task_rows(before, self.state, [recorded])[0]
+        return None
+
+    def tasks(self) -> Iterator[TaskRow]:
+        """Yield the rows of all tasks that have one and of the items in flight."""
+        state = self.state
+        for node in state.graph.root.tasks:
+            if self._touched >> node.index & 1:
+                task = state.scope.task(node.index)
+                yield row_of(state, node.id, task)
+                for index, item in task.items.flight.items() if task.items is not None else ():
+                    yield row_of(state, item_path(node.id, index), item)
+
+    def timers(self) -> list[TimerRow]:
+        """Return the open timers."""
+        return open_timers(self.state)
+
+    def head(self, stood: ExecutionRow) -> ExecutionRow:
+        """Return a head with its projected fields as the log has them; the others are left as they stood."""
+        state, first = self.state, self._first
+        started = first.event if first is not None else None
+        if first is None or not isinstance(started, ExecutionStarted):
+            return stood
+        return stood._replace(
+            workflow=started.workflow,
+            version=started.version,
+            definition_hash=started.definition_hash,
+            status=str(state.status),
+            reason=state.reason,
+            created_at=first.at,
+            started_at=state.started_at,
+            ended_at=state.ended_at,
+            root_id=state.root_id,
+            labels=canonical(state.labels).decode(),
+            error=final_error(state),
+            actor=None if first.actor is None else to_json(first.actor).decode(),
+        )
