@@ -49,9 +49,12 @@ def dump(state: ExecutionState) -> bytes:
 
 
 def load(graph: Graph, text: bytes) -> ExecutionState | None:
-    """Return the state, bound to its graph; None if another format wrote it."""
-    shape = from_json(text)
-    if shape.get("format") != FORMAT:
+    """Return the state, bound to its graph; None if another format wrote it, in whatever encoding."""
+    try:
+        shape = from_json(text)
+    except ValueError:
+        return None
+    if not isinstance(shape, dict) or shape.get("format") != FORMAT:
         return None
     tasks = [_read_task(task) for task in shape["tasks"]]
     pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
