@@ -132,6 +132,10 @@ class StateBackend(Protocol):
         """Return every execution that is not final, oldest first, whoever owns it."""
         ...
 
+    async def owners(self) -> set[str | None]:
+        """Return who owns executions that are not final; None if some that need no person have nobody."""
+        ...
+
     async def requests(self, execution_ids: Sequence[str] | None = None) -> list[RequestRow]:
         """Return waiting requests in order of arrival; of all executions if None."""
         ...

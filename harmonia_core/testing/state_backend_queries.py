@@ -124,3 +124,17 @@ class QueryTests:
         rows = await backend.unfinished()
         assert [row.status for row in rows] == [s for s in statuses if s not in FINAL_EXECUTION]
         assert [row.execution_id for row in rows] == sorted(row.execution_id for row in rows)
+
+    async def test_owners_are_those_of_unfinished_executions(self, backend: StateBackend) -> None:
+        assert await backend.owners() == set()
+        units = [
+            start(1, owner="a"),
+            start(2, owner="a"),
+            start(3, owner="b", status="attention"),
+            start(4, owner=None, status="attention"),
+            start(5, owner="c", status="completed", ended_at=9.0),
+        ]
+        await submit(backend, units)
+        assert await backend.owners() == {"a", "b"}
+        await backend.commit(start(6, owner=None, status="running"))
+        assert await backend.owners() == {"a", "b", None}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, or_, select, text
 
 from harmonia_core import (
     EngineRow,
@@ -109,6 +109,13 @@ def unfinished(core: Connection) -> list[ExecutionRow]:
         .order_by(_execution.execution_id)
     )
     return [ExecutionRow._make(row) for row in core.execute(found)]
+
+
+def owners(core: Connection) -> set[str | None]:
+    """Return who owns executions that are not final; None if some that need no person have nobody."""
+    some = or_(_execution.owner.is_not(None), _execution.status != "attention")
+    found = select(_execution.owner).where(text(tables.UNFINISHED), some).distinct()
+    return set(core.execute(found).scalars())
 
 
 def requests(core: Connection, execution_ids: Sequence[str] | None) -> list[RequestRow]:

@@ -1,0 +1,135 @@
+"""Engines that look after each other's executions: two looks without a sign of life, then one adopts."""
+
+from typing import Any
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from harmonia_core import task_type
+from harmonia_core.clock import SystemClock
+from harmonia_core.engine.adoption import RESPITE, Adopter
+from harmonia_core.errors import StateUnavailable
+from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
+
+FLOW = {"name": "flow", "tasks": {"held": {"type": "held"}}}
+GATE: list[anyio.Event] = []
+
+
+@task_type("held")
+async def held(ctx: Any, input: Any) -> str:
+    """Wait at the gate of the engine that runs it."""
+    await GATE[0].wait()
+    return "done"
+
+
+def engine(url: str, *types: Any, **settings: Any) -> Engine:
+    told = KernelSettings(**settings)
+    plugins = load_plugins(told, extra=types)
+    return Engine(create_backend(url, plugins, told), plugins, told, SystemClock())
+
+
+def adopter(engine: Engine) -> Adopter:
+    return Adopter(engine.backend, engine.engine_id, engine._driver, engine._owner, 1.0)
+
+
+def die(engine: Engine) -> None:
+    """Take away an engine's sign of life, as the end of its process would."""
+    engine.backend._store.alive.discard(engine.engine_id)  # type: ignore[attr-defined]
+
+
+async def test_an_owner_is_gone_after_two_looks_and_all_it_had_is_adopted() -> None:
+    GATE[:] = [anyio.Event()]
+    async with engine("memory://two-looks", held) as first, engine("memory://two-looks", held) as second:
+        ids = [await first.start(FLOW) for _ in range(40)]
+        looking = adopter(second)
+        await looking.look()
+        await looking.look()
+        assert not second._driver.lives
+        die(first)
+        await looking.look()
+        assert not second._driver.lives
+        await looking.look()
+        assert sorted(second._driver.lives) == sorted(ids)
+        GATE[0].set()
+        assert [await second.wait(one) for one in ids] == ["completed"] * 40
+        events = [[event["type"] async for event in second.events(one)] for one in ids]
+        assert all(types.count("TaskSucceeded") == 1 for types in events)
+
+
+async def test_a_sign_of_life_that_comes_back_between_two_looks_counts() -> None:
+    GATE[:] = [anyio.Event()]
+    async with engine("memory://blinking", held) as first, engine("memory://blinking", held) as second:
+        await first.start(FLOW)
+        looking = adopter(second)
+        for _ in range(3):
+            die(first)
+            await looking.look()
+            first.backend._store.alive.add(first.engine_id)  # type: ignore[attr-defined]
+            await looking.look()
+        assert not second._driver.lives and first._driver.lives
+
+
+async def test_a_look_that_fails_forgets_who_was_missing() -> None:
+    GATE[:] = [anyio.Event()]
+    async with (
+        engine("memory://failing-look", held) as first,
+        engine("memory://failing-look", held) as second,
+    ):
+        await first.start(FLOW)
+        die(first)
+        looking = adopter(second)
+        looking._interval = 0.0
+        looks: list[str] = []
+
+        async def owners() -> set[str | None]:
+            looks.append("look")
+            if len(looks) % 2 == 0:
+                raise StateUnavailable("gone")
+            return {first.engine_id}
+
+        second.backend.owners = owners  # type: ignore[method-assign]
+        async with anyio.create_task_group() as group:
+            group.start_soon(looking.run)
+            with anyio.fail_after(10):
+                while len(looks) < 10:
+                    await checkpoint()
+            group.cancel_scope.cancel()
+        assert not second._driver.lives
+
+
+async def test_an_execution_that_cannot_be_adopted_is_tried_again_after_a_respite() -> None:
+    GATE[:] = [anyio.Event()]
+    async with engine("memory://refused", held) as first, engine("memory://refused") as second:
+        execution_id = await first.start(FLOW)
+        die(first)
+        looking, tries = adopter(second), []
+        adopt = second._owner.adopt
+
+        async def noted(row: Any) -> Any:
+            tries.append(row.execution_id)
+            return await adopt(row)
+
+        second._owner.adopt = noted  # type: ignore[method-assign]
+        for _ in range(RESPITE + 1):
+            await looking.look()
+        assert tries == [execution_id]
+        for _ in range(3):
+            await looking.look()
+        assert tries == [execution_id] * 2
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+async def test_what_was_let_go_in_an_outage_is_taken_up_again_where_orphans_are(adopt: bool) -> None:
+    GATE[:] = [anyio.Event()]
+    settings = {"adopt_orphans": adopt, "adopt_interval": 0.001, "store_patience": 0.0}
+    async with engine("memory://outage-over", held, **settings) as only:
+        execution_id = await only.start(FLOW)
+        live = only._driver.lives[execution_id]
+        only._driver.let_go(live, StateUnavailable("gone"))
+        GATE[0].set()
+        with anyio.fail_after(10):
+            if adopt:
+                while (await only.get(execution_id))["status"] != "completed":
+                    await checkpoint()
+        assert (await only.get(execution_id))["status"] == ("completed" if adopt else "running")
