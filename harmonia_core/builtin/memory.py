@@ -5,6 +5,7 @@ process may open it; `memory://` is private. Nothing outlives the process.
 """
 
 import json
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -13,7 +14,10 @@ from typing import Any
 
 from anyio.lowlevel import current_token
 
+from harmonia_core.builtin.memory_checking import MemoryChecking
+from harmonia_core.builtin.memory_activity import MemoryActivity
 from harmonia_core.builtin.memory_documents import document_page
+from harmonia_core.builtin.memory_pruning import MemoryPruning
 from harmonia_core.builtin.memory_store import MemoryStore, apply
 from harmonia_core.contracts.rows import (
     Document,
@@ -37,8 +41,10 @@ _named: dict[str, MemoryStore] = {}
 _lock = RLock()
 
 
-class MemoryBackend:
+class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
     """Keep a store in this process; every method is done when it returns."""
+
+    _lock = _lock
 
     def __init__(self, url: str, commit_in_place: str = "auto") -> None:
         name = url.partition(":")[2].strip("/")
@@ -121,6 +127,9 @@ class MemoryBackend:
         store = self._read()
         return [store.executions[key] for key in sorted(store.unfinished)]
 
+    async def owners(self) -> set[str | None]:
+        return {row.owner for row in await self.unfinished() if row.owner or row.status != "attention"}
+
     async def requests(self, execution_ids: Sequence[str] | None = None) -> list[RequestRow]:
         rows = self._read().requests.values()
         wanted = None if execution_ids is None else set(execution_ids)
@@ -143,7 +152,9 @@ class MemoryBackend:
     async def upload(self, upload_id: str, number: int, data: bytes) -> None:
         if len(data) > CHUNK:
             raise ValueError(f"a chunk holds at most {CHUNK} bytes, this one has {len(data)}")
-        self._read().uploads[upload_id][number] = data
+        store = self._read()
+        store.uploaders.setdefault(upload_id, (self._engine_id, time.time()))
+        store.uploads[upload_id][number] = data
 
     async def beat(self, rows: Sequence[HeartbeatRow]) -> None:
         self._read().heartbeats.update({(row.execution_id, row.path): row for row in rows})

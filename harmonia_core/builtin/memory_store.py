@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from harmonia_core.contracts.rows import (
+    ActivityRow,
     DocumentWrite,
     EngineRow,
     EventRow,
@@ -42,6 +43,7 @@ class MemoryStore:
     """Hold everything that one `memory://` address keeps.
 
     alive: ids of the engines at work. watchers: by the identity of their backend.
+    uploaders: who uploads what no blob names yet, and since when (epoch seconds).
     """
 
     executions: dict[str, ExecutionRow] = field(default_factory=dict)
@@ -54,8 +56,10 @@ class MemoryStore:
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     references: set[tuple[str, str, str]] = field(default_factory=set)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    uploaders: dict[str, tuple[str | None, float]] = field(default_factory=dict)
     snapshots: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
     heartbeats: dict[tuple[str, str], HeartbeatRow] = field(default_factory=dict)
+    activity: dict[str, dict[int, ActivityRow]] = field(default_factory=lambda: defaultdict(dict))
     documents: dict[Collection, dict[str, Stored]] = field(default_factory=lambda: defaultdict(dict))
     streams: dict[Collection, list[str]] = field(default_factory=lambda: defaultdict(list))
     engines: dict[str, EngineRow] = field(default_factory=dict)
@@ -171,6 +175,7 @@ def _write_blobs(store: MemoryStore, unit: Unit) -> None:
     for blob in unit.blobs:
         store.references.add((blob.namespace, blob.address, blob.execution_id))
         chunks = store.uploads.pop(blob.upload_id, {}) if blob.upload_id else {}
+        store.uploaders.pop(blob.upload_id or "", None)
         data = blob.data if blob.data is not None else b"".join(chunks[n] for n in sorted(chunks))
         store.blobs.setdefault((blob.namespace, blob.address), data)
 

@@ -19,18 +19,22 @@ class Live:
     epoch: under which we append; expected: what the head row says before our next unit.
     batch: in the writer, if any. created: False until the first batch is committed.
     owned: False if our units leave the execution without an owner.
+    definition: its canonical text until the first batch, which stores it; None if it is stored.
     snapshot: seq of the last one. taken: ids of stored requests that have arrived here.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
     for those who wait for one, landings counts them; rest: set while nothing more happens here.
     """
 
     __slots__ = (
-        "arrivals", "batch", "created", "epoch", "execution_id", "expected", "landed", "landings",
-        "namespace", "owned", "queued", "rest", "snapshot", "state", "taken", "trouble",
+        "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "landed",
+        "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "taken", "trouble",
     )  # fmt: skip
 
-    def __init__(self, state: ExecutionState, namespace: str, epoch: int, created: bool) -> None:
+    def __init__(
+        self, state: ExecutionState, namespace: str, epoch: int, created: bool, definition: bytes | None = None
+    ) -> None:  # fmt: skip
         self.state, self.namespace, self.created = state, namespace, created
+        self.definition = definition
         self.epoch = self.expected = epoch
         self.execution_id = state.execution_id
         self.arrivals: list[Arrival] = []

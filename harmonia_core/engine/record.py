@@ -55,6 +55,9 @@ class Recorder:
             unit.head = _head(live, batch, owner)
         else:
             unit.created = _created(live, batch, owner)
+            if live.definition is not None:
+                # Every execution refers to its definition by a row of its own: the last one takes it along.
+                unit.blobs.append(_blob(live, state.graph.definition_hash, live.definition))
         _arrived(unit, live, batch.arrivals)
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]
