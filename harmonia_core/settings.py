@@ -22,6 +22,11 @@ class KernelSettings(BaseModel):
         before executions are let go; `recover` goes on with them then.
     retention: rules for ended executions, the first that matches decides; none prunes nothing.
     prune_interval: seconds between two looks for what has become too old.
+    activity_keep: log lines and signs of progress that are stored per execution, the last ones; about a
+        tenth more until the oldest are deleted; 0 stores none.
+    activity_text_limit: characters of one stored line, and bytes of its fields or of a partial result.
+    activity_rate: log lines a second that are stored per attempt, ten times as many at once; a long
+        line counts once per 1,024 characters; 0 for any number.
     threads: plain functions that may run at once.
     freeze_at_start: take what is alive when an engine opens (modules, plugins) out of the
         garbage collector's sight; measured, a wide graph costs a fifth less CPU.
@@ -47,6 +52,9 @@ class KernelSettings(BaseModel):
     retention: Rules = ()
     prune_interval: float = Field(default=60.0, gt=0)
     threads: int = Field(default=32, ge=1)
+    activity_keep: int = Field(default=10_000, ge=0)
+    activity_text_limit: int = Field(default=16 * 1024, ge=16)
+    activity_rate: float = Field(default=500.0, ge=0)
     log_ring: int = Field(default=1000, ge=1)
     print_limit: int = Field(default=1024 * 1024, ge=1)
     env_allow: tuple[str, ...] = ()

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal, Protocol, TypeAlias
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ActivityRow
 from harmonia_core.engine.failures import bounded
 
@@ -60,6 +61,16 @@ def row_of(entry: ActivityEntry, limit: int) -> ActivityRow:
     return ActivityRow(
         entry.execution_id, entry.position, entry.path, entry.attempt, entry.kind, level, _json(data)
     )
+
+
+def row_view(row: ActivityRow) -> dict[str, Any]:
+    """Return a stored entry in its public JSON shape; absent parts are left out."""
+    view: dict[str, Any] = {"position": row.position, "at": rfc3339(row.position / 1_000_000)}
+    view |= {"path": row.path, "attempt": row.attempt, "kind": row.kind}
+    if row.level:
+        view["level"] = row.level
+    view |= from_json(row.data)
+    return view
 
 
 def _small(value: Any, limit: int) -> Any:
@@ -146,11 +157,10 @@ class Activity:
 
     def forget(self, execution_id: str) -> None:
         """Drop what is kept of an execution; the engine calls it when the execution leaves memory."""
-        if execution_id in self._rings:
-            with self.lock:
-                self._rings.pop(execution_id, None)
-                if self.sink is not None:
-                    self.sink.ended(execution_id)
+        with self.lock:
+            self._rings.pop(execution_id, None)
+            if self.sink is not None:
+                self.sink.ended(execution_id)
 
     def _begin(self, execution_id: str) -> deque[ActivityEntry]:
         ring = self._rings[execution_id] = deque(maxlen=self._ring)

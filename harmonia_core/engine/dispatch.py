@@ -105,6 +105,11 @@ class LocalDispatcher:
             attempt.dropped = True
             attempt.ask_to_stop("cancelled")
         self._attempts.pop(execution_id, None)
+        self.forget(execution_id)
+
+    def forget(self, execution_id: str) -> None:
+        """Let go of what the attempts of an execution said, for it has left memory."""
+        self._services.activity.forget(execution_id)
 
     def in_flight(self, execution_id: str) -> Collection[AttemptKey]:
         """Return the attempts of an execution that have not delivered yet."""

@@ -167,6 +167,7 @@ class Driver:
         self._act(live, batch)
         if live.state.status in FINAL_EXECUTION:
             self.lives.pop(live.execution_id, None)
+            self.dispatcher.forget(live.execution_id)
             if self.ended is not None:
                 self.ended()
         live.land()

@@ -5,6 +5,7 @@ fenced out at its next write. Correctness rests on that, never on a lock.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from harmonia_core.contracts.rows import ExecutionRow, RequestRow
@@ -41,11 +42,15 @@ class Recovery:
 
 
 class Owner:
-    """Adopt and release executions for one engine."""
+    """Adopt and release executions for one engine.
+
+    follow_on: called before an execution is driven here that was driven elsewhere, if somebody set it.
+    """
 
     def __init__(self, backend: StateBackend, engine_id: str, driver: Driver, loader: Loader) -> None:
         self._backend, self._engine_id = backend, engine_id
         self._driver, self._loader = driver, loader
+        self.follow_on: Callable[[str], Awaitable[None]] | None = None
 
     async def alive(self, row: ExecutionRow) -> bool:
         """Tell whether the owner of an execution holds its sign of life; a stopped process does."""
@@ -59,6 +64,8 @@ class Owner:
         """
         live = await self._load(row, await self._runnable(row))
         stored = await self._backend.requests([row.execution_id])
+        if self.follow_on is not None:
+            await self.follow_on(row.execution_id)
         arrivals: list[Arrival] = [Fact(ExecutionAdopted(self._engine_id, live.epoch))]
         arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
         arrivals += [Fact(event) for event in lost(live.state)]

@@ -19,6 +19,7 @@ from harmonia_core.clock import Clock, SystemClock
 from harmonia_core.contracts.rows import EngineRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.activity import Activity
+from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.dispatch import LocalDispatcher
@@ -26,7 +27,7 @@ from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
-from harmonia_core.engine.inquiry import Inquiry
+from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.output import taken_in
@@ -49,7 +50,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "retry")
 
 
-class Engine(Inquiry):
+class Engine(Listening):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -69,6 +70,7 @@ class Engine(Inquiry):
         self._new_id = IdMaker(self._clock.now)
         self.engine_id = self._new_id()
         self.activity = Activity(self.settings.log_ring)
+        self._kept = activity_store(backend, self.activity, self.settings, self._clock)
         self.documents = Documents(backend)
         self._catalog = Catalog(plugins, self.settings)
         self._loader = Loader(backend, self._catalog)
@@ -80,10 +82,10 @@ class Engine(Inquiry):
             self._dispatcher,
         )  # fmt: skip
         self._owner = Owner(backend, self.engine_id, self._driver, self._loader)
-        super().__init__(backend, self._loader, self._owner)
         self._requests = Requests(
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )
+        super().__init__(backend, self._loader, self._owner, self._driver, self._publisher, self._requests)
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
 
@@ -116,6 +118,9 @@ class Engine(Inquiry):
         await self.backend.open(row)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.backend.close)
+            if self._kept is not None:
+                stack.push_async_callback(self._kept.aclose)
+                self._owner.follow_on = self._kept.follow_on
             group = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(group.cancel_scope.cancel)
             stack.push_async_callback(self._driver.dispatcher.aclose)
@@ -124,6 +129,8 @@ class Engine(Inquiry):
             group.start_soon(self._driver.timers.run)
             group.start_soon(self._publisher.run)
             group.start_soon(self._requests.run)
+            if self._kept is not None:
+                group.start_soon(self._kept.run)
             if self.settings.retention:
                 self._driver.ended = self._pruner.ended
                 group.start_soon(self._pruner.run, self.settings.prune_interval)
