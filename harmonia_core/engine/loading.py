@@ -20,10 +20,12 @@ from harmonia_core.model.state import ExecutionState, begin
 
 def to_recorded(row: EventRow) -> Recorded:
     """Return the event of a row with its envelope; raise StateCorrupt if it cannot be read."""
-    actor = None if row.actor is None else from_json(row.actor)
-    return Recorded(
-        row.execution_id, row.seq, row.at, actor, row.causation, decode(row.type, row.v, row.data)
-    )
+    try:
+        actor = None if row.actor is None else from_json(row.actor)
+        event = decode(row.type, row.v, row.data)
+    except (StateCorrupt, ValueError) as error:
+        raise StateCorrupt(f"Execution {row.execution_id}, seq {row.seq}: {error}") from error
+    return Recorded(row.execution_id, row.seq, row.at, actor, row.causation, event)
 
 
 class Loader:
@@ -61,8 +63,10 @@ class Loader:
         limit = None if at is None else at - state.seq
         for event in await self._backend.events(row.execution_id, state.seq, limit):
             if event.seq != state.seq + 1:
-                raise StateCorrupt(f"The log of execution {row.execution_id} lacks seq {state.seq + 1}.")
-            state = evolve(state, to_recorded(event))
+                break
+            state = _folded(state, event)
+        if state.seq < (row.seq if at is None else min(at, row.seq)):
+            raise StateCorrupt(f"The log of execution {row.execution_id} lacks seq {state.seq + 1}.")
         return state, snapshot
 
     async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[Recorded]:
@@ -94,6 +98,18 @@ class Loader:
         return [await self._item(state, namespace, row) for row in rows]
 
     async def _item(self, state: ExecutionState, namespace: str, row: EventRow) -> Any:
-        event = decode(row.type, row.v, row.data)
+        event = to_recorded(row).event
         output = event.output if isinstance(event, TaskSucceeded) else None
         return await self.value(state, namespace, output) if isinstance(output, BlobRef) else output
+
+
+def _folded(state: ExecutionState, row: EventRow) -> ExecutionState:
+    """Return the state after a row; one that does not fit the graph or the state is corrupt."""
+    recorded = to_recorded(row)
+    try:
+        return evolve(state, recorded)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        what = f"{row.type} v{row.v} does not fit what came before"
+        raise StateCorrupt(
+            f"Execution {row.execution_id}, seq {row.seq}: {what} ({type(error).__name__}: {error})."
+        ) from error

@@ -24,7 +24,7 @@ from harmonia_core.errors import (
     StateCorrupt,
 )
 from harmonia_core.model.commands import Ask
-from harmonia_core.model.events import AttemptLost, ExecutionAdopted, ExecutionStarted
+from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, split
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
@@ -56,17 +56,18 @@ class Owner:
         """Tell whether the owner of an execution holds its sign of life; a stopped process does."""
         return row.owner is not None and bool(await self._backend.alive([row.owner]))
 
-    async def adopt(self, row: ExecutionRow) -> Live:
+    async def adopt(self, row: ExecutionRow, cause: Cause = "orphaned") -> Live:
         """Take an execution over whoever owns it, and drive it from here on.
 
-        Waiting requests are consumed first, then attempts in flight are recorded as lost.
+        cause: `forced` if its owner still shows its sign of life. Waiting requests are consumed first, then
+        attempts in flight are recorded as lost.
         Raises ExecutionNotAdoptable, nothing is written then; Fenced if another was quicker.
         """
         live = await self._load(row, await self._runnable(row))
         stored = await self._backend.requests([row.execution_id])
         if self.follow_on is not None:
             await self.follow_on(row.execution_id)
-        arrivals: list[Arrival] = [Fact(ExecutionAdopted(self._engine_id, live.epoch))]
+        arrivals: list[Arrival] = [self._adopted(row, live, cause)]
         arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
         arrivals += [Fact(event) for event in lost(live.state)]
         live.taken.update(request.request_id for request in stored)
@@ -84,13 +85,16 @@ class Owner:
         """
         live = await self._load(row, await self._loader.graph(row, strict=False))
         arrivals: list[Arrival] = [
-            Fact(ExecutionAdopted(self._engine_id, live.epoch)),
+            self._adopted(row, live, "delivery"),
             # Its row may be there, left to an owner that has died since.
             Requested(request, True, self._driver.draw()),
         ]
         if request.kind == "cancel":
             arrivals += [Fact(event) for event in lost(live.state)]
         await self._driver.deliver(live, arrivals)
+
+    def _adopted(self, row: ExecutionRow, live: Live, cause: Cause) -> Fact:
+        return Fact(ExecutionAdopted(self._engine_id, live.epoch, row.owner, cause))
 
     async def _runnable(self, row: ExecutionRow) -> Graph:
         """Return the graph if it can be run here as it was begun; raise ExecutionNotAdoptable."""
@@ -99,9 +103,10 @@ class Owner:
         except DefinitionInvalid as error:
             reason = "; ".join(problem.message for problem in error.problems)
             raise ExecutionNotAdoptable(row.execution_id, reason) from error
-        started = (await self._loader.events(row.execution_id, 0, 1))[0].event
-        if isinstance(started, ExecutionStarted) and started.graph_hash != graph.graph_hash:
-            raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
+        for recorded in await self._loader.events(row.execution_id, 0, 1):
+            started = recorded.event
+            if isinstance(started, ExecutionStarted) and started.graph_hash != graph.graph_hash:
+                raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
         return graph
 
     async def _load(self, row: ExecutionRow, graph: Graph) -> Live:
@@ -157,9 +162,9 @@ def lost(state: ExecutionState) -> list[AttemptLost]:
     A process that got something done accuses none of the attempts that it took with it: one that kills its
     process is there until nothing else is left to be done, and is found then.
     """
-    fruitful = state.ends > state.ends_before
+    counted = state.ends <= state.ends_before
     return [
-        AttemptLost(path, task.attempt, fruitful)
+        AttemptLost(path, task.attempt, counted)
         for path, task in begun(state.graph, state)
         if task.status is TaskStatus.RUNNING and task.items is None
     ]

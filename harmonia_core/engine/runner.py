@@ -254,8 +254,9 @@ class Engine(Listening):
         Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable.
         """
         row = await self._requests.open_head(execution_id)
-        if force or not await self._owner.alive(row):
-            await self._owner.adopt(row)
+        alive = await self._owner.alive(row)
+        if force or not alive:
+            await self._owner.adopt(row, "forced" if alive else "orphaned")
 
     async def recover(self, *, retry_lost: bool = False) -> Recovery:
         """Adopt every unfinished execution whose owner is gone; see `Recovery`."""

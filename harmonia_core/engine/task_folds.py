@@ -69,7 +69,7 @@ def _retry(task: TaskState, event: e.RetryScheduled, at: Recorded) -> TaskState:
 def _lost(task: TaskState, event: e.AttemptLost, at: Recorded) -> TaskState:
     # Out of time it stays, though the outcome that was to say so is lost.
     reason = "total-timeout" if task.reason == "total-timeout" else "lost"
-    losses = 0 if event.fruitful else task.losses + 1
+    losses = task.losses + 1 if event.counted else 0
     return task._replace(status=T.READY, reason=reason, losses=losses, due=None)
 
 

@@ -1,9 +1,9 @@
 """Events as text and back: the only place that knows how the log is written. Pure.
 
-A record is read by (type, v); when a shape changes, its old versions get an
-upcaster here and stay readable for ever. Values that were recorded as
-references carry their field name with `@` behind it, so that data which merely
-looks like a reference stays data.
+A record is read by (type, v); when a shape changes, its old versions get an upcaster
+(`upcasters`) and stay readable for ever. Values that were recorded as references carry
+their field name with `@` behind it, so that data which merely looks like a reference
+stays data.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import REFS, BlobRef, ItemsRef
+from harmonia_core.model.upcasters import cast_up
 from harmonia_core.model.values import Hole
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
@@ -24,9 +25,6 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
     for kind in vars(e).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
-
-# (type, version of the record) -> the data of the next version.
-UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 STORED = frozenset({"input", "output", "value"})
 _PLAN = {
@@ -71,19 +69,21 @@ def encode(event: Event) -> bytes:
 
 
 def decode(kind: str, version: int, text: str | bytes) -> Event:
-    """Return the event of a record; raise StateCorrupt if it is none that this version knows."""
+    """Return the event of a record; raise StateCorrupt, naming type and version, if it cannot be read."""
     event_type = EVENT_TYPES.get(kind)
     if event_type is None or version > event_type.V:
+        known = "" if event_type is None else f" (it reads up to v{event_type.V})"
         raise StateCorrupt(
-            f"The log holds {kind} v{version}, which this version does not know; upgrade Harmonia."
+            f"{kind} v{version} is a record that this version does not know{known}: "
+            "a newer Harmonia wrote it; upgrade Harmonia."
         )
     try:
         data = from_json(text)
-        for old in range(version, event_type.V):
-            data = UPCASTERS[kind, old](data)
+        if version != event_type.V:
+            data = cast_up(kind, version, event_type.V, data)
         return event_type(**dict(_field(name, value) for name, value in data.items()))
-    except (ValueError, TypeError, KeyError) as error:
-        raise StateCorrupt(f"A {kind} in the log cannot be read: {error}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StateCorrupt(f"{kind} v{version} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _field(name: str, value: Any) -> tuple[str, Any]:

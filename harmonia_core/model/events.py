@@ -2,7 +2,7 @@
 
 Rule 1: an event carries everything that folding needs, so folding never evaluates,
 reads a clock or draws a number. Rule 2: a class is never changed in a way that an
-old log would notice; it gets a new `V` and an upcaster in `codec`.
+old log would notice; it gets a new `V` and an upcaster in `upcasters`.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from harmonia_core.model.values import Hole
 
 Place = Literal["when", "input", "output"]
 TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
+Cause = Literal["orphaned", "forced", "delivery", "unknown"]
 
 
 class Event:
@@ -46,10 +47,20 @@ class ExecutionStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ExecutionAdopted(Event):
-    """Note that another engine goes on with the execution, under a higher epoch."""
+    """Note that another engine goes on with the execution, under a higher epoch.
+
+    previous: the engine that owned it until then, None if nobody did or the record does not say.
+    cause: `orphaned`, that engine was gone; `forced`, a person took it from one that still showed its sign
+        of life; `delivery`, only to bring it a request, nobody owns it afterwards; `unknown`, written by
+        a version that did not say.
+    """
+
+    V = 2
 
     engine: str
     epoch: int
+    previous: str | None = None
+    cause: Cause = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +157,15 @@ class RetryScheduled(Event):
 class AttemptLost(Event):
     """Note that the process running an attempt is gone; its outcome is unknown.
 
-    fruitful: that process had ended something since it took over, so its loss does not point at this attempt.
+    counted: among the losses after which a person must decide; false if that process had ended something
+        since it took over, for then its loss does not point at this attempt.
     """
+
+    V = 2
 
     path: str
     attempt: int
-    fruitful: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,11 @@ OPEN = (
         ({"do": "recover", "retry_lost": True}, FINISH), None, OUTPUT,
     ),
     Scenario(
+        "lost-twice", "Two engines that ended nothing died with an attempt: after one more a person decides.",
+        {"held": task("hold", value=5)},
+        (killed("TaskScheduled", "held"), AGAIN, AGAIN), RECOVER, None, OUTPUT,
+    ),
+    Scenario(
         "taken-over", "Taken over from an engine that lives but does not answer.",
         CHAIN,
         (killed("TaskScheduled", "held", lingers=True),

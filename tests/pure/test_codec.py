@@ -1,5 +1,6 @@
 """Events as text and back: every class, references, and data that only looks like one."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -8,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harmonia_core.errors import StateCorrupt
-from harmonia_core.model import codec
 from harmonia_core.model import events as e
+from harmonia_core.model import upcasters
 from harmonia_core.model.codec import EVENT_TYPES, canonical, decode, encode, read_ref
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import BlobRef, ItemsRef, public
+from harmonia_core.model.upcasters import UPCASTERS
 from harmonia_core.model.values import Hole, SecretRef
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -44,9 +46,13 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "width": st.none() | st.integers(0, 9), "first": st.booleans(),
     "failed_tasks": st.lists(TEXT, max_size=3).map(tuple),
     "place": st.sampled_from(["when", "input", "output"]),
-    "kind": st.sampled_from(["wait", "retry", "total"]),
+    "kind": st.sampled_from(["wait", "retry", "total"]), "counted": st.booleans(),
+    "cause": st.sampled_from(["orphaned", "forced", "delivery", "unknown"]),
 }  # fmt: skip
-OPTIONAL = {e.CancelRequested: {"reason"}, e.ExecutionCancelled: {"reason"}, e.Answered: {"error"}}
+OPTIONAL = {
+    e.CancelRequested: {"reason"}, e.ExecutionCancelled: {"reason"}, e.Answered: {"error"},
+    e.ExecutionAdopted: {"previous"},
+}  # fmt: skip
 
 
 def drawn(kind: type[e.Event]) -> st.SearchStrategy[e.Event]:
@@ -92,18 +98,63 @@ def test_a_reference_and_data_that_looks_like_one_are_told_apart() -> None:
         ("TaskSkipped", 1, '{"path": "t"}'),
         ("TaskSkipped", 1, '{"path": "t", "reason": "when", "mood": 1}'),
         ("TaskSucceeded", 1, '{"path": "t", "attempt": 1, "output@": {}}'),
+        ("TaskSucceeded", 1, '{"path": "t", "attempt": 1, "output@": []}'),
+        ("TaskFailed", 1, '{"path": "t", "attempt": 1, "error": "boom"}'),
+        ("TaskFailed", 1, "[]"),
+        ("TaskFailed", 0, "{}"),
+        ("AttemptLost", 1, "[]"),
+        ("AttemptLost", 2, '{"path": "t", "attempt": 1, "fruitful": true}'),
     ],
 )
 def test_a_record_that_cannot_be_read_is_corrupt(kind: str, version: int, text: str) -> None:
-    with pytest.raises(StateCorrupt, match=kind):
+    with pytest.raises(StateCorrupt, match=f"^{kind} v{version} "):
         decode(kind, version, text)
 
 
-def test_an_old_version_is_cast_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(e.TaskSkipped, "V", 2)
-    monkeypatch.setitem(codec.UPCASTERS, ("TaskSkipped", 1), lambda data: {**data, "reason": "when"})
-    assert decode("TaskSkipped", 1, '{"path": "t"}') == e.TaskSkipped("t", "when")
-    assert decode("TaskSkipped", 2, '{"path": "t", "reason": "x"}') == e.TaskSkipped("t", "x")
+@pytest.mark.parametrize(("kind", "version"), [("TaskVanished", 1), ("TaskSkipped", 9)])
+def test_what_a_newer_version_wrote_asks_for_an_upgrade(kind: str, version: int) -> None:
+    with pytest.raises(StateCorrupt, match="upgrade Harmonia"):
+        decode(kind, version, "{}")
+
+
+def test_every_version_ever_written_has_an_upcaster_and_nothing_else_has() -> None:
+    steps = {(name, v) for name, kind in EVENT_TYPES.items() for v in range(1, kind.V)}
+    assert UPCASTERS.keys() == steps
+    functions = list(UPCASTERS.values())
+    assert all(function.__doc__ and function.__name__.isidentifier() for function in functions)
+    assert len(set(functions)) == len(functions)
+
+
+def test_an_upcaster_leaves_the_record_as_it_was() -> None:
+    record = {"path": "t", "attempt": 2, "fruitful": True}
+    assert UPCASTERS["AttemptLost", 1](record) == {"path": "t", "attempt": 2, "counted": False}
+    assert record == {"path": "t", "attempt": 2, "fruitful": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "event"),
+    [
+        ("ExecutionAdopted", '{"engine":"e","epoch":2}', e.ExecutionAdopted("e", 2, None, "unknown")),
+        ("AttemptLost", '{"path":"t","attempt":1}', e.AttemptLost("t", 1, counted=True)),
+        ("AttemptLost", '{"path":"t","attempt":1,"fruitful":false}', e.AttemptLost("t", 1, counted=True)),
+        ("AttemptLost", '{"path":"t","attempt":1,"fruitful":true}', e.AttemptLost("t", 1, counted=False)),
+    ],
+)
+def test_an_old_version_is_cast_up(kind: str, text: str, event: e.Event) -> None:
+    assert decode(kind, 1, text) == event
+    assert decode(kind, 2, encode(event)) == event
+
+
+def test_upcasters_are_chained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def further(data: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**data, "path": data["path"].upper()}
+
+    monkeypatch.setattr(e.AttemptLost, "V", 3)
+    monkeypatch.setattr(upcasters, "UPCASTERS", UPCASTERS | {("AttemptLost", 2): further})
+    fruitful = '{"path":"t","attempt":1,"fruitful":true}'
+    assert decode("AttemptLost", 1, fruitful) == e.AttemptLost("T", 1, counted=False)
+    assert decode("AttemptLost", 2, '{"path":"t","attempt":1}') == e.AttemptLost("T", 1)
+    assert decode("AttemptLost", 3, '{"path":"t","attempt":1}') == e.AttemptLost("t", 1)
 
 
 @given(JSON)

@@ -72,7 +72,7 @@ def test_a_loss_is_counted_only_if_the_lost_process_had_ended_nothing() -> None:
     assert play.task("t").losses == 1
     for index in range(4):
         play.end(f"m[{index}]")
-        assert e.AttemptLost("t", 1, fruitful=True) in lose(play)
+        assert e.AttemptLost("t", 1, counted=False) in lose(play)
         assert play.task("t").losses == 0
     for losses in (1, 2):
         lose(play)
