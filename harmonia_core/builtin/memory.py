@@ -14,8 +14,8 @@ from typing import Any
 
 from anyio.lowlevel import current_token
 
-from harmonia_core.builtin.memory_checking import MemoryChecking
 from harmonia_core.builtin.memory_activity import MemoryActivity
+from harmonia_core.builtin.memory_checking import MemoryChecking
 from harmonia_core.builtin.memory_documents import document_page
 from harmonia_core.builtin.memory_pruning import MemoryPruning
 from harmonia_core.builtin.memory_store import MemoryStore, apply
