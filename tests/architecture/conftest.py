@@ -58,6 +58,11 @@ class Distribution:
         return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
     @property
+    def is_library(self) -> bool:
+        """Tell whether this is a distribution that others import: it has no entry points."""
+        return self.folder != ROOT and not self.setup.has_section("options.entry_points")
+
+    @property
     def packages(self) -> list[Path]:
         """Return the folders of the top-level packages."""
         home = self.folder if self.folder == ROOT else self.folder / "src"

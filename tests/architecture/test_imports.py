@@ -32,9 +32,12 @@ def test_every_package_is_under_the_contracts(distributions: list[Any]) -> None:
     root, *plugins = distributions
     expected = {package.name for distribution in distributions for package in distribution.packages}
     inside = {package.name for plugin in plugins for package in plugin.packages}
+    libraries = {package.name for plugin in plugins if plugin.is_library for package in plugin.packages}
     assert set(root.lines("importlinter", "root_packages")) == expected
     assert set(root.lines("importlinter:contract:plugin-door", "source_modules")) == inside
-    assert set(root.lines("importlinter:contract:plugins-apart", "modules")) == inside
+    assert set(root.lines("importlinter:contract:plugins-apart", "modules")) == inside - libraries
+    assert set(root.lines("importlinter:contract:libraries", "source_modules")) == libraries
+    assert inside - libraries <= set(root.lines("importlinter:contract:libraries", "forbidden_modules"))
     for contract in ("kernel-libraries", "api-door"):
         assert inside <= set(root.lines(f"importlinter:contract:{contract}", "forbidden_modules"))
 

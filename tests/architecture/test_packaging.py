@@ -57,6 +57,9 @@ def test_every_requirement_is_pinned_within_its_range(root: Path, distributions:
 
 def test_plugins_accept_this_version_of_the_kernel(distributions: list[Any]) -> None:
     for plugin in distributions[1:]:
+        if plugin.is_library:
+            assert "harmonia" not in {found.name for found in requirements(plugin)}, plugin.name
+            continue
         ranges = [found.specifier for found in requirements(plugin) if found.name == "harmonia"]
         assert len(ranges) == 1, plugin.name
         assert ranges[0].contains(harmonia_core.__version__), plugin.name
@@ -72,7 +75,7 @@ def test_installed_versions_are_those_of_the_tree(distributions: list[Any]) -> N
 def test_every_entry_point_is_installed_and_loads(distributions: list[Any]) -> None:
     for distribution in distributions:
         rows = declared_entry_points(distribution)
-        assert rows, distribution.name
+        assert rows or distribution.is_library, distribution.name
         for group, name, value in rows:
             module, _, attribute = value.partition(":")
             target = importlib.import_module(module)

@@ -1,0 +1,63 @@
+"""What a caller asks for, as a value; its repr shows neither query, header values nor body."""
+
+from collections.abc import AsyncIterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Final, final
+
+from harmonia_net.options import Timeouts
+
+Scalar = str | int | float | bool | None
+
+
+@final
+class Unset:
+    """The type of `UNSET`, which stands for an argument that was not given (JSON's null is a value)."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """One file of a multipart body: bytes, or an open binary file that can be sent once."""
+
+    field: str
+    filename: str
+    content: bytes | IO[bytes]
+    media_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Request:
+    """One call. At most one kind of body: `content`, `json`, or `data` with or without `files`.
+
+    params: added to the URL's own query; lists repeat the name, None leaves it out; booleans: true, false.
+    headers: those that frame a message (Host, Content-Length, Connection, ...) are refused.
+    content: an async iterable is sent chunked, and only once.
+    data: form fields, as multipart if there are files.
+    secret_headers: names that a redirect to another origin drops, beside Authorization, Cookie and
+        Proxy-Authorization. max_redirects, timeouts, max_bytes: instead of the client's.
+    trusted: the URL comes from settings or a connection made by an administrator, not from data.
+    """
+
+    method: str = "GET"
+    url: str
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    params: Mapping[str, Scalar | Sequence[Scalar]] | None = None
+    content: bytes | str | AsyncIterable[bytes] | None = None
+    json: Any = UNSET
+    data: Mapping[str, str | Sequence[str]] | None = None
+    files: Sequence[FilePart] = ()
+    secret_headers: frozenset[str] = frozenset()
+    follow_redirects: bool = True
+    max_redirects: int | None = None
+    timeouts: Timeouts | None = None
+    max_bytes: int | None = None
+    trusted: bool = False
+
+    def __repr__(self) -> str:
+        place = self.url.partition("?")[0].rpartition("@")[2]
+        return f"Request({self.method} {place})"
