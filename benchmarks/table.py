@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from targets import ROWS, Round, Row
+from places import Place
+from targets import Round, Row
 
 RUN = Path(__file__).with_name("run.py")
 HEADER = ("workload", "figure", "median", "least", "most", "target", "reached", "CPU ms/task", "peak MB")
@@ -17,18 +18,19 @@ BESIDE = ("cpu_ms_per_task", "peak_mb")
 NOTE = "The floor's median commit takes {:.2f} ms, over 1 ms: rates are judged × it, times ÷ it."
 
 
-def rounds(sizes: Mapping[str, int], count: int) -> list[Round]:
+def rounds(
+    sizes: Mapping[str, int], count: int, places: Callable[[], AbstractContextManager[Place]]
+) -> list[Round]:
     """Run every workload `count` times, in turn; each run is one line of JSON on stderr as it ends.
 
-    The floor follows W1 and writes to the same file.
+    places: gives the databases of one round. The floor follows W1 and writes to the same one.
     """
     found: list[Round] = []
     for _ in range(count):
-        with tempfile.TemporaryDirectory(prefix="harmonia-bench-") as folder:
+        with places() as place:
             figures = {}
             for workload, n in sizes.items():
-                file = Path(folder, "W1.db" if workload == "floor" else f"{workload}.db")
-                figures[workload] = _run(workload, n, f"sqlite:///{file}")
+                figures[workload] = _run(workload, n, place("W1" if workload == "floor" else workload))
             found.append(figures)
     return found
 
@@ -41,11 +43,11 @@ def _run(workload: str, n: int, url: str) -> dict[str, Any]:
     return figures
 
 
-def render(found: Sequence[Round]) -> str:
+def render(found: Sequence[Round], rows: Sequence[Row]) -> str:
     """Return the table of the medians, and what was done about a slow disk."""
     commit_ms = median(figures["floor"]["p50_ms"] for figures in found)
     lines: list[tuple[str, ...]] = [HEADER]
-    for row in ROWS:
+    for row in rows:
         first = lines[-1][0] != row.workload
         lines.append(_line(row, found, commit_ms, first))
     text = _markdown(lines)

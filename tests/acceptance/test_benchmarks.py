@@ -62,3 +62,12 @@ def test_a_profile_names_functions(root: Path, tmp_path: Path) -> None:
     done = bench(root, "--workload", "W1", "--n", "3", "--db", "memory://", "--profile", str(file))
     assert json.loads(done.stdout)["events"] == 8
     assert "tottime" in file.read_text("utf-8") and "settle.py" in file.read_text("utf-8")
+
+
+def test_growth_compares_stores_of_three_sizes(root: Path) -> None:
+    done = bench(root, "--workload", "W7", "--n", "20", "--rounds", "1", "--most", "4")
+    figures = json.loads(done.stdout)
+    assert [set(figures[name]) for name in ("cpu_ms_per_task", "executions_per_s")] == [{"0", "2", "20"}] * 2
+    assert figures["cpu_over_empty"]["0"] == 1.0
+    runs = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(run["workload"], run["executions"]) for run in runs] == [("W3", 4)] * 3
