@@ -257,8 +257,8 @@ def test_a_disk_that_fills_up_while_it_runs_stops_cleanly_and_goes_on_with_room(
         folder.mkdir()
     tasks = {f"t{n}": task("grow", [f"t{n - 1}"] if n else [], args={"size": 40_000}) for n in range(60)}
     environment = {
-        **os.environ, **place.environment, **AT_ONCE, "FILE": str(place.define(tasks)), "HARMONIA": str(HARMONIA),
-        "DISK": str(disk), "AFTER": str(after), "KEPT": str(kept),
+        **os.environ, **place.environment, **AT_ONCE, "FILE": str(place.define(tasks)),
+        "HARMONIA": str(HARMONIA), "DISK": str(disk), "AFTER": str(after), "KEPT": str(kept),
     }  # fmt: skip
     command = ["unshare", "--mount", "sh", "-c", FILL]
     ran = subprocess.run(
