@@ -12,11 +12,11 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 	if $$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then command -v $$name; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint types install clean
+.PHONY: help demo test bench postgres postgres-stop lint types install clean
 
 help: ## Say what can be made.
 	@echo 'make TARGET, where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## Audit the installed Python distributions with a workflow, and say where the report is.
 	@$(BIN)/harmonia run examples/dependency-audit.yaml
@@ -26,6 +26,12 @@ test: lint types ## Check style, types and imports, then run every test.
 
 bench: $(STAMP) ## Measure the engine beside its floor, as one table.
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+postgres: $(STAMP) ## Start a PostgreSQL server for trials, and print the URL of its database.
+	@$(BIN)/python -m harmonia_sql.testing start
+
+postgres-stop: ## Stop that server; its data stay.
+	@$(BIN)/python -m harmonia_sql.testing stop
 
 lint: $(STAMP) ## Run ruff and the import contracts.
 	$(BIN)/ruff check .
@@ -48,6 +54,8 @@ $(STAMP): requirements.txt constraints.txt setup.cfg $(wildcard plugins/*/setup.
 	@touch $@
 
 clean: ## Remove the environment and everything that was generated.
+	@test ! -e .postgres || $(BIN)/python -m harmonia_sql.testing remove
+	rm -rf .postgres
 	rm -rf $(VENV) build .tox .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf *.egg-info plugins/*/src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

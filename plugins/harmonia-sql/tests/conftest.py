@@ -6,6 +6,7 @@ import pytest
 
 from harmonia_core import EngineRow
 from harmonia_sql import SQLITE
+from harmonia_sql.testing.fixtures import own_postgres, postgres_cluster, postgres_url  # noqa: F401
 
 
 @pytest.fixture(scope="session")

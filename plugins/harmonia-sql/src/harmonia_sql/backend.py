@@ -106,6 +106,9 @@ class SqlBackend:
     async def unfinished(self) -> list[ExecutionRow]:
         return await self._ask(queries.unfinished)
 
+    async def owners(self) -> set[str | None]:
+        return await self._ask(queries.owners)
+
     async def requests(self, execution_ids: Sequence[str] | None = None) -> list[RequestRow]:
         return await self._ask(queries.requests, execution_ids)
 
