@@ -11,7 +11,8 @@ from harmonia_core.model.retention import Rules
 class KernelSettings(BaseModel):
     """Hold what an engine may be told; every default is the safe one.
 
-    adopt_orphans: take executions whose owner is gone (`serve`, `recover`).
+    adopt_orphans: take executions whose owner is gone, and go on looking for such (`serve`).
+    adopt_interval: seconds between two looks; an owner is gone after two that do not find it.
     commit_in_place: let a lone, quick, local commit run on the loop's thread.
     inline_limit, output_limit: bytes; larger outputs become blobs, larger ones yet are refused.
     quick_limit: bytes of a value up to which expressions over it are evaluated on the loop.
@@ -36,6 +37,7 @@ class KernelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     adopt_orphans: bool = False
+    adopt_interval: float = Field(default=1.0, gt=0)
     commit_in_place: Literal["auto", "never"] = "auto"
     graph_window: int = Field(default=1000, ge=1)
     map_window: int = Field(default=100, ge=1)

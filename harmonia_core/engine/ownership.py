@@ -5,8 +5,10 @@ fenced out at its next write. Correctness rests on that, never on a lock.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+
+import anyio
 
 from harmonia_core.contracts.rows import ExecutionRow, RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
@@ -30,15 +32,21 @@ from harmonia_core.model.state import ExecutionState, split
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 LOG = logging.getLogger("harmonia.engine")
+# Adoptions at once: enough to share commits, few enough that their states fit beside each other.
+AT_ONCE = 16
 
 
 @dataclass(slots=True)
 class Recovery:
-    """Report what `recover` found: ids adopted, owned by the living, and not adoptable with the reason."""
+    """Report what `recover` found: ids adopted, owned by the living, and not adoptable with the reason.
+
+    attention: ids left as they are, because only a person can go on with them.
+    """
 
     adopted: list[str] = field(default_factory=list)
     living: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    attention: list[str] = field(default_factory=list)
 
 
 class Owner:
@@ -120,16 +128,36 @@ class Owner:
 
         retry_lost: tasks that need a person because their attempt was lost are tried again.
         """
-        report = Recovery()
-        for row in await self._backend.unfinished():
-            if row.execution_id in self._driver.lives:
-                continue
-            if await self.alive(row):
+        report, orphans = Recovery(), []
+        rows = [row for row in await self._backend.unfinished() if row.execution_id not in self._driver.lives]
+        alive = await self._backend.alive(sorted({row.owner for row in rows if row.owner is not None}))
+        for row in rows:
+            if row.owner in alive:
                 report.living[row.execution_id] = row.owner or ""
-                continue
-            if row.status == ExecutionStatus.ATTENTION and not retry_lost and not await self._stirred(row):
-                continue
-            await self._recover(row, report, retry_lost)
+            else:
+                orphans.append(row)
+        return await self.adopt_all(orphans, report, retry_lost)
+
+    async def adopt_all(
+        self, rows: Sequence[ExecutionRow], report: Recovery | None = None, retry_lost: bool = False
+    ) -> Recovery:
+        """Adopt executions, several at once, and report what became of each.
+
+        Those that wait for a person alone are left as they are, unless `retry_lost`.
+        """
+        report = report or Recovery()
+        limiter = anyio.CapacityLimiter(AT_ONCE)
+
+        async def one(row: ExecutionRow) -> None:
+            async with limiter:
+                if row.status == ExecutionStatus.ATTENTION and not (retry_lost or await self._stirred(row)):
+                    report.attention.append(row.execution_id)
+                    return
+                await self._recover(row, report, retry_lost)
+
+        async with anyio.create_task_group() as group:
+            for row in rows:
+                group.start_soon(one, row)
         return report
 
     async def _recover(self, row: ExecutionRow, report: Recovery, retry_lost: bool) -> None:

@@ -20,6 +20,7 @@ from harmonia_core.contracts.rows import EngineRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.activity import Activity
 from harmonia_core.engine.activity_store import activity_store
+from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.dispatch import LocalDispatcher
@@ -138,6 +139,10 @@ class Engine(Listening):
             await self.plugins.manager.engine_started(self)
             if self.settings.adopt_orphans:
                 await self._owner.recover(retry_lost=False)
+                adopter = Adopter(
+                    self.backend, self.engine_id, self._driver, self._owner, self.settings.adopt_interval
+                )
+                group.start_soon(adopter.run)
             self._stack = stack.pop_all()
         if self.settings.freeze_at_start:
             gc.freeze()
