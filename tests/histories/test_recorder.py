@@ -12,7 +12,9 @@ from record import record, write
 from scenarios import ENDED, OPEN, SCENARIOS, Scenario
 
 from harmonia_core.engine.catalog import Catalog
+from harmonia_core.engine.loading import to_recorded
 from harmonia_core.model.codec import EVENT_TYPES
+from harmonia_core.model.events import ExecutionAdopted
 from harmonia_core.model.statuses import FINAL_EXECUTION
 
 pytestmark = pytest.mark.anyio
@@ -72,3 +74,23 @@ def test_the_command_refuses_a_version_that_is_there() -> None:
     command = [sys.executable, str(FOLDER / "record.py"), there]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "never rewritten" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "causes"),
+    [
+        ("in-flight", []),
+        ("adopted-twice", ["orphaned", "orphaned"]),
+        ("taken-over", ["forced"]),
+        ("completed-unowned", ["delivery"]),
+    ],
+)
+def test_an_adoption_says_whom_it_replaces_and_why(
+    name: str, causes: list[str], recorded: dict[str, History]
+) -> None:
+    events = [to_recorded(row).event for row in recorded[name].events]
+    adoptions = [event for event in events if isinstance(event, ExecutionAdopted)]
+    assert [event.cause for event in adoptions] == causes
+    owners = [event.engine for event in adoptions]
+    assert [event.previous for event in adoptions][1:] == owners[:-1]
+    assert all(event.previous not in (None, event.engine) for event in adoptions)
