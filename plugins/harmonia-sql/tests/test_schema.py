@@ -18,6 +18,8 @@ from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.schema import core_over, ensure_schema
 from harmonia_sql.tables import metadata
 
+NEXT = f"{int(HEAD) + 1:04}"
+
 
 def address(path):
     return Address.parse(f"sqlite:///{path}")
@@ -49,7 +51,7 @@ def described(path):
         return found, version
 
 
-def migrate_from_nothing(path):
+def migrate_from_nothing(path, to="head"):
     from alembic import command
     from alembic.config import Config
 
@@ -57,7 +59,7 @@ def migrate_from_nothing(path):
     config.set_main_option("script_location", str(MIGRATIONS))
     with closing(connect(address(path), new=True)) as connection, core_over(connection) as core:
         config.attributes["connection"] = core
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def test_a_new_database_equals_a_migrated_one(tmp_path):
@@ -105,7 +107,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(path, opened):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    with pytest.raises(SchemaMismatch, match=r"has schema 9999; .* up to 0001. Use the version"):
+    with pytest.raises(SchemaMismatch, match=rf"has schema 9999; .* up to {HEAD}. Use the version"):
         await opened()
     assert described(path)[1] == [("9999",)]
     assert [file.name for file in path.parent.glob("*.backup")] == []
@@ -126,14 +128,34 @@ async def test_an_old_schema_is_upgraded_after_a_backup_copy(path, tmp_path, ope
     await backend.commit(start(1))
     await backend.close()
     migrations = with_next_revision(tmp_path, "op.create_table('extra', sa.Column('x', sa.Text()))")
-    ensure_schema(address(path), head="0002", migrations=migrations)
+    ensure_schema(address(path), head=NEXT, migrations=migrations)
     tables, version = described(path)
-    assert version == [("0002",)] and "extra" in tables
+    assert version == [(NEXT,)] and "extra" in tables
     [copy] = path.parent.glob("*.backup")
     assert described(copy)[1] == [(HEAD,)]
     with closing(sqlite3.connect(copy)) as connection:
         rows = connection.execute("SELECT execution_id FROM execution").fetchall()
     assert rows == [(execution_id(1),)]
+
+
+async def test_executions_of_the_first_schema_refer_to_their_definition_afterwards(path, opened):
+    migrate_from_nothing(path, "0001")
+    rows = [head_row(number, definition_hash=f"sha256:{number % 2}") for number in range(3)]
+    places = ",".join("?" * len(rows[0]))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(f"INSERT INTO execution VALUES ({places})", rows)
+        connection.execute("INSERT INTO blob VALUES ('default', 'sha256:0', 2, 'application/json', 'u')")
+        connection.executemany("INSERT INTO blob_chunk VALUES (?, 0, x'7b7d')", [("u",), ("abandoned",)])
+        # One of them was the first to store it, and is noted already.
+        connection.execute("INSERT INTO blob_reference VALUES (?, 'default', 'sha256:0')", rows[0][:1])
+        connection.commit()
+    backend = await opened()
+    assert await backend.head(execution_id(2)) == rows[2]
+    with closing(sqlite3.connect(path)) as connection:
+        references = connection.execute("SELECT execution_id FROM blob_reference ORDER BY 1").fetchall()
+        uploads = connection.execute("SELECT upload_id, engine_id FROM upload").fetchall()
+    assert references == [(execution_id(0),), (execution_id(2),)]
+    assert uploads == [("abandoned", None)]
 
 
 async def test_an_upgrade_that_fails_changes_nothing(path, tmp_path, opened):
@@ -143,18 +165,18 @@ async def test_an_upgrade_that_fails_changes_nothing(path, tmp_path, opened):
     before = described(path)
     faulty = "op.create_table('extra', sa.Column('x', sa.Text()))\n    raise RuntimeError('no')"
     with pytest.raises(RuntimeError, match="no"):
-        ensure_schema(address(path), head="0002", migrations=with_next_revision(tmp_path, faulty))
+        ensure_schema(address(path), head=NEXT, migrations=with_next_revision(tmp_path, faulty))
     assert described(path) == before
     assert await (await opened()).head(execution_id(1)) == head_row(1)
 
 
 def with_next_revision(folder, upgrade):
-    """Copy the migrations and add revision 0002."""
+    """Copy the migrations and add one behind the last."""
     migrations = folder / "migrations"
     shutil.copytree(MIGRATIONS, migrations)
-    (migrations / "versions" / "0002_next.py").write_text(
+    (migrations / "versions" / f"{NEXT}_next.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        "revision = '0002'\ndown_revision = '0001'\nbranch_labels = depends_on = None\n"
+        f"revision = '{NEXT}'\ndown_revision = '{HEAD}'\nbranch_labels = depends_on = None\n"
         f"def upgrade():\n    {upgrade}\n"
     )
     return migrations

@@ -6,6 +6,7 @@ with the execution id, which is time-ordered, so that inserts stay at the edge o
 """
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     Index,
@@ -21,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.sql.schema import SchemaItem
 
 FINAL_STATUSES = ("completed", "failed", "cancelled", "terminated", "compensated", "continued")
-# The condition of the partial index. It names no column that an ordinary step of an execution
+# The conditions of partial indexes. They name no column that an ordinary step of an execution
 # sets: an index whose condition is touched is written with every commit.
-UNFINISHED = "ended_at IS NULL"
+UNFINISHED, ENDED = "ended_at IS NULL", "ended_at IS NOT NULL"
 
 metadata = MetaData()
 
@@ -43,6 +44,11 @@ def _time(name: str, *, null: bool = False) -> Column[float]:
 def _table(name: str, *items: SchemaItem, key: tuple[str, ...], clustered: bool = True) -> Table:
     # Clustered: rows lie in the tree of their key, one write each instead of two. Not for large rows.
     return Table(name, metadata, *items, PrimaryKeyConstraint(*key), sqlite_with_rowid=not clustered)
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    condition = text(where)
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
 
 
 event = _table(
@@ -78,7 +84,12 @@ execution = _table(
     _text("labels"),
     _text("error", null=True),
     _text("actor", null=True),
-    Index("execution_unfinished", "execution_id", sqlite_where=text(UNFINISHED)),
+    # For each listing an index in its order. They are written when an execution begins and when it ends.
+    _partial("execution_unfinished", "execution_id", where=UNFINISHED),
+    _partial("execution_ended", "ended_at", "execution_id", where=ENDED),
+    _partial("execution_status", "status", "execution_id", where=ENDED),
+    Index("execution_namespace", "namespace", "execution_id"),
+    Index("execution_workflow", "workflow", "execution_id"),
     key=("execution_id",),
 )
 task = _table(
@@ -121,7 +132,7 @@ request = _table(
 completion_token = _table(
     "completion_token",
     _text("token_hash"),
-    _text("execution_id"),
+    Column("execution_id", Text, nullable=False, index=True),
     _text("path"),
     _number("attempt"),
     key=("token_hash",),
@@ -148,7 +159,23 @@ blob_reference = _table(
     _text("execution_id"),
     _text("namespace"),
     _text("address"),
+    Index("blob_reference_address", "namespace", "address"),
     key=("execution_id", "namespace", "address"),
+)
+# Uploads that no blob names yet, with the engine that makes them: what is left of dead ones is swept.
+upload = _table(
+    "upload",
+    _text("upload_id"),
+    _text("engine_id", null=True),
+    _time("at"),
+    key=("upload_id",),
+)
+# Large things on their way out, deleted piece by piece: `execution`, `upload`.
+pruning = _table(
+    "pruning",
+    _text("kind"),
+    _text("id"),
+    key=("kind", "id"),
 )
 snapshot = _table(
     "snapshot",
@@ -166,6 +193,17 @@ heartbeat = _table(
     _time("at"),
     _text("details"),
     key=("execution_id", "path"),
+)
+activity = _table(
+    "activity",
+    _text("execution_id"),
+    Column("position", BigInteger, nullable=False),
+    _text("path"),
+    _number("attempt"),
+    _text("kind"),
+    _text("level"),
+    _text("data"),
+    key=("execution_id", "position"),
 )
 document = _table(
     "document",

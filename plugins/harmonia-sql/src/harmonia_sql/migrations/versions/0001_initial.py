@@ -128,6 +128,7 @@ def upgrade() -> None:
         ["execution_id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
         "heartbeat",
