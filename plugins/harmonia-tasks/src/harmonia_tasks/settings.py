@@ -2,14 +2,25 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from harmonia_tasks.http.connections import Connection
 
 
 def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _trusted(entries: tuple[str, ...]) -> tuple[str, ...]:
+    if entries:
+        from harmonia_net import Guard  # only if there is anything to judge
+
+        Guard(entries)
+    return entries
+
+
 Prefixes = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Trusted = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_trusted)]
 
 
 class TasksSettings(BaseModel):
@@ -17,6 +28,8 @@ class TasksSettings(BaseModel):
 
     shell: whether `shell` may run commands.
     allow_loopback: whether `http` may reach this machine itself.
+    http_trusted: what `http` may reach although it is not public: `host`, `host:port`, `*.suffix`, a
+        CIDR range. http_ports: ports of everything else. connections: named ones, by name.
     python_modules: prefixes of the modules whose callables `python` may call; `pkg` allows
         `pkg` and `pkg.sub`. As text: separated by commas. Empty = none.
     output_limit: bytes of the JSON that a callable in a process may return, and of a rendered text.
@@ -29,6 +42,9 @@ class TasksSettings(BaseModel):
 
     shell: bool = False
     allow_loopback: bool = False
+    http_trusted: Trusted = ()
+    http_ports: Annotated[tuple[int, ...], BeforeValidator(_split)] = (80, 443, 8080, 8443)
+    connections: dict[str, Connection] = Field(default_factory=dict)
     python_modules: Prefixes = ()
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)
     render_timeout: float = Field(default=10.0, gt=0)

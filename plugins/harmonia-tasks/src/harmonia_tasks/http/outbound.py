@@ -1,0 +1,88 @@
+"""Where `http` may go, and by which client, as the settings say. harmonia_net loads on first use."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from harmonia_core import PermanentError, TaskError
+from harmonia_tasks.http.connections import Connection
+from harmonia_tasks.settings import TasksSettings
+
+if TYPE_CHECKING:
+    from harmonia_net import Client, ClientOptions, Guard, NetError
+
+PREFIX = "HARMONIA_PLUGINS__TASKS__"
+USER_AGENT = "harmonia"
+
+
+class Outbound:
+    """Hold the ways out of one engine: one set of connections for all, one for each named connection."""
+
+    def __init__(self, settings: TasksSettings) -> None:
+        self._settings = settings
+        self._options: dict[str, ClientOptions] = {}
+
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """Return the named connections."""
+        return self._settings.connections
+
+    @property
+    def output_limit(self) -> int:
+        """Return how many bytes of bodies may be held and given as output."""
+        return self._settings.output_limit
+
+    def connection(self, name: str | None) -> Connection | None:
+        """Return a connection, None without a name; raise PermanentError `connection-unknown`."""
+        if not name:
+            return None
+        found = self.connections.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.connections)) or "none"
+            message = f"No connection is named {name!r}; known: {known}. They are set in {PREFIX}CONNECTIONS."
+            raise PermanentError(message, "connection-unknown", category="validation")
+        return found
+
+    def judge(self, url: str) -> None:
+        """Raise TaskError `address-refused` for a URL whose text gives away that it may not be called."""
+        from harmonia_net import NetError
+
+        try:
+            self._guard().check_url(url)
+        except NetError as error:
+            raise as_task_error(error) from None
+
+    async def client(self, name: str | None) -> "Client":
+        """Return the client for a connection, or for everything else; it is closed with the event loop."""
+        from harmonia_net import shared
+
+        options = self._options.get(name or "")
+        if options is None:
+            options = self._options[name or ""] = self._make(self.connection(name))
+        return await shared(options)
+
+    def _make(self, connection: Connection | None) -> "ClientOptions":
+        from harmonia_net import ClientOptions, ProxyOptions, TlsOptions
+
+        if connection is None:
+            return ClientOptions(guard=self._guard(), user_agent=USER_AGENT)
+        proxy = connection.proxy.get_secret_value() if connection.proxy else None
+        return ClientOptions(
+            guard=self._guard(),
+            tls=TlsOptions(**dict(connection.tls)),
+            proxy=ProxyOptions(url=proxy),
+            user_agent=USER_AGENT,
+        )
+
+    def _guard(self) -> "Guard":
+        from harmonia_net import Guard, SettingNames
+
+        settings = self._settings
+        names = SettingNames(f"{PREFIX}HTTP_TRUSTED", f"{PREFIX}ALLOW_LOOPBACK", f"{PREFIX}HTTP_PORTS")
+        return Guard(settings.http_trusted, settings.allow_loopback, frozenset(settings.http_ports), names)
+
+
+def as_task_error(error: "NetError") -> TaskError:
+    """Return a fault of a call as the error of the task."""
+    return TaskError(
+        str(error), error.code, error.category, error.retryable, error.retry_after, error.details()
+    )
