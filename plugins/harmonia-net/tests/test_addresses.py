@@ -1,6 +1,5 @@
 """The table of address forms against the guard: what data may not make us call."""
 
-
 import pytest
 
 from harmonia_net import AddressRefused, Guard

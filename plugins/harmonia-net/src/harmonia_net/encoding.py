@@ -80,7 +80,7 @@ def encode(request: Request, hop: Hop, user_agent: str) -> "httpx.Request":
         url = httpx.URL(hop.target.url)
     except httpx.InvalidURL as error:
         raise RequestInvalid(f"The URL of {hop.target.host!r} is malformed: {error}.") from None
-    if (url.host, url.port or hop.target.port) != (hop.target.host, hop.target.port):
+    if (url.raw_host.decode(), url.port or hop.target.port) != (hop.target.host, hop.target.port):
         raise AddressRefused("url-form", hop.target.host, "the URL has two readings")
     headers = _headers(request, hop, user_agent)
     body = _body(request, headers) if hop.has_body else {}

@@ -6,7 +6,6 @@ Rule 3: trust does not grow on a redirect (`after`): a public page leads to publ
 """
 
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
 from typing import NoReturn
 
 from harmonia_net.addresses import Address, is_loopback, parse_address, refused_by
@@ -105,8 +104,9 @@ class Guard:
         rule = refused_by(address)
         if rule is None:
             return
-        reason = f"it is {rule.text}" if str(address) == host else f"its address {address} is {rule.text}"
-        if rule.name == "loopback" and isinstance(address, IPv4Address):
+        is_literal = str(address) == host
+        reason = f"it is {rule.text}" if is_literal else f"its address {address} is {rule.text}"
+        if is_loopback(address) and (is_literal or names_loopback(host)):
             self._refuse_loopback(host, reason)
         self._refuse(rule.name, host, reason)
 

@@ -1,0 +1,298 @@
+"""Calls against raw servers: what is sent, what is read, and where it ends."""
+
+import gzip
+import zlib
+
+import anyio
+import pytest
+from net_servers import Asked, answer, serving
+
+from harmonia_net import (
+    Client,
+    ClientOptions,
+    ConnectFailed,
+    ConnectionLost,
+    FilePart,
+    Guard,
+    ProtocolFailed,
+    Request,
+    RequestInvalid,
+    ResponseTooLarge,
+    ResponseUndecodable,
+    TimedOut,
+    Timeouts,
+)
+
+LOCAL = Guard(allow_loopback=True)
+OPTIONS = ClientOptions(guard=LOCAL, breaker=None)
+
+
+async def fetch(url: str, options: ClientOptions = OPTIONS, **arguments):
+    async with Client(options) as client:
+        return await client.request(Request(url=url, **arguments))
+
+
+async def test_an_answer_is_read() -> None:
+    async with serving(
+        lambda asked: answer(b'{"a": 1}', "201 Created", ["Content-Type: Application/JSON"])
+    ) as server:
+        response = await fetch(server.url("/x?a=1"), params={"b": [2, True, None], "c": "d e"})
+    assert (response.status, response.json(), response.media_type) == (201, {"a": 1}, "application/json")
+    assert response.url == server.url("/x?a=1&b=2&b=true&c=d+e")
+    assert (response.http_version, response.redirects) == ("HTTP/1.1", 0)
+    assert response.elapsed > 0
+    assert server.asked[0].line == "GET /x?a=1&b=2&b=true&c=d+e HTTP/1.1"
+    assert server.asked[0].header("host") == f"127.0.0.1:{server.port}"
+
+
+async def test_connections_are_kept_and_counted() -> None:
+    async with serving(lambda asked: answer()) as server, Client(OPTIONS) as client:
+        for _ in range(3):
+            await client.request(Request(url=server.url()))
+        assert server.connections == 1
+        async with client.stream(Request(url=server.url())), client.stream(Request(url=server.url())):
+            pass
+        assert server.connections == 2
+        await client.aclose()
+        await client.request(Request(url=server.url()))
+        assert server.connections == 3
+
+
+BODIES = [
+    ({"json": {"ü": None}}, "application/json", '{"ü":null}'.encode()),
+    ({"json": None}, "application/json", b"null"),
+    ({"data": {"a": "1 2", "b": ["x", "y"]}}, "application/x-www-form-urlencoded", b"a=1+2&b=x&b=y"),
+    ({"content": "text"}, None, b"text"),
+    ({"content": b"\x00\xff"}, None, b"\x00\xff"),
+    ({}, None, b""),
+]
+
+
+@pytest.mark.parametrize(("body", "media_type", "sent"), BODIES)
+async def test_bodies(body, media_type: str | None, sent: bytes) -> None:
+    async with serving(lambda asked: answer()) as server:
+        await fetch(server.url(), method="post", **body)
+    asked = server.asked[0]
+    assert (asked.method, asked.header("content-type"), asked.body) == ("POST", media_type, sent)
+
+
+async def test_multipart() -> None:
+    parts = [FilePart("f", "a.txt", b"content", "text/plain")]
+    async with serving(lambda asked: answer()) as server:
+        await fetch(server.url(), method="POST", data={"k": "v"}, files=parts)
+    asked = server.asked[0]
+    assert (asked.header("content-type") or "").startswith("multipart/form-data; boundary=")
+    assert b'name="f"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\ncontent\r\n' in asked.body
+    assert b'name="k"\r\n\r\nv\r\n' in asked.body
+
+
+async def test_a_stream_is_sent_in_chunks() -> None:
+    async def content():
+        yield b"one"
+        yield b"two"
+
+    async with serving(lambda asked: answer()) as server:
+        await fetch(server.url(), method="PUT", content=content())
+    assert server.asked[0].body == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+
+
+INVALID = [
+    {"method": "GET /"},
+    {"method": "CONNECT"},
+    {"method": "TRACE"},
+    {"headers": {"Host": "other"}},
+    {"headers": {"transfer-encoding": "chunked"}},
+    {"headers": {"Content-Length": "0"}},
+    {"headers": {"X": "a\r\nY: s3cret"}},
+    {"headers": {"X": "s3cret\x00"}},
+    {"headers": {"X y": "s3cret"}},
+    {"headers": [("", "s3cret")]},
+    {"json": {"a": float("nan")}},
+    {"json": {1, 2}},
+    {"json": {}, "data": {"a": "b"}},
+    {"content": b"", "files": [FilePart("f", "n", b"")]},
+]
+
+
+@pytest.mark.parametrize("arguments", INVALID)
+async def test_malformed_requests_are_refused_before_anything_is_sent(arguments) -> None:
+    async with serving(lambda asked: answer()) as server:
+        with pytest.raises(RequestInvalid) as caught:
+            await fetch(server.url(), **arguments)
+    assert server.asked == []
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_request_shows_no_secret() -> None:
+    request = Request(url="https://u:s3cret@a.example/x?s3cret", headers={"A": "s3cret"}, json="s3cret")
+    assert repr(request) == "Request(GET a.example/x)"
+
+
+async def test_head_has_no_body_and_keeps_the_connection() -> None:
+    huge = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 99999999999\r\n\r\n"
+    async with serving(lambda asked: huge) as server, Client(OPTIONS) as client:
+        for _ in range(2):
+            response = await client.request(Request(method="HEAD", url=server.url()))
+        assert (response.content, response.headers["content-length"]) == (b"", "99999999999")
+        assert server.connections == 1
+
+
+async def test_an_announced_length_over_the_limit_is_refused_at_once() -> None:
+    async with serving(lambda asked: answer(b"x", length=101)) as server:
+        with pytest.raises(ResponseTooLarge) as caught:
+            await fetch(server.url(), max_bytes=100)
+    assert caught.value.details() == {"host": "127.0.0.1", "limit": 100}
+
+
+async def test_a_body_without_length_is_cut_at_the_limit() -> None:
+    async def pour(asked: Asked) -> None:
+        await asked.stream.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while True:
+            await asked.stream.send(b"x" * 65536)
+
+    async with serving(pour) as server:
+        with pytest.raises(ResponseTooLarge):
+            await fetch(server.url(), max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100])
+async def test_a_body_at_the_limit_passes(size: int) -> None:
+    async with serving(lambda asked: answer(b"x" * size)) as server:
+        assert len((await fetch(server.url(), max_bytes=100)).content) == size
+
+
+def deflated(data: bytes, bits: int = zlib.MAX_WBITS) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, bits)
+    return packer.compress(data) + packer.flush()
+
+
+TEXT = b"".join(f"{n} ".encode() for n in range(100_000))
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("x-gzip", gzip.compress(TEXT)),
+        ("GZIP", gzip.compress(TEXT[:70_000]) + gzip.compress(TEXT[70_000:])),
+        ("deflate", deflated(TEXT)),
+        ("deflate", deflated(TEXT, -zlib.MAX_WBITS)),
+        ("identity", TEXT),
+    ],
+)
+async def test_codings_are_undone(coding: str, body: bytes) -> None:
+    async with serving(lambda asked: answer(body, headers=[f"Content-Encoding: {coding}"])) as server:
+        assert (await fetch(server.url())).content == TEXT
+    assert server.asked[0].header("accept-encoding") == "gzip, deflate"
+
+
+async def test_a_bomb_unfolds_no_further_than_the_limit() -> None:
+    bomb = gzip.compress(bytes(200 * 1024 * 1024), 9)
+    pieces = 0
+    async with (
+        serving(lambda asked: answer(bomb, headers=["Content-Encoding: gzip"])) as server,
+        Client(OPTIONS) as client,
+        client.stream(Request(url=server.url(), max_bytes=1_000_000)) as answered,
+    ):
+        with pytest.raises(ResponseTooLarge):
+            async for piece in answered.aiter_bytes():
+                pieces += len(piece)
+                assert len(piece) <= 65536
+    assert pieces <= 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "word"),
+    [
+        ("gzip, gzip", gzip.compress(gzip.compress(b"x")), "gzip, gzip"),
+        ("br", b"x", "br"),
+        ("gzip", b"no gzip", "not gzip"),
+        ("gzip", gzip.compress(TEXT)[:-9], "too early"),
+        ("deflate", b"\xff\xff\xff", "not deflate"),
+    ],
+)
+async def test_other_codings_are_refused(coding: str, body: bytes, word: str) -> None:
+    async with serving(lambda asked: answer(body, headers=[f"Content-Encoding: {coding}"])) as server:
+        with pytest.raises(ResponseUndecodable, match=word):
+            await fetch(server.url())
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (None, ConnectionLost),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc", ConnectionLost),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", ProtocolFailed),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", ProtocolFailed),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, ProtocolFailed),
+    ],
+)
+async def test_servers_that_are_none(reply: bytes | None, fault: type[Exception]) -> None:
+    async def react(asked: Asked) -> None:
+        if reply is not None:
+            await asked.stream.send(reply)
+
+    async with serving(react) as server:
+        with pytest.raises(fault) as caught:
+            await fetch(server.url("/p?token=s3cret"))
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_nobody_listens() -> None:
+    async with serving(lambda asked: answer()) as server:
+        pass
+    with pytest.raises(ConnectFailed, match="refused") as caught:
+        await fetch(server.url())
+    assert caught.value.retryable
+
+
+async def test_silence_and_drops_end_by_time() -> None:
+    async def drip(asked: Asked) -> None:
+        await asked.stream.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while True:
+            await asked.stream.send(b"x")
+            await anyio.sleep(0.01)
+
+    async def silent(asked: Asked) -> None:
+        await anyio.sleep_forever()
+
+    async with serving(drip) as server:
+        with pytest.raises(TimedOut) as total:
+            await fetch(server.url(), timeouts=Timeouts(total=0.2))
+    async with serving(silent) as server:
+        with pytest.raises(TimedOut) as read:
+            await fetch(server.url(), timeouts=Timeouts(read=0.05))
+    assert (total.value.phase, read.value.phase) == ("total", "read")
+
+
+async def test_a_full_pool_ends_by_time() -> None:
+    options = ClientOptions(guard=LOCAL, max_connections=1, timeouts=Timeouts(pool=0.05))
+    async with serving(lambda asked: answer()) as server, Client(options) as client:
+        async with client.stream(Request(url=server.url())):
+            with pytest.raises(TimedOut) as caught:
+                await client.request(Request(url=server.url()))
+        assert caught.value.phase == "pool"
+        assert client.circuits() == {}
+        assert (await client.request(Request(url=server.url()))).status == 200
+
+
+async def test_cancelling_a_call_frees_its_connection() -> None:
+    async def silent(asked: Asked) -> bytes:
+        if asked.path == "/":
+            await anyio.sleep_forever()
+        return answer()
+
+    options = ClientOptions(guard=LOCAL, max_connections=1, timeouts=Timeouts(pool=1))
+    async with serving(silent) as server, Client(options) as client:
+        with anyio.move_on_after(0.05):
+            await client.request(Request(url=server.url()))
+        assert (await client.request(Request(url=server.url("/next")))).status == 200
+
+
+async def test_no_cookie_is_kept() -> None:
+    replies = answer(headers=["Set-Cookie: a=1", "Set-Cookie: b=2"])
+    async with serving(lambda asked: replies) as server, Client(OPTIONS) as client:
+        first = await client.request(Request(url=server.url()))
+        await client.request(Request(url=server.url()))
+    assert first.headers.get_all("set-cookie") == ["a=1", "b=2"]
+    assert server.asked[1].header("cookie") is None
