@@ -1,9 +1,12 @@
 """Upkeep: an index for each listing, every execution's reference to its definition, stored activity."""
 
 import time
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+
+from harmonia_sql.columns import NUMBER, TEXT
 
 revision = "0002"
 down_revision = "0001"
@@ -13,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add indexes and tables, then the references that older versions did not write."""
-    ended = {name: sa.text("ended_at IS NOT NULL") for name in ("sqlite_where", "postgresql_where")}
+    ended: dict[str, Any] = {name: sa.text("ended_at IS NOT NULL") for name in ("sqlite_where", "postgresql_where")}
     op.create_index("execution_ended", "execution", ["ended_at", "execution_id"], **ended)
     op.create_index("execution_status", "execution", ["status", "execution_id"], **ended)
     op.create_index("execution_namespace", "execution", ["namespace", "execution_id"])
@@ -40,27 +43,27 @@ def upgrade() -> None:
 def _create_tables() -> None:
     op.create_table(
         "activity",
-        sa.Column("execution_id", sa.Text(), nullable=False),
+        sa.Column("execution_id", TEXT, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("level", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("path", TEXT, nullable=False),
+        sa.Column("attempt", NUMBER, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("level", TEXT, nullable=False),
+        sa.Column("data", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("execution_id", "position"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "pruning",
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("kind", "id"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "upload",
-        sa.Column("upload_id", sa.Text(), nullable=False),
-        sa.Column("engine_id", sa.Text(), nullable=True),
+        sa.Column("upload_id", TEXT, nullable=False),
+        sa.Column("engine_id", TEXT, nullable=True),
         sa.Column("at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("upload_id"),
         sqlite_with_rowid=False,
