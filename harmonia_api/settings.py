@@ -46,10 +46,12 @@ def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def default_store(environment: Mapping[str, str] = os.environ, *, make: bool = True) -> str:
-    """Return the URL of the default store; unless told not to, make its folder, for this user alone.
+    """Return the URL of the default store: `$HARMONIA_DB`, or a file in the data folder.
 
-    Raises StateUnavailable if the folder cannot be made.
+    Unless told not to, that folder is made, for this user alone; StateUnavailable if it cannot be.
     """
+    if environment.get("HARMONIA_DB"):
+        return environment["HARMONIA_DB"]
     folder = data_folder(environment)
     url = f"sqlite:///{folder / 'harmonia.db'}"
     if not make:
@@ -58,8 +60,8 @@ def default_store(environment: Mapping[str, str] = os.environ, *, make: bool = T
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"The folder {folder} cannot be made ({reason}); set HARMONIA_DATA_DIR or give --db."
-        raise StateUnavailable(message) from error
+        advice = "set HARMONIA_DATA_DIR or HARMONIA_DB, or give --db"
+        raise StateUnavailable(f"The folder {folder} cannot be made ({reason}); {advice}.") from error
     return url
 
 

@@ -25,7 +25,7 @@ Db = Annotated[
     typer.Option(
         "--db",
         metavar="URL",
-        help="The store; default: the file harmonia.db in $HARMONIA_DATA_DIR or ~/.harmonia.",
+        help="The store; default: $HARMONIA_DB, or harmonia.db in $HARMONIA_DATA_DIR or ~/.harmonia.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -13,6 +13,7 @@ from harmonia_api.cli import exits
 from harmonia_api.cli.board import board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
+from harmonia_api.cli.hints import recover_command
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, allow_modules, modules_in
 from harmonia_api.cli.printing import json_line
@@ -35,11 +36,10 @@ def recover_all(
     settings = allow_local(allow_modules(given, names))
     plugins = load_plugins(settings)
     backend = create_backend(db or default_store(), plugins, settings)
-    words = ["harmonia", "recover", *(["--db", db] if db else [])]
-    words += [word for folder in folders for word in ("--modules", str(folder))]
+    hint = recover_command(db, folders)
 
     async def drive() -> int:
-        recovering = Recovering(Engine(backend, plugins, settings), given, shlex.join(words), json)
+        recovering = Recovering(Engine(backend, plugins, settings), given, hint, json)
         return await recovering.go(take_over, retry_lost)
 
     return anyio.run(drive)

@@ -1,6 +1,5 @@
 """`harmonia run FILE`."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from harmonia_api.cli import exits
 from harmonia_api.cli.board import Board
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
+from harmonia_api.cli.hints import recover_command
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside
@@ -73,9 +73,8 @@ class Run:
         self._engine, self._board, self._json = engine, board, json
         self._definition, self._input, self._labels = definition, given, labels
         self._display = create_display(Boards(board), json)
-        words = ["harmonia", "recover", *(["--db", db] if db else [])]
-        words += ["--modules", labels[MODULES_LABEL]] if labels else []
-        self._session = Session(engine, self._display, shlex.join(words), self._cancel)
+        hint = recover_command(db, [labels[MODULES_LABEL]] if labels else [])
+        self._session = Session(engine, self._display, hint, self._cancel)
 
     async def go(self) -> int:
         """Return the exit code of the execution."""

@@ -180,6 +180,7 @@ class Place:
         raise AssertionError("it was in a transaction whenever it was stopped")
 
     def _can_write(self) -> bool:
+        """Tell whether nobody is in the middle of a write transaction."""
         connection = sqlite3.connect(self.database, timeout=0.0, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -191,12 +192,16 @@ class Place:
         return True
 
     def rows(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask the store itself; nothing while it is not there yet."""
-        if not self.database.exists():
+        """Ask the store itself; nothing while it or its tables are not there yet."""
+        if not self.database.exists() or not self.database.stat().st_size:
             return []
         connection = sqlite3.connect(self.database, timeout=10.0)
         try:
             return connection.execute(question, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
         finally:
             connection.close()
 
@@ -207,16 +212,10 @@ class Place:
 
     def execution(self) -> str:
         """Return the id of the one execution in the store, once it is there."""
-        until(lambda: self.database.exists() and self.database.stat().st_size, about="for a store")
-        until(self._has_executions, about="for an execution")
-        [(execution_id,)] = self.rows("SELECT execution_id FROM execution")
+        [(execution_id,)] = until(
+            lambda: self.rows("SELECT execution_id FROM execution"), about="for an execution"
+        )
         return str(execution_id)
-
-    def _has_executions(self) -> bool:
-        try:
-            return bool(self.rows("SELECT 1 FROM execution"))
-        except sqlite3.OperationalError:  # the tables are not there yet
-            return False
 
     def show(self, execution_id: str) -> dict[str, Any]:
         """Return `executions show --json`."""

@@ -2,7 +2,6 @@
 
 import random
 import signal
-import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -125,10 +124,7 @@ def test_a_task_that_kills_its_process_stops_in_attention(place: Place) -> None:
 
 def ends(place: Place) -> list[tuple[Any, ...]]:
     """Return the ends in the log so far, none while there is no log."""
-    try:
-        return place.rows("SELECT seq FROM event WHERE type = 'TaskSucceeded'")
-    except sqlite3.OperationalError:
-        return []
+    return place.rows("SELECT seq FROM event WHERE type = 'TaskSucceeded'")
 
 
 @pytest.mark.laboratory

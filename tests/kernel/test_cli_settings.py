@@ -49,4 +49,6 @@ def test_data_lies_in_the_named_folder_or_at_home(tmp_path: Path) -> None:
     assert data_folder({}) == Path.home() / ".harmonia"
     folder = tmp_path / "a" / "b"
     assert default_store({"HARMONIA_DATA_DIR": str(folder)}) == f"sqlite:///{folder}/harmonia.db"
+    named = {"HARMONIA_DATA_DIR": "/nowhere", "HARMONIA_DB": "postgresql://host/db"}
+    assert default_store(named) == "postgresql://host/db"
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,43 @@
+"""A place whose store is a PostgreSQL database: what tests ask a file elsewhere, they ask the server here."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from programs import Place
+
+PATIENCE = 20.0
+BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE application_name LIKE 'harmonia%%' AND pid <> pg_backend_pid() AND datname = current_database()
+    AND (state LIKE 'idle in transaction%%' OR state = 'active')
+"""
+
+
+@dataclass
+class PostgresPlace(Place):
+    """A folder with definitions and marks, and a database; `server` is its URL."""
+
+    server: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.url = self.server
+
+    def rows(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the server; nothing while the tables are not there yet. A restart is waited for."""
+        import psycopg
+
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with psycopg.connect(self.url, autocommit=True) as connection:
+                    return connection.execute(question.replace("?", "%s").encode(), values).fetchall()
+            except psycopg.errors.UndefinedTable:
+                return []
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline, "the server did not come back"
+                time.sleep(0.02)
+
+    def _can_write(self) -> bool:
+        return self.rows(BUSY) == [(0,)]
