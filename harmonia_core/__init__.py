@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harmonia_core.contracts.activity import ActivityQuery
     from harmonia_core.contracts.definition_format import DefinitionFormat, ParsedDocument
     from harmonia_core.contracts.dispatcher import CompletionSink, Dispatcher
     from harmonia_core.contracts.endpoint import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from harmonia_core.contracts.expression_language import ExpressionLanguage
     from harmonia_core.contracts.notifier import Notice, Notifier
     from harmonia_core.contracts.rows import (
+        ActivityRow,
         BlobRow,
         Document,
         DocumentWrite,
@@ -88,6 +90,8 @@ __all__ = [
     "PLUGIN_API",
     "PUBLIC",
     "Access",
+    "ActivityQuery",
+    "ActivityRow",
     "ArtifactReader",
     "ArtifactWriter",
     "AsgiMount",
@@ -156,6 +160,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "contracts.activity": "ActivityQuery",
     "contracts.definition_format": "DefinitionFormat ParsedDocument",
     "contracts.dispatcher": "CompletionSink Dispatcher",
     "contracts.endpoint": """
@@ -167,7 +172,7 @@ _HOMES = {
     "contracts.notifier": "Notice Notifier",
     "contracts.secret_provider": "SecretProvider",
     "contracts.rows": """
-        BlobRow Document DocumentWrite EngineRow EventRow ExecutionRow HeadWrite HeartbeatRow
+        ActivityRow BlobRow Document DocumentWrite EngineRow EventRow ExecutionRow HeadWrite HeartbeatRow
         RequestRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
     """,
     "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",

@@ -6,7 +6,7 @@ goes with its execution.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from harmonia_core.contracts.rows import ActivityRow
 
@@ -47,7 +47,6 @@ def within(path: str, task: str) -> bool:
     return path == task or path.startswith((f"{task}/", f"{task}["))
 
 
-@runtime_checkable
 class StateActivity(Protocol):
     """Keep activity; failures are those of StateBackend."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from harmonia_core.contracts.activity import StateActivity
 from harmonia_core.contracts.rows import (
     Document,
     EngineRow,
@@ -64,7 +65,7 @@ class DocumentQuery:
     cursor: str | None = None
 
 
-class StateBackend(Protocol):
+class StateBackend(StateActivity, Protocol):
     """Keep executions, blobs and documents.
 
     Every method runs on the event loop's thread; coroutines may wait, the others

@@ -208,12 +208,10 @@ class ActivityStore:
 
 
 def activity_store(
-    backend: object, activity: Activity, settings: KernelSettings, clock: Clock
+    backend: StateActivity, activity: Activity, settings: KernelSettings, clock: Clock
 ) -> ActivityStore | None:
-    """Return what stores activity, None if the settings or the backend keep none."""
-    if not settings.activity_keep or not isinstance(backend, StateActivity):
-        return None
-    return ActivityStore(backend, activity, settings, clock)
+    """Return what stores activity, None if none is to be kept."""
+    return ActivityStore(backend, activity, settings, clock) if settings.activity_keep else None
 
 
 def _skipped(count: int) -> str:

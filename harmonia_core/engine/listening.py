@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 
 from harmonia_core.clock import Clock
-from harmonia_core.contracts.activity import ActivityQuery, StateActivity
+from harmonia_core.contracts.activity import ActivityQuery
 from harmonia_core.contracts.rows import ActivityRow, ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.activity import Activity, ActivityEntry, row_of, row_view
@@ -106,8 +106,7 @@ class Listening(Inquiry):
             limit = self.settings.activity_text_limit
             waiting = [row_of(entry, limit) for entry in self.activity.entries(query.execution_id)]
         found = {row.position: row for row in waiting if query.matches(row)}
-        if isinstance(self.backend, StateActivity):
-            found |= {row.position: row for row in await self.backend.activity(query)}
+        found |= {row.position: row for row in await self.backend.activity(query)}
         return query.cut([found[position] for position in sorted(found)])
 
 

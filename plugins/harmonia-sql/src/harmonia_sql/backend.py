@@ -24,6 +24,7 @@ from harmonia_core import (
     Unit,
 )
 from harmonia_sql import document_queries, queries
+from harmonia_sql.activity_rows import ActivityRows
 from harmonia_sql.blob_rows import CHUNK
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.opened import Database, Opened
@@ -35,7 +36,7 @@ Value = TypeVar("Value")
 Rest = ParamSpec("Rest")
 
 
-class SqlBackend:
+class SqlBackend(ActivityRows):
     """Keep executions, blobs and documents in one database."""
 
     def __init__(self, database: Database, commit_in_place: str = "auto") -> None:

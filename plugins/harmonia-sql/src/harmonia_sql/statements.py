@@ -202,6 +202,7 @@ class Statements:
         self.drop_chunks = drop(tables.blob_chunk, "upload_id")
         self.reference = into(tables.blob_reference, "keep")
         self.heartbeat = into(tables.heartbeat, "replace")
+        self.activity = into(tables.activity, "keep")
         self.engine = into(tables.engine, "replace")
         self.drop_engine = drop(tables.engine, "engine_id")
         self.new_document = into(tables.document)
@@ -214,6 +215,9 @@ class Statements:
 
     def _compile_questions(self) -> None:
         text_of = self.dialect.text_of
+        said = tables.activity.c
+        old = said.execution_id == bindparam("execution_id"), said.position <= bindparam("last")
+        self.drop_activity = text_of(delete(tables.activity).where(*old))
         row, doc = tables.execution.c, tables.document.c
         blob, chunk = tables.blob.c, tables.blob_chunk.c
         # What is compared before it is written stays as it was read (SQLite has one writer anyway).
