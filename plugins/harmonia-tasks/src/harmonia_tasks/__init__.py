@@ -1,4 +1,4 @@
-"""Standard task types: `python`, `transform` and `render`.
+"""Standard task types: `python`, `transform`, `render` and `http`.
 
 Registrations only; each hook imports what it names when it is called.
 """
@@ -32,10 +32,11 @@ def harmonia_configure(settings: "TasksSettings") -> None:
 @hookimpl
 def harmonia_task_types() -> "Iterable[TaskType]":
     """Contribute the task types, bound to the settings: two engines in one process keep their own."""
+    from harmonia_tasks.http.task import http_type
     from harmonia_tasks.python import python_type
     from harmonia_tasks.render import render_type
     from harmonia_tasks.settings import TasksSettings
     from harmonia_tasks.transform import transform
 
     settings = _configured.pop() if _configured else TasksSettings()
-    return (python_type(settings), transform, render_type(settings))
+    return (python_type(settings), transform, render_type(settings), http_type(settings))

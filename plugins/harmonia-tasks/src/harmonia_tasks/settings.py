@@ -1,10 +1,11 @@
 """Settings of the standard task types (section `plugins.tasks`)."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from harmonia_tasks.http.connections import Connection
+if TYPE_CHECKING:
+    from harmonia_tasks.http.connections import Connection
 
 
 def _split(value: Any) -> Any:
@@ -17,6 +18,15 @@ def _trusted(entries: tuple[str, ...]) -> tuple[str, ...]:
 
         Guard(entries)
     return entries
+
+
+def _connections(sections: dict[str, Any]) -> "dict[str, Connection]":
+    """Read connections; their models are imported only if there are any: every command reads settings."""
+    if not sections:
+        return {}
+    from harmonia_tasks.http.connections import read_connections
+
+    return read_connections(sections)
 
 
 Prefixes = Annotated[tuple[str, ...], BeforeValidator(_split)]
@@ -44,7 +54,7 @@ class TasksSettings(BaseModel):
     allow_loopback: bool = False
     http_trusted: Trusted = ()
     http_ports: Annotated[tuple[int, ...], BeforeValidator(_split)] = (80, 443, 8080, 8443)
-    connections: dict[str, Connection] = Field(default_factory=dict)
+    connections: Annotated[dict[str, Any], AfterValidator(_connections)] = Field(default_factory=dict)
     python_modules: Prefixes = ()
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)
     render_timeout: float = Field(default=10.0, gt=0)

@@ -1,22 +1,24 @@
 """What can be said about the input of `http` before anything runs, and again when values are known."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from harmonia_core import PermanentError, Problem, TaskError
 from harmonia_tasks.http import addresses, contents, paging
-from harmonia_tasks.http.connections import Connection
 from harmonia_tasks.http.headers import fault
 from harmonia_tasks.http.models import METHODS, HttpInput, Paginate
+
+if TYPE_CHECKING:
+    from harmonia_tasks.http.connections import Connection
 
 Judge = Callable[[str], None]
 """Raise TaskError if a whole URL may not be called."""
 
 
 def problems(
-    connections: Mapping[str, Connection], judge: Judge, constants: Mapping[str, Any]
+    connections: "Mapping[str, Connection]", judge: Judge, constants: Mapping[str, Any]
 ) -> Iterator[Problem]:
     """Yield everything that is wrong with those parts of an input that are written out."""
     method = constants.get("method")
@@ -51,7 +53,7 @@ def require_sound(input: HttpInput) -> None:
 
 
 def _address(
-    connections: Mapping[str, Connection], judge: Judge, constants: Mapping[str, Any]
+    connections: "Mapping[str, Connection]", judge: Judge, constants: Mapping[str, Any]
 ) -> Iterator[Problem]:
     name, url = constants.get("connection"), constants.get("url")
     if isinstance(name, str) and name and name not in connections:
@@ -69,7 +71,7 @@ def _address(
         yield Problem(error.error_code, "url", str(error))
 
 
-def _is_connected(url: str, connections: Mapping[str, Connection]) -> bool:
+def _is_connected(url: str, connections: "Mapping[str, Connection]") -> bool:
     """Tell whether a URL may belong to a connection that an expression names."""
     return any(addresses.origin(url) == addresses.origin(one.base_url) for one in connections.values())
 

@@ -6,11 +6,20 @@ masked in everything that a task says, and left out of every repr.
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from harmonia_core import PermanentError
 from harmonia_tasks.http import addresses
@@ -22,7 +31,7 @@ _SHORTEST = 4
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class Tls(_Section):
@@ -111,3 +120,18 @@ class Connection(_Section):
         assert self.basic is not None
         pair = f"{self.basic.username}:{self.basic.password.get_secret_value()}"
         return b64encode(pair.encode()).decode()
+
+
+def read_connections(sections: Mapping[str, Any]) -> dict[str, Connection]:
+    """Return connections by name; raise ValueError that says all that is wrong, and no value."""
+    found: dict[str, Connection] = {}
+    faults: list[str] = []
+    for name, section in sections.items():
+        try:
+            found[name] = Connection.model_validate(section)
+        except ValidationError as error:
+            for one in error.errors(include_url=False, include_input=False, include_context=False):
+                faults.append(f"{'.'.join(map(str, (name, *one['loc'])))}: {one['msg']}")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return found

@@ -28,7 +28,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Basic(_Part):
@@ -180,6 +180,8 @@ class HttpOutput(BaseModel):
     headers: names in lower case. body: null if it went to an artifact. url: of the last
     redirect, of the first page. elapsed: seconds. pages, items: with `paginate` only.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     status: int
     headers: dict[str, str | list[str]]

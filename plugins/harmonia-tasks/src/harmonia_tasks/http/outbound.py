@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harmonia_core import PermanentError, TaskError
-from harmonia_tasks.http.connections import Connection
 from harmonia_tasks.settings import TasksSettings
 
 if TYPE_CHECKING:
     from harmonia_net import Client, ClientOptions, Guard, NetError
+    from harmonia_tasks.http.connections import Connection
 
 PREFIX = "HARMONIA_PLUGINS__TASKS__"
 USER_AGENT = "harmonia"
@@ -22,20 +22,21 @@ class Outbound:
         self._options: dict[str, ClientOptions] = {}
 
     @property
-    def connections(self) -> Mapping[str, Connection]:
+    def connections(self) -> "Mapping[str, Connection]":
         """Return the named connections."""
-        return self._settings.connections
+        found: Mapping[str, Connection] = self._settings.connections
+        return found
 
     @property
     def output_limit(self) -> int:
         """Return how many bytes of bodies may be held and given as output."""
         return self._settings.output_limit
 
-    def connection(self, name: str | None) -> Connection | None:
+    def connection(self, name: str | None) -> "Connection | None":
         """Return a connection, None without a name; raise PermanentError `connection-unknown`."""
         if not name:
             return None
-        found = self.connections.get(name)
+        found: Connection | None = self.connections.get(name)
         if found is None:
             known = ", ".join(sorted(self.connections)) or "none"
             message = f"No connection is named {name!r}; known: {known}. They are set in {PREFIX}CONNECTIONS."
@@ -60,7 +61,7 @@ class Outbound:
             options = self._options[name or ""] = self._make(self.connection(name))
         return await shared(options)
 
-    def _make(self, connection: Connection | None) -> "ClientOptions":
+    def _make(self, connection: "Connection | None") -> "ClientOptions":
         from harmonia_net import ClientOptions, ProxyOptions, TlsOptions
 
         if connection is None:
