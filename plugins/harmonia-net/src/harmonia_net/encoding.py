@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -105,7 +105,11 @@ def _body(request: Request, headers: list[tuple[bytes, bytes]]) -> dict[str, Any
     if request.files:
         files = [(part.field, (part.filename, part.content, part.media_type)) for part in request.files]
         return {"data": request.data or {}, "files": files}
-    return {"data": request.data} if request.data is not None else {"content": request.content}
+    if request.data is not None:
+        return {"data": request.data}
+    if request.length is not None and isinstance(request.content, AsyncIterable):
+        headers.append((b"content-length", str(request.length).encode()))
+    return {"content": request.content}
 
 
 def _json(value: Any) -> bytes:

@@ -36,7 +36,7 @@ class Request:
 
     params: added to the URL's own query; lists repeat the name, None leaves it out; booleans: true, false.
     headers: those that frame a message (Host, Content-Length, Connection, ...) are refused.
-    content: an async iterable is sent chunked, and only once.
+    content: an async iterable is sent only once, and chunked unless `length` says how many bytes it gives.
     data: form fields, as multipart if there are files.
     secret_headers: names that a redirect to another origin drops, beside Authorization, Cookie and
         Proxy-Authorization. max_redirects, timeouts, max_bytes: instead of the client's.
@@ -48,6 +48,7 @@ class Request:
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
     params: Mapping[str, Scalar | Sequence[Scalar]] | None = None
     content: bytes | str | AsyncIterable[bytes] | None = None
+    length: int | None = None
     json: Any = UNSET
     data: Mapping[str, str | Sequence[str]] | None = None
     files: Sequence[FilePart] = ()

@@ -83,6 +83,8 @@ async def test_an_artifact_is_sent(ctx: Any, http: Any, service: Any, reply: Any
     await call(http, ctx, f"{service.url}/", method="PUT", body={"artifact": writer.reference})
     (got,) = service.received
     assert (got.body, got.headers["content-type"]) == (DATA, "x/data")
+    assert got.headers["content-length"] == str(len(DATA))
+    assert "transfer-encoding" not in got.headers
 
 
 async def test_an_artifact_is_part_of_a_form(ctx: Any, http: Any, service: Any, reply: Any) -> None:

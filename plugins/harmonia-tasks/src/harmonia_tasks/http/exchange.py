@@ -143,6 +143,7 @@ class Exchange:
             headers=request_headers(input, sent, media_type, stable, self.ctx.attempt),
             params=params,
             content=None if body is None else body if (held := body.whole) is None else held,
+            length=body.length if body else None,
             secret_headers=self._secret_names(),
             follow_redirects=input.redirects > 0,
             max_redirects=input.redirects,
