@@ -7,14 +7,12 @@ be compared at leisure, beside an engine that goes on.
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import cast
 
 from anyio.lowlevel import checkpoint
 from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import EventRow, ExecutionRow, TimerRow
 from harmonia_core.contracts.state_backend import StateBackend
-from harmonia_core.contracts.upkeep import StateChecking
 from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.checking import (
     Block,
@@ -102,7 +100,7 @@ class Examination:
     async def run(self) -> bool:
         """Examine; return False if there is no such execution."""
         stored, self.derived = Rows(self.wanted), Rows(self.wanted)
-        found = await self._checking.projections(self.execution_id, stored.take)
+        found = await self.backend.projections(self.execution_id, stored.take)
         if found is None:
             return False
         self.head, self.timers = found
@@ -110,10 +108,6 @@ class Examination:
         await self._walk()
         self._compare(stored)
         return True
-
-    @property
-    def _checking(self) -> StateChecking:
-        return cast(StateChecking, self.backend)
 
     def _add(self, code: str, place: str, message: str, suggestion: str | None = None) -> None:
         self.problems.append(Problem(code, f"{self.execution_id}/{place}", message, suggestion=suggestion))
@@ -221,7 +215,7 @@ class Examination:
         refs, self._refs = self._refs, {}
         if not refs:
             return
-        held = await self._checking.holdings(self.execution_id, self.head.namespace, list(refs))
+        held = await self.backend.holdings(self.execution_id, self.head.namespace, list(refs))
         for address, ref in refs.items():
             place, holding = f"blob/{address}", held.get(address)
             if holding is None:

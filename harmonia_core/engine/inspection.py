@@ -3,11 +3,10 @@
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from harmonia_core.contracts.rows import BlobRow, Unit
 from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend, StateConflict
-from harmonia_core.contracts.upkeep import StateChecking
 from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.checking import MOST_BLOCKS, AllBlocks, Block, capped
 from harmonia_core.engine.examination import Definitions, Examination
@@ -52,13 +51,13 @@ class Inspector:
     def __init__(
         self, backend: StateBackend, plugins: Plugins, settings: KernelSettings | None = None
     ) -> None:
-        self._backend, self._checking = backend, cast(StateChecking, backend)
+        self._backend = backend
         catalog = Catalog(plugins, settings or KernelSettings())
         self._loader, self._definitions = Loader(backend, catalog), Definitions(backend, catalog)
 
     async def status(self) -> dict[str, Any]:
         """Return what `describe` says, with the store's health and who is alive of its engines."""
-        facts = await self._checking.describe()
+        facts = await self._backend.describe()
         owned: dict[str, int] = facts.pop("owners", {})
         engines = {row.engine_id: row for row in await self._backend.engines()}
         known = sorted({*engines, *owned} - {""})
@@ -80,7 +79,7 @@ class Inspector:
 
     async def verify(self) -> list[Problem]:
         """Check the store below the level of executions."""
-        return await self._checking.verify()
+        return await self._backend.verify()
 
     async def check(
         self,
@@ -196,7 +195,7 @@ class Inspector:
             return False
         head, tasks = found.derivation.head(found.head), list(found.derived.kept.values())
         try:
-            await self._checking.replace_projections(
+            await self._backend.replace_projections(
                 head, tasks, found.derivation.timers(), found.bad_snapshots
             )
         except StateConflict:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from harmonia_core.contracts.rows import (
     Unit,
 )
 from harmonia_core.contracts.state_backend import StateBackend, StateConflict
-from harmonia_core.contracts.upkeep import Holding, StateChecking
+from harmonia_core.contracts.upkeep import Holding
 from harmonia_core.errors import BackupRefused
 from harmonia_core.testing.state_backend_log import submit
 from harmonia_core.testing.state_backend_rows import (
@@ -47,14 +47,10 @@ def busy() -> Unit:
     return unit
 
 
-class CheckedBackend(StateBackend, StateChecking, Protocol):
-    """A state backend that can be checked and mended."""
-
-
 class InspectionTests:
     """Judge `projections`, `holdings`, `replace_projections`, `describe`, `verify` and `backup`."""
 
-    async def test_projections_are_all_rows_beside_the_log(self, backend: CheckedBackend) -> None:
+    async def test_projections_are_all_rows_beside_the_log(self, backend: StateBackend) -> None:
         unit = busy()
         await submit(backend, [unit, start(2)])
         rows: list[TaskRow] = []
@@ -66,11 +62,11 @@ class InspectionTests:
         assert await backend.projections(execution_id(2), rows.extend) == (other, [])
         assert len(rows) == len(unit.tasks)
 
-    async def test_there_are_no_projections_of_what_is_not_there(self, backend: CheckedBackend) -> None:
+    async def test_there_are_no_projections_of_what_is_not_there(self, backend: StateBackend) -> None:
         taken: list[TaskRow] = []
         assert await backend.projections(KEY, taken.extend) is None and not taken
 
-    async def test_holdings_are_blobs_that_are_there(self, backend: CheckedBackend) -> None:
+    async def test_holdings_are_blobs_that_are_there(self, backend: StateBackend) -> None:
         unit = start(1)
         unit.blobs = [blob(KEY)]
         await submit(backend, [unit, start(2)])
@@ -80,14 +76,14 @@ class InspectionTests:
         assert await backend.holdings(KEY, "other", asked) == {}
         assert await backend.holdings(KEY, NAMESPACE, []) == {}
 
-    async def test_a_reference_is_noted_by_writing_the_blob_again(self, backend: CheckedBackend) -> None:
+    async def test_a_reference_is_noted_by_writing_the_blob_again(self, backend: StateBackend) -> None:
         await submit(backend, [start(1), start(2)])
         await backend.commit(Unit(blobs=[blob(KEY)]))
         await backend.commit(Unit(blobs=[blob(execution_id(2))._replace(data=None)]))
         assert await backend.holdings(execution_id(2), NAMESPACE, [ADDRESS]) == {ADDRESS: Holding(3, True)}
         assert await backend.blob(NAMESPACE, ADDRESS) == b"abc"
 
-    async def test_projections_are_replaced_whole_and_the_fence_stays(self, backend: CheckedBackend) -> None:
+    async def test_projections_are_replaced_whole_and_the_fence_stays(self, backend: StateBackend) -> None:
         unit = busy()
         unit.snapshot = SnapshotRow(KEY, 1, b"one")
         await submit(backend, [unit, start(2)])
@@ -117,7 +113,7 @@ class InspectionTests:
 
     @pytest.mark.parametrize("change", [{"seq": 2}, {"epoch": 2}, {"owner": "other"}, {"owner": None}])
     async def test_nothing_is_replaced_if_the_fence_has_moved(
-        self, backend: CheckedBackend, change: dict[str, Any]
+        self, backend: StateBackend, change: dict[str, Any]
     ) -> None:
         unit = busy()
         await backend.commit(unit)
@@ -127,14 +123,14 @@ class InspectionTests:
         assert (conflict.value.seq, conflict.value.epoch, conflict.value.owner) == (1, 1, ENGINE.engine_id)
         assert len(await backend.tasks(KEY)) == 302 and len(await backend.timers(KEY)) == 2
 
-    async def test_nothing_is_replaced_of_what_is_not_there(self, backend: CheckedBackend) -> None:
+    async def test_nothing_is_replaced_of_what_is_not_there(self, backend: StateBackend) -> None:
         created: ExecutionRow | None = start(1).created
         assert created is not None
         with pytest.raises(StateConflict):
             await backend.replace_projections(created, [task_row(1, 0)], [])
         assert await backend.tasks(KEY) == []
 
-    async def test_a_description_counts(self, backend: CheckedBackend) -> None:
+    async def test_a_description_counts(self, backend: StateBackend) -> None:
         ended = {"status": "failed", "ended_at": 5.0, "owner": None}
         unit = start(4, namespace="team", owner=None)
         unit.blobs = [blob(execution_id(4))]
@@ -148,32 +144,32 @@ class InspectionTests:
         assert facts["backend"] and facts["place"] and isinstance(facts["bytes"], dict)
 
     async def test_an_empty_store_and_one_that_is_not_open_are_described(
-        self, backend: CheckedBackend, create: Callable[[], CheckedBackend]
+        self, backend: StateBackend, create: Callable[[], StateBackend]
     ) -> None:
         facts = await backend.describe()
         assert facts["executions"] == {} and facts["finished"] == {"oldest": None, "newest": None}
         closed = await create().describe()
         assert (closed["backend"], closed["place"]) == (facts["backend"], facts["place"])
 
-    async def test_a_sound_store_is_verified(self, backend: CheckedBackend) -> None:
+    async def test_a_sound_store_is_verified(self, backend: StateBackend) -> None:
         unit = busy()
         unit.blobs = [blob(KEY)]
         await submit(backend, [unit, start(2)])
         assert [one for one in await backend.verify() if one.code != "not-verified"] == []
 
-    async def test_rows_without_their_execution_are_found(self, backend: CheckedBackend) -> None:
+    async def test_rows_without_their_execution_are_found(self, backend: StateBackend) -> None:
         await submit(backend, [start(1), Unit(timers=[TimerRow(execution_id(2), "a", "retry", 1.0)])])
         await backend.commit(Unit(tasks=[task_row(3, 0)]))
         found = [(one.code, one.path) for one in await backend.verify() if one.code != "not-verified"]
         expected = [("row-orphaned", f"{execution_id(2)}/timer"), ("row-orphaned", f"{execution_id(3)}/task")]
         assert sorted(found) == expected
 
-    async def test_a_request_for_what_has_gone_is_no_fault(self, backend: CheckedBackend) -> None:
+    async def test_a_request_for_what_has_gone_is_no_fault(self, backend: StateBackend) -> None:
         waiting: RequestRow = request_row("start:1", 9, kind="start")
         await backend.add_request(waiting)
         assert [one for one in await backend.verify() if one.code != "not-verified"] == []
 
-    async def test_a_backup_never_writes_over_anything(self, backend: CheckedBackend, tmp_path: Path) -> None:
+    async def test_a_backup_never_writes_over_anything(self, backend: StateBackend, tmp_path: Path) -> None:
         target = tmp_path / "there"
         target.write_text("mine")
         with pytest.raises(BackupRefused):

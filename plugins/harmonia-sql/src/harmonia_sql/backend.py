@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
@@ -25,9 +26,12 @@ from harmonia_core import (
 )
 from harmonia_sql import document_queries, queries
 from harmonia_sql.activity_rows import ActivityRows
-from harmonia_sql.blob_rows import CHUNK
+from harmonia_sql.blob_rows import CHUNK, write_chunk
+from harmonia_sql.checking import SqlChecking
 from harmonia_sql.dialect import Cursor
+from harmonia_sql.letting_go import SqlPruning
 from harmonia_sql.opened import Database, Opened
+from harmonia_sql.slices import Slices
 from harmonia_sql.statements import Statements
 from harmonia_sql.transaction import Results
 from harmonia_sql.writer import Call
@@ -36,7 +40,7 @@ Value = TypeVar("Value")
 Rest = ParamSpec("Rest")
 
 
-class SqlBackend(ActivityRows):
+class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
     """Keep executions, blobs and documents in one database."""
 
     def __init__(self, database: Database, commit_in_place: str = "auto") -> None:
@@ -44,10 +48,13 @@ class SqlBackend(ActivityRows):
         self._in_place = commit_in_place == "auto"
         self._wake: Callable[[], None] | None = None
         self._opened: Opened | None = None
+        self._engine_id: str | None = None
+        self._slices = Slices()
 
     async def open(self, engine: EngineRow | None) -> None:
         if self._opened is None:
             self._opened = await self._database.open(engine, self._in_place)
+            self._engine_id = None if engine is None else engine.engine_id
             if self._wake is not None:
                 self._opened.watch(self._wake)
 
@@ -131,8 +138,7 @@ class SqlBackend(ActivityRows):
     async def upload(self, upload_id: str, number: int, data: bytes) -> None:
         if len(data) > CHUNK:
             raise ValueError(f"a chunk holds at most {CHUNK} bytes, this one has {len(data)}")
-        rows = [(upload_id, number, data)]
-        await self._write(lambda cursor, statements: statements.chunk.run(cursor, rows))
+        await self._write(partial(write_chunk, (upload_id, number, data), self._engine_id))
 
     async def beat(self, rows: Sequence[HeartbeatRow]) -> None:
         if rows:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from anyio import to_thread
 from sqlalchemy import create_engine
@@ -21,9 +21,11 @@ from harmonia_sql.sqlite.address import Address, prepare_place
 from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.dialect import SQLITE_DIALECT
 from harmonia_sql.sqlite.errors import translate
+from harmonia_sql.sqlite.inspection import SqliteInspection
 from harmonia_sql.sqlite.life import SignOfLife, bury, living
 from harmonia_sql.sqlite.rounds import SqliteRounds
 from harmonia_sql.sqlite.schema import ensure_schema
+from harmonia_sql.sqlite.shrinking import shrink
 from harmonia_sql.sqlite.writing import SqliteWriting
 from harmonia_sql.statements import Statements
 from harmonia_sql.writer import PATIENCE, Writer
@@ -37,6 +39,7 @@ class SqliteDatabase:
 
     def __init__(self, url: str) -> None:
         self.address = Address.parse(url)
+        self._own: str | None = None
 
     def __str__(self) -> str:
         return str(self.address.path)
@@ -46,11 +49,26 @@ class SqliteDatabase:
         """Return the kind of the database and its path."""
         return {"backend": "sqlite", "path": str(self.address.path)}
 
+    @property
+    def inspection(self) -> SqliteInspection:
+        """Return what checking it needs."""
+        return SqliteInspection(self.address)
+
     async def open(self, engine: EngineRow | None, in_place: bool) -> Opened:
         """Check place and schema, begin the engine's sign of life, start the writer."""
+        self._own = None if engine is None else engine.engine_id
         opened = await to_thread.run_sync(_open, self.address, engine, LoopPort(), in_place)
         opened.writer.start()
         return opened
+
+    async def bury(self, engine_id: str) -> bool:
+        """Remove the sign of life of an engine; return whether it is dead."""
+        return bury(self.address.engines, engine_id)
+
+    async def vacuum(self, opened: Opened) -> None:
+        """Give back as much space as can be had."""
+        connection = cast(SqliteWriting, opened.writer.connection)
+        await to_thread.run_sync(shrink, self.address, connection, self._own)
 
 
 def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: bool) -> Opened:

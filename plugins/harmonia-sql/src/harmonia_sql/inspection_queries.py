@@ -1,0 +1,150 @@
+"""Questions of those who check a store: projections of one instant, holdings, counts, rows astray."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, case, func, literal, null, select, text, tuple_
+
+from harmonia_core import ExecutionRow, Holding, Problem, TaskRow, TimerRow
+from harmonia_sql import tables
+from harmonia_sql.queries import MOST_IDS, head, timers
+
+PAGE = 1000
+# Rows that one check names; more of a kind say nothing new.
+MOST_NAMED = 100
+# Rows of stored activity that are counted; beyond that the count is a lower bound.
+MOST_COUNTED = 100_000
+
+_ADDRESSED = (tables.blob_reference.c.namespace, tables.blob_reference.c.address)
+
+
+def projections(
+    core: Connection, begin: str, execution_id: str, take: Callable[[Sequence[TaskRow]], None]
+) -> tuple[ExecutionRow, list[TimerRow]] | None:
+    """Read an execution's projections in one transaction. begin: for one that sees one instant."""
+    core.exec_driver_sql(begin)
+    try:
+        found = head(core, execution_id)
+        if found is None:
+            return None
+        for page in _task_pages(core, execution_id):
+            take(page)
+        return found, timers(core, execution_id)
+    finally:
+        core.exec_driver_sql("ROLLBACK")
+
+
+def _task_pages(core: Connection, execution_id: str) -> Iterator[list[TaskRow]]:
+    row = tables.task.c
+    place = tuple_(row.scope, row.position)
+    rows = select(tables.task).where(row.execution_id == execution_id).order_by(row.scope, row.position)
+    found = [TaskRow._make(one) for one in core.execute(rows.limit(PAGE))]
+    while found:
+        yield found
+        last = tuple_(literal(found[-1].scope), literal(found[-1].position))
+        found = [TaskRow._make(one) for one in core.execute(rows.where(place > last).limit(PAGE))]
+
+
+def holdings(
+    core: Connection, execution_id: str, namespace: str, addresses: Sequence[str]
+) -> dict[str, Holding]:
+    """Return what is held of those blobs that are stored."""
+    blob, reference = tables.blob.c, tables.blob_reference.c
+    referred = (
+        select(reference.address)
+        .where(reference.execution_id == execution_id)
+        .where(reference.namespace == blob.namespace, reference.address == blob.address)
+        .exists()
+    )
+    found: dict[str, Holding] = {}
+    for start in range(0, len(addresses), MOST_IDS):
+        part = blob.address.in_(addresses[start : start + MOST_IDS])
+        rows = select(blob.address, blob.size, referred).where(blob.namespace == namespace, part)
+        found.update((address, Holding(size, bool(noted))) for address, size, noted in core.execute(rows))
+    return found
+
+
+def facts(core: Connection) -> dict[str, Any]:
+    """Count what is stored; every question is answered from an index or has an end."""
+    row, blob = tables.execution.c, tables.blob.c
+    unfinished, ended = text(tables.UNFINISHED), text(tables.ENDED)
+    status: dict[str, int] = {}
+    for condition in (unfinished, ended):
+        counted = select(row.status, func.count()).where(condition).group_by(row.status)
+        for name, count in core.execute(counted):
+            status[name] = status.get(name, 0) + count
+    oldest, newest = (
+        core.scalar(select(row.ended_at).where(ended).order_by(order).limit(1))
+        for order in (row.ended_at, row.ended_at.desc())
+    )
+    owners = core.execute(select(row.owner, func.count()).where(unfinished).group_by(row.owner))
+    blobs = core.execute(select(func.count(), func.coalesce(func.sum(blob.size), 0)).select_from(tables.blob))
+    some = select(literal(1)).select_from(tables.activity).limit(MOST_COUNTED).subquery()
+    count, size = blobs.one()
+    return {
+        "schema": core.scalar(select(tables.alembic_version.c.version_num)),
+        "executions": status,
+        "estimated": False,
+        "finished": {"oldest": oldest, "newest": newest},
+        "owners": {owner or "": number for owner, number in owners},
+        "requests": core.scalar(select(func.count()).select_from(tables.request)),
+        "blobs": {"count": count, "bytes": int(size)},
+        "activity": core.scalar(select(func.count()).select_from(some)),
+    }
+
+
+def astray(core: Connection) -> list[Problem]:
+    """Return rows without their execution, references without their blob, blobs without their content."""
+    found: list[Problem] = []
+    for table in (
+        tables.event, tables.task, tables.timer, tables.snapshot, tables.heartbeat,
+        tables.completion_token, tables.activity, tables.blob_reference,
+    ):  # fmt: skip
+        for execution_id in _orphans(core, table):
+            place = f"{execution_id}/{table.name}"
+            message = "rows stand here, but there is no such execution"
+            found.append(Problem("row-orphaned", place, message))
+    return [*found, *_lost_blobs(core), *_short_blobs(core)]
+
+
+def _orphans(core: Connection, table: Table) -> list[str]:
+    """Return the executions that a table has rows of and that are neither there nor on their way out.
+
+    It goes from one id to the next by the index, so that a log is not read whole.
+    """
+    key, pruning = table.c.execution_id, tables.pruning.c
+    ids = select(func.min(key).label("id")).cte("ids", recursive=True)
+    following = select(func.min(key)).where(key > ids.c.id).scalar_subquery()
+    ids = ids.union_all(select(following).where(ids.c.id.is_not(null())))
+    there = select(1).where(tables.execution.c.execution_id == ids.c.id).exists()
+    going = select(1).where(pruning.kind == "execution", pruning.id == ids.c.id).exists()
+    rows = select(ids.c.id).where(ids.c.id.is_not(null()), ~there, ~going).limit(MOST_NAMED)
+    return list(core.execute(rows).scalars())
+
+
+def _lost_blobs(core: Connection) -> Iterator[Problem]:
+    reference, blob, pruning = tables.blob_reference.c, tables.blob.c, tables.pruning.c
+    there = select(1).where(blob.namespace == reference.namespace, blob.address == reference.address).exists()
+    going = select(1).where(pruning.kind == "execution", pruning.id == reference.execution_id).exists()
+    rows = select(reference.execution_id, *_ADDRESSED).where(~there, ~going).limit(MOST_NAMED)
+    for execution_id, _, address in core.execute(rows):
+        message = "it is referred to, but not there"
+        yield Problem(
+            "blob-missing", f"{execution_id}/blob/{address}", message, suggestion="restore it from a backup"
+        )
+
+
+def _short_blobs(core: Connection) -> Iterator[Problem]:
+    blob, chunk = tables.blob.c, tables.blob_chunk.c
+    stored = (
+        select(func.coalesce(func.sum(func.length(chunk.data)), 0))
+        .where(chunk.upload_id == blob.upload_id)
+        .scalar_subquery()
+    )
+    differs = case((stored == blob.size, False), else_=True)
+    rows = select(blob.namespace, blob.address, blob.size, stored).where(differs).limit(MOST_NAMED)
+    for namespace, address, size, found in core.execute(rows):
+        message = f"{found} of its {size} bytes are stored"
+        yield Problem(
+            "blob-damaged", f"{namespace}/blob/{address}", message, suggestion="restore it from a backup"
+        )
