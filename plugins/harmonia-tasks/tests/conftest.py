@@ -19,6 +19,7 @@ class MemoryArtifact:
     media_type: str
     data: bytearray = field(default_factory=bytearray)
     sealed: bool = False
+    ended: bool = False
 
     @property
     def reference(self) -> dict[str, Any]:
@@ -34,7 +35,7 @@ class MemoryArtifact:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self.sealed = kind is None
+        self.sealed, self.ended = kind is None, True
 
 
 class MemoryContext:
@@ -51,9 +52,21 @@ class MemoryContext:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
         self.artifacts: dict[str, MemoryArtifact] = {}
+        self.fields: list[dict[str, Any]] = []
+        self.said: list[tuple[Any, ...]] = []
 
     def log(self, level: str, text: str, **fields: Any) -> None:
         self.lines.append((level, text))
+        self.fields.append(fields)
+
+    def progress(self, fraction: float | None = None, text: str | None = None, value: Any = None) -> None:
+        self.said.append(("progress", fraction, text, value))
+
+    def heartbeat(self, details: Any = None) -> None:
+        self.said.append(("heartbeat", details))
+
+    def defer(self) -> str:
+        return "the-token"
 
     def artifact(self, name: str, media_type: str = "application/octet-stream") -> MemoryArtifact:
         self.artifacts[name] = MemoryArtifact(name, media_type)

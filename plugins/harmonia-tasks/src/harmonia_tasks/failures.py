@@ -10,6 +10,7 @@ from typing import Any
 from harmonia_core import TaskError
 
 TRACEBACK_LIMIT = 20_000
+CAUSES = 10
 
 
 def from_base_exception(error: BaseException) -> Exception:
@@ -17,13 +18,17 @@ def from_base_exception(error: BaseException) -> Exception:
     return _named(type(error).__name__, Exception)(f"the function raised it: {text_of(error)}")
 
 
-def from_child(shape: Mapping[str, Any]) -> Exception:
-    """Return the exception that a child process described; its traceback becomes a note."""
+def from_child(shape: Mapping[str, Any], place: str = "In the child process") -> Exception:
+    """Return the exception that the other side described, with its causes; its traceback becomes a note."""
     if shape["stated"]:
         error: Exception = _named(shape["kind"], TaskError)(shape["message"], **shape["stated"])
     else:
         error = _named(shape["kind"], Exception)(shape["message"])
-    error.add_note(f"In the child process:\n{shape['traceback']}")
+    error.add_note(f"{place}:\n{shape['traceback']}")
+    above = error
+    for kind, message in shape["causes"]:
+        above.__cause__ = _named(kind, Exception)(message)
+        above = above.__cause__
     return error
 
 
@@ -37,8 +42,21 @@ def to_json(error: BaseException, trace: str) -> dict[str, Any]:
         "kind": type(error).__name__,
         "message": text_of(error),
         "stated": stated,
+        "causes": _causes(error),
         "traceback": trace[-TRACEBACK_LIMIT:],
     }
+
+
+def _causes(error: BaseException) -> list[tuple[str, str]]:
+    """Return class name and text of the exceptions behind this one, the nearest first."""
+    causes: list[tuple[str, str]] = []
+    while len(causes) < CAUSES:
+        above = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if above is None:
+            break
+        causes.append((type(above).__name__, text_of(above)))
+        error = above
+    return causes
 
 
 def text_of(error: BaseException) -> str:

@@ -1,23 +1,30 @@
-"""The engine's side of process mode: a child in a process group of its own, ended with the attempt."""
+"""Commands and children of the engine, each with a guard that ends it with all it has started.
 
-import json
+The guard (`process_guard`) is a process between the two. It outlives neither: it ends the command
+when the engine asks for it, and when the engine is gone, however that came about.
+"""
+
+import marshal
 import os
 import signal
+import socket
 import sys
-from codecs import getincrementaldecoder
-from contextlib import suppress
-from subprocess import PIPE
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from subprocess import DEVNULL, PIPE
 
 import anyio
-from anyio.abc import ByteReceiveStream, Process
+from anyio.abc import Process
 
-from harmonia_core import PermanentError, TaskContext, TaskError
-from harmonia_tasks.failures import from_child
+from harmonia_core import TaskError
+from harmonia_tasks import process_guard
 
-PRINT_LIMIT = 1024 * 1024
-PIECE = 64 * 1024
-TERM_GRACE = 0.3  # seconds between asking and killing; both together stay under one
+GRACE = 0.3
+"""Seconds between asking the processes of a command to end, and killing them."""
+GUARD_GRACE = 2.0
+"""Seconds that the guard has, after that, to end itself."""
+_GUARD_NEEDS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 STREAM_GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
@@ -32,119 +39,194 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-async def call_in_process(ctx: TaskContext, request: dict[str, Any]) -> Any:
-    """Run one request of `harmonia_tasks.child` and return its output.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Say what to run. env: the whole environment. limits: `RLIMIT_…` to value.
 
-    Raises what the function raised, as a TaskError of the same class name; PermanentError
-    `output-too-large`; TaskError `process-died` (category `infrastructure`).
-    Cancelled: the whole process group is gone within a second.
+    keep: descriptors that the command gets under the same numbers.
     """
-    process = await anyio.open_process(
-        command("harmonia_tasks.child"),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env=environment(),
-        start_new_session=True,
-    )
-    conversation = _Conversation(ctx, process, request["output_limit"])
-    try:
-        await conversation.hold(json.dumps(request).encode() + b"\n")
-    finally:
-        await _end(process)
-    return conversation.result()
+
+    argv: list[str]
+    env: Mapping[str, str]
+    cwd: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    keep: tuple[int, ...] = ()
+
+    def encoded(self) -> bytes:
+        """Return the order as the guard reads it."""
+        shape = {
+            "argv": [os.fsencode(word) for word in self.argv],
+            "env": {os.fsencode(name): os.fsencode(value) for name, value in self.env.items()},
+            "cwd": None if self.cwd is None else os.fsencode(self.cwd),
+            "limits": dict(self.limits),
+            "keep": self.keep,
+            "grace": GRACE,
+        }
+        data = marshal.dumps(shape)
+        return len(data).to_bytes(process_guard.HEAD, "big") + data
 
 
-class _Conversation:
-    """Send the request, collect the answer, turn what is printed into log entries."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. exit_code: None if a signal ended it. seconds: how long it ran."""
 
-    def __init__(self, ctx: TaskContext, process: Process, output_limit: int) -> None:
-        self._ctx, self._process = ctx, process
-        self._answer_limit = output_limit + PIECE
-        self._answer = bytearray()
-        self._too_much: str | None = None
-
-    async def hold(self, request: bytes) -> None:
-        """Talk until the child has ended and, for a moment more, what it printed has arrived."""
-        async with anyio.create_task_group() as readers:
-            readers.start_soon(self._log_prints)
-            readers.start_soon(self._send, request)
-            await self._read_answer()
-            await self._process.wait()
-            _signal(self._process, signal.SIGKILL)
-            # A grandchild that left the group may keep the pipe open for ever.
-            readers.cancel_scope.deadline = anyio.current_time() + 1.0
-
-    def result(self) -> Any:
-        """Return the output in the answer, or raise what went wrong instead."""
-        if self._too_much:
-            raise PermanentError(self._too_much, "output-too-large")
-        try:
-            answer = json.loads(self._answer)
-        except ValueError:
-            raise _died(self._process.returncode) from None
-        if "error" in answer:
-            raise from_child(answer["error"])
-        return answer["output"]
-
-    async def _send(self, request: bytes) -> None:
-        assert self._process.stdin is not None
-        with suppress(*STREAM_GONE):
-            await self._process.stdin.send(request)
-
-    async def _read_answer(self) -> None:
-        async for piece in _pieces(self._process.stdout):
-            self._answer += piece
-            if len(self._answer) > self._answer_limit:
-                return self._stop(f"The function returned more than {self._answer_limit} bytes.")
-
-    async def _log_prints(self) -> None:
-        decoder, rest, taken = getincrementaldecoder("utf-8")("replace"), "", 0
-        async for piece in _pieces(self._process.stderr):
-            taken += len(piece)
-            if taken > PRINT_LIMIT:
-                return self._stop(f"The function printed more than {PRINT_LIMIT} bytes.")
-            # What was printed at once is one entry, however many lines it has.
-            lines, newline, rest = (rest + decoder.decode(piece)).rpartition("\n")
-            if newline:
-                self._ctx.log("info", lines)
-        if rest:
-            self._ctx.log("info", rest)
-
-    def _stop(self, reason: str) -> None:
-        self._too_much = reason
-        _signal(self._process, signal.SIGKILL)
+    exit_code: int | None
+    signal: str | None
+    seconds: float
 
 
-async def _pieces(stream: ByteReceiveStream | None) -> Any:
-    assert stream is not None
-    with suppress(*STREAM_GONE):
+class NotStarted(Exception):
+    """Say why a command could not be started. stage: `fork start cwd limit exec`; number: the errno."""
+
+    def __init__(self, stage: str, number: int) -> None:
+        self.stage, self.number = stage, number
+        super().__init__(f"{stage}: {os.strerror(number)}")
+
+
+class Channel:
+    """One end of a pair of sockets, on the loop. For one reader and one writer at a time."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._end = end
+
+    async def receive(self, size: int = 64 * 1024) -> bytes:
+        """Return what has come, at most `size` bytes; nothing at the end."""
         while True:
-            yield await stream.receive(PIECE)
+            try:
+                return self._end.recv(size)
+            except BlockingIOError:
+                await anyio.wait_readable(self._end)
+            except ConnectionError:
+                return b""
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; do nothing if nobody reads any more."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._end.send(view) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._end)
+            except ConnectionError:
+                return
+
+    def finish(self) -> None:
+        """Let the other side see the end."""
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give the descriptor back; nobody may be waiting."""
+        self._end.close()
 
 
-async def _end(process: Process) -> None:
-    """Leave nothing of the process group, whether or not the attempt is being cancelled."""
-    with anyio.CancelScope(shield=True):
-        if process.returncode is None:
-            _signal(process, signal.SIGTERM)
-            with anyio.move_on_after(TERM_GRACE):
-                await process.wait()
-        _signal(process, signal.SIGKILL)
-        await process.aclose()
+class Guarded:
+    """A command that runs, or has ended. process: the guard, with the command's streams."""
+
+    def __init__(self, process: Process, channel: Channel) -> None:
+        self.process = process
+        self._channel = channel
+        self._ordered = False
+        self._command: int | None = None
+        self._ended: Ended | None = None
+        self._rest = b""
+
+    async def start(self, order: Order) -> None:
+        """Hand the order over and return when the command runs; raise NotStarted."""
+        await self._channel.send(order.encoded())
+        self._ordered = True
+        word, *rest = await self._line()
+        if word == "failed":
+            raise NotStarted(rest[0], int(rest[1]))
+        self._command = int(rest[0])
+
+    async def wait(self) -> Ended:
+        """Return how the command ended; by then, nothing that it started runs any more."""
+        if self._ended is None:
+            _, status, seconds = await self._line()
+            code = os.waitstatus_to_exitcode(int(status))
+            name = None if code >= 0 else _name(-code)
+            self._ended = Ended(code if code >= 0 else None, name, float(seconds))
+        return self._ended
+
+    def kill(self) -> None:
+        """End the command at once; `wait` says when that is done."""
+        self._channel.finish()
+
+    async def end(self) -> None:
+        """Leave nothing of the command, whether or not this task is being cancelled."""
+        with anyio.CancelScope(shield=True):
+            if not self._ordered:
+                self.kill()
+            elif self._ended is None:
+                await self._channel.send(process_guard.TERMINATE)
+            with anyio.move_on_after(GRACE + GUARD_GRACE):
+                await self.process.wait()
+            if self.process.returncode != 0:
+                self._kill_both()
+            self._channel.close()
+            await self.process.aclose()
+
+    def _kill_both(self) -> None:
+        """Kill a command whose guard was stopped, or killed, or waits for what cannot be killed."""
+        for leader in (self._command, self.process.pid if self.process.returncode is None else None):
+            with suppress(OSError):
+                if leader is not None:
+                    os.killpg(leader, signal.SIGKILL)
+
+    async def _line(self) -> list[str]:
+        while b"\n" not in self._rest:
+            piece = await self._channel.receive()
+            if not piece:
+                raise TaskError("The guard of the command is gone.", "process-died", "infrastructure")
+            self._rest += piece
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode().split()
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+@asynccontextmanager
+async def guarded(
+    order: Order, stdin: int = DEVNULL, stdout: int = PIPE, stderr: int = PIPE
+) -> AsyncIterator[Guarded]:
+    """Run a command while the block lasts; nothing of it is left afterwards, within a second.
+
+    Raises NotStarted; TaskError `process-died`, `process-not-started` (category `infrastructure`).
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = await _open_guard((theirs.fileno(), *order.keep), stdin, stdout, stderr)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    running = Guarded(process, Channel(ours))
+    try:
+        await running.start(order)
+        yield running
+    finally:
+        await running.end()
 
 
-def _died(code: int | None) -> TaskError:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        how, details = f"by signal {name}", {"signal": name}
-        hint = " The system may have run out of memory." if name == "SIGKILL" else ""
-    else:
-        how, details, hint = f"with exit code {code}", {"exit_code": code}, ""  # type: ignore[dict-item]
-    message = f"The child process ended {how} before it gave an answer.{hint}"
-    return TaskError(message, "process-died", "infrastructure", details=details)
+async def _open_guard(passed: tuple[int, ...], stdin: int, stdout: int, stderr: int) -> Process:
+    try:
+        return await anyio.open_process(
+            [sys.executable, "-I", "-S", process_guard.__file__, str(passed[0])],
+            env={name: os.environ[name] for name in _GUARD_NEEDS if name in os.environ},
+            start_new_session=True,
+            pass_fds=passed,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    except OSError as error:
+        message = f"No process could be started: {error.strerror or error}."
+        raise TaskError(message, "process-not-started", "infrastructure") from error
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have none
+        return f"signal {number}"

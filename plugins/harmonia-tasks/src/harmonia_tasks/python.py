@@ -1,18 +1,20 @@
 """The task type `python`: call an importable function from an allow-list of modules."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import anyio
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harmonia_core import PermanentError, Problem, TaskContext, TaskType, task_type
 from harmonia_tasks.callables import Target, is_allowed, refusal, resolve, split
 from harmonia_tasks.failures import from_base_exception
+from harmonia_tasks.process_limits import ProcessLimits, rlimits
 from harmonia_tasks.settings import TasksSettings
 
 
@@ -22,6 +24,7 @@ class PythonInput(BaseModel):
     callable: `package.module:function`; the module must be allowed.
     args: keyword arguments.
     mode: `thread` (quick; async functions run on the loop) or `process` (can be killed).
+    limits: of the process.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +32,13 @@ class PythonInput(BaseModel):
     callable: str
     args: dict[str, Any] = Field(default_factory=dict)
     mode: Literal["thread", "process"] = "thread"
+    limits: ProcessLimits = ProcessLimits()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.mode == "thread" and self.limits != ProcessLimits():
+            raise ValueError("only a process can be limited: say `mode: process`")
+        return self
 
 
 def python_type(settings: TasksSettings) -> TaskType:
@@ -101,7 +111,9 @@ async def _await(awaitable: Any) -> Any:
 
 
 async def _in_process(ctx: TaskContext, input: PythonInput, settings: TasksSettings) -> Any:
-    from harmonia_tasks.processes import call_in_process  # thread mode needs no processes
+    if os.name != "posix":
+        raise PermanentError("Process mode needs a POSIX system.", "process-not-supported")
+    from harmonia_tasks.process_call import call_in_process  # thread mode needs no processes
 
     module, _ = split(input.callable)
     if not is_allowed(module, settings.python_modules):
@@ -112,4 +124,4 @@ async def _in_process(ctx: TaskContext, input: PythonInput, settings: TasksSetti
         "allowed": settings.python_modules,
         "output_limit": settings.output_limit,
     }
-    return await call_in_process(ctx, request)
+    return await call_in_process(ctx, request, rlimits(input.limits, settings))

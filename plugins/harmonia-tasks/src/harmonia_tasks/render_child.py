@@ -11,7 +11,6 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, BinaryIO
 
-from harmonia_tasks.child import take_streams
 from harmonia_tasks.templates import TemplateRefused, render
 
 MEMORY_LIMIT = 1024 * 1024 * 1024
@@ -24,6 +23,15 @@ def main() -> None:
     for line in requests:
         _serve(json.loads(line), answers)
     os._exit(0)
+
+
+def take_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Return private ends of standard input and output; from now on prints go to standard error."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, answers
 
 
 def _serve(request: dict[str, Any], answers: BinaryIO) -> None:

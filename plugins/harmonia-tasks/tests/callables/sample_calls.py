@@ -5,6 +5,7 @@ import signal
 import subprocess  # noqa: F401  (an import that must not be callable through this module)
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen, run
 
@@ -153,3 +154,88 @@ class Tool:
 
 def _private() -> None:
     run(["true"], check=True)
+
+
+def say_everything(ctx) -> dict:
+    """Use every part of the context; return what it knows."""
+    ctx.log("warning", "careful", row=7, odd={1}, number=float("nan"))
+    ctx.progress(0.5, "half", value={"done": 1})
+    ctx.progress(float("nan"))
+    ctx.heartbeat({"row": 7})
+    known = ("execution", "path", "attempt", "idempotency_key", "deadline", "last_heartbeat", "cancelled")
+    return {name: getattr(ctx, name) for name in known}
+
+
+async def say_from_a_coroutine(ctx) -> str:
+    await anyio.to_thread.run_sync(ctx.log, "info", "from a thread")
+    return ctx.path
+
+
+def keep(ctx, name: str, megabytes: int) -> dict:
+    with ctx.artifact(name, "text/plain") as writer:
+        for _ in range(megabytes):
+            writer.write(b"x" * 1024 * 1024)
+        writer.write(b"end")
+    return writer.reference
+
+
+def throw_away(ctx) -> str:
+    try:
+        with ctx.artifact("lost") as writer:
+            writer.write(b"half")
+            raise ValueError("changed my mind")
+    except ValueError:
+        return "thrown away"
+
+
+def leave_open(ctx) -> None:
+    ctx.artifact("open").write(b"x")
+
+
+def beat(ctx, kind: str) -> None:
+    ctx.heartbeat({"set": {1}, "large": "x" * 20_000, "nan": float("nan")}[kind])
+
+
+def log_badly(ctx) -> None:
+    ctx.log("loud", "x")
+
+
+def hand_over(ctx) -> str:
+    return ctx.defer()
+
+
+def stop_when_asked(ctx, marker: str, told: str) -> None:
+    """Go on until cancelled, then say so."""
+    Path(marker).touch()
+    while not ctx.cancelled:
+        time.sleep(0.01)
+    Path(told).write_text("asked to stop")
+    time.sleep(60)
+
+
+def fail_with_causes() -> None:
+    try:
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            raise OSError("second") from error
+    except OSError:
+        raise ValueError("third")  # noqa: B904
+
+
+def take_memory(megabytes: int) -> int:
+    return len(bytearray(megabytes * 1024 * 1024))
+
+
+def compute() -> None:
+    while True:
+        pass
+
+
+def write_to_the_wire() -> None:
+    """Send what is no frame to wherever the child's socket is."""
+    for entry in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{entry}").startswith("socket:"):
+                os.write(int(entry), b"\xff" * 64)
+    time.sleep(60)
