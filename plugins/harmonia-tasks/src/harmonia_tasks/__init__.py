@@ -1,4 +1,4 @@
-"""Standard task types: `python`, `transform`, `render` and `http`.
+"""Standard task types: `python`, `transform`, `render`, `shell` and `http`.
 
 Registrations only; each hook imports what it names when it is called.
 """
@@ -36,7 +36,9 @@ def harmonia_task_types() -> "Iterable[TaskType]":
     from harmonia_tasks.python import python_type
     from harmonia_tasks.render import render_type
     from harmonia_tasks.settings import TasksSettings
+    from harmonia_tasks.shell import shell_type
     from harmonia_tasks.transform import transform
 
     settings = _configured.pop() if _configured else TasksSettings()
-    return (python_type(settings), transform, render_type(settings), http_type(settings))
+    bound = (make(settings) for make in (python_type, render_type, shell_type, http_type))
+    return (transform, *bound)
