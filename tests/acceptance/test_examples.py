@@ -17,6 +17,9 @@ from harmonia_core.host import Engine, KernelSettings, create_backend, load_plug
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SECRET = "correct-horse"
+SERVED = {"http-inventory", "http-download"}
+"""Those that need a service: tests of their own start it, in `test_http_examples`."""
+ALONE = sorted(path for path in EXAMPLES.glob("*.yaml") if path.stem not in SERVED)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def callable_examples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_example_is_run() -> None:
-    tested = {case.name for case in CASES} | {"dependency-audit"}
+    tested = {case.name for case in CASES} | {"dependency-audit"} | SERVED
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
 
 
@@ -173,7 +176,7 @@ def command_of(path: Path) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
 def test_the_command_in_an_examples_head_works(path: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     found = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from harmonia_net.client import Client
@@ -20,6 +21,10 @@ async def shared(options: ClientOptions) -> Client:
     else closes it.
     """
     found = _of_this_loop()
+    if not found:
+        from anyio.to_thread import run_sync
+
+        await run_sync(import_module, "harmonia_net.pools")  # httpx takes its time, which the loop has not
     if options not in found:
         lifetime = _live(Client(options))
         found[options] = await anext(lifetime), lifetime
