@@ -2,12 +2,15 @@
 
 import gzip
 import zlib
+from dataclasses import replace
 
 import anyio
+import httpcore
 import pytest
 from net_servers import Asked, answer, serving
 
 from harmonia_net import (
+    AddressRefused,
     Client,
     ClientOptions,
     ConnectFailed,
@@ -22,6 +25,9 @@ from harmonia_net import (
     TimedOut,
     Timeouts,
 )
+from harmonia_net.encoding import encode
+from harmonia_net.faults import translated
+from harmonia_net.redirects import Hop
 
 LOCAL = Guard(allow_loopback=True)
 OPTIONS = ClientOptions(guard=LOCAL, breaker=None)
@@ -86,14 +92,38 @@ async def test_multipart() -> None:
     assert b'name="k"\r\n\r\nv\r\n' in asked.body
 
 
-async def test_a_stream_is_sent_in_chunks() -> None:
-    async def content():
-        yield b"one"
-        yield b"two"
+async def stream():
+    yield b"one"
+    yield b"two"
 
+
+async def test_a_stream_is_sent_in_chunks_or_with_its_length() -> None:
     async with serving(lambda asked: answer()) as server:
-        await fetch(server.url(), method="PUT", content=content())
-    assert server.asked[0].body == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+        await fetch(server.url(), method="PUT", content=stream())
+        await fetch(server.url(), method="PUT", content=stream(), length=6)
+    chunked, measured = server.asked
+    assert chunked.body == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+    assert (measured.body, measured.header("transfer-encoding")) == (b"onetwo", None)
+
+
+@pytest.mark.parametrize("length", [5, 7])
+async def test_a_stream_of_another_length_than_it_says(length: int) -> None:
+    async with serving(lambda asked: answer()) as server:
+        with pytest.raises(RequestInvalid, match="not as long"):
+            await fetch(server.url(), method="PUT", content=stream(), length=length)
+
+
+async def test_space_around_a_header_is_no_part_of_it() -> None:
+    async with serving(lambda asked: answer()) as server:
+        await fetch(server.url(), headers={"X": " a b \t", "User-Agent": "mine", "Accept": "text/plain"})
+    sent = {name: server.asked[0].header(name) for name in ("x", "user-agent", "accept")}
+    assert sent == {"x": "a b", "user-agent": "mine", "accept": "text/plain"}
+
+
+def test_a_fault_found_while_sending_quotes_nothing() -> None:
+    with pytest.raises(RequestInvalid) as caught, translated("a.example", Timeouts()):
+        raise httpcore.LocalProtocolError("Illegal header value b's3cret'")
+    assert str(caught.value) == "The request to 'a.example' cannot be sent: it is malformed."
 
 
 INVALID = [
@@ -107,6 +137,7 @@ INVALID = [
     {"headers": {"X": "s3cret\x00"}},
     {"headers": {"X y": "s3cret"}},
     {"headers": [("", "s3cret")]},
+    {"params": {"long": "s3cret" * 20_000}},
     {"json": {"a": float("nan")}},
     {"json": {1, 2}},
     {"json": {}, "data": {"a": "b"}},
@@ -287,6 +318,22 @@ async def test_cancelling_a_call_frees_its_connection() -> None:
         with anyio.move_on_after(0.05):
             await client.request(Request(url=server.url()))
         assert (await client.request(Request(url=server.url("/next")))).status == 200
+
+
+async def test_bytes_after_a_deflated_body_are_left_out() -> None:
+    body = deflated(TEXT) + b"garbage"
+    async with serving(
+        lambda asked: answer(body, headers=["Content-Encoding: deflate", "X: \xfc"])
+    ) as server:
+        response = await fetch(server.url())
+    assert response.content == TEXT
+    assert response.headers["x"] == "ü"
+
+
+def test_what_is_sent_is_what_was_judged() -> None:
+    target = replace(LOCAL.check_url("http://a.example/"), url="http://b.example/")
+    with pytest.raises(AddressRefused, match="two readings"):
+        encode(Request(url="http://a.example/"), Hop(target, "GET"), "agent")
 
 
 async def test_no_cookie_is_kept() -> None:

@@ -152,6 +152,10 @@ def test_addresses_of_names_are_judged(host: str, ip: str, rule: str) -> None:
     assert caught.value.host == host
 
 
+def test_dns64_answers_are_judged_by_what_they_carry() -> None:
+    Guard().check_address("a.example", 80, "64:ff9b::808:808")
+
+
 def test_ports_are_judged_with_the_address_too() -> None:
     with pytest.raises(AddressRefused) as caught:
         Guard().check_address("a.example", 6379, "8.8.8.8")

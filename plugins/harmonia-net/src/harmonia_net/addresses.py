@@ -89,6 +89,11 @@ def is_loopback(address: Address) -> bool:
     return address == _LOOPBACK6 or (isinstance(address, IPv4Address) and address in _LOOPBACK4)
 
 
+def is_nat64(address: Address) -> bool:
+    """Tell whether an address is the well-known NAT64 form, in which DNS64 gives IPv4-only hosts."""
+    return address in _NAT64
+
+
 def parse_address(text: str) -> Address | None:
     """Return the address that a text is, or None; a zone id is not an address."""
     try:

@@ -62,7 +62,7 @@ class Breaker:
         circuit = self._circuits.get(origin)
         if circuit is None or circuit.opened_at is None:
             return
-        waiting = circuit.opened_at + self._options.open_for - self._clock()
+        waiting = self._options.open_for - (self._clock() - circuit.opened_at)
         if waiting > 0 or circuit.is_tried:
             raise CircuitOpen(origin, max(waiting, 1.0))
         circuit.is_tried = True
@@ -99,7 +99,7 @@ class Breaker:
         self._forget_old(circuit, now)
         if circuit.opened_at is None:
             return CircuitState(CircuitStatus.CLOSED, len(circuit.failed_at), 0.0)
-        waiting = max(circuit.opened_at + self._options.open_for - now, 0.0)
+        waiting = max(self._options.open_for - (now - circuit.opened_at), 0.0)
         status = CircuitStatus.OPEN if waiting else CircuitStatus.HALF_OPEN
         return CircuitState(status, len(circuit.failed_at), waiting)
 

@@ -4,7 +4,9 @@ It is httpcore's public seam, a network backend, so that SNI, certificates and t
 while the connection goes to an address that has been judged: a second answer of the DNS is never asked for.
 """
 
+import ssl
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import anyio
 import httpcore
@@ -50,10 +52,31 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         for left in range(len(addresses), 0, -1):
             share = (deadline - anyio.current_time()) / left if left > 1 else None
             try:
-                return await self._sockets.connect_tcp(addresses[-left], port, timeout=share)
+                return _Stream(await self._sockets.connect_tcp(addresses[-left], port, timeout=share))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 errors.append(error.args[0])
         raise not_connected(host, port, errors)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is closed if its TLS handshake is cancelled; httpcore closes it on errors only."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+        self.read, self.write, self.aclose = inner.read, inner.write, inner.aclose  # type: ignore[method-assign]
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._inner.aclose()
+            raise
 
 
 class ProxyBackend(GuardedBackend):

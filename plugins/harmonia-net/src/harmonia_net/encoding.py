@@ -93,7 +93,7 @@ def _headers(request: Request, hop: Hop, user_agent: str) -> list[tuple[bytes, b
     known = {name.lower() for name, _ in given}
     defaults = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": user_agent}
     pairs = [(name, value) for name, value in defaults.items() if name not in known]
-    return [(name.encode(), value.encode()) for name, value in (*pairs, *given)]
+    return [(name.encode(), value.strip(" \t").encode()) for name, value in (*pairs, *given)]
 
 
 def _body(request: Request, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import h11
 import httpcore
 
 from harmonia_net.errors import (
@@ -34,10 +35,16 @@ def translated(host: str, timeouts: Timeouts) -> Iterator[None]:
         raise _network(error, host) from error
     except httpcore.ProxyError as error:
         raise ProxyFailed(f"The proxy did not connect to {host!r}: {error}.") from error
-    except httpcore.LocalProtocolError as error:
-        raise RequestInvalid(f"The request to {host!r} cannot be sent: {error}.") from error
+    except (httpcore.LocalProtocolError, h11.LocalProtocolError) as error:  # of bodies, the latter
+        raise _malformed(error, host) from None  # its text quotes what was to be sent
     except httpcore.RemoteProtocolError as error:
         raise _protocol(error, host) from error
+
+
+def _malformed(error: Exception, host: str) -> RequestInvalid:
+    text = str(error)
+    reason = "its body is not as long as it says" if "Content-Length" in text else "it is malformed"
+    return RequestInvalid(f"The request to {host!r} cannot be sent: {reason}.")
 
 
 def _network(error: httpcore.NetworkError, host: str) -> NetError:
@@ -59,7 +66,7 @@ def _protocol(error: httpcore.RemoteProtocolError, host: str) -> NetError:
         return ConnectionLost(f"{host!r} closed the connection before its answer was complete.")
     if "too long" in text:
         return ProtocolFailed(f"The head of the answer of {host!r} is larger than 100 KiB.")
-    return ProtocolFailed(f"{host!r} does not speak HTTP/1.1: {text}.")
+    return ProtocolFailed(f"{host!r} does not speak HTTP/1.1: {text[:200]}.")
 
 
 def not_connected(host: str, port: int, errors: Sequence[BaseException]) -> ConnectFailed:
@@ -69,15 +76,7 @@ def not_connected(host: str, port: int, errors: Sequence[BaseException]) -> Conn
 
 
 def _reason(error: BaseException) -> str:
-    """Say why a socket did not connect; anyio reports it as the cause."""
-    inner = error if isinstance(error, OSError) and error.strerror else error.__cause__
-    if isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    number = inner.errno if isinstance(inner, OSError) else None
-    return (
-        os.strerror(number)
-        if number
-        else "no answer in time"
-        if isinstance(error, TimeoutError)
-        else "refused"
-    )
+    """Say why a socket did not connect; anyio gives the system's reason as the cause."""
+    cause = error.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    return os.strerror(number) if number else "no answer in time"

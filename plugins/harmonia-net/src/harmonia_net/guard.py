@@ -8,7 +8,7 @@ Rule 3: trust does not grow on a redirect (`after`): a public page leads to publ
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from harmonia_net.addresses import Address, is_loopback, parse_address, refused_by
+from harmonia_net.addresses import Address, is_loopback, is_nat64, parse_address, refused_by
 from harmonia_net.errors import AddressRefused
 from harmonia_net.hosts import names_internal, names_loopback
 from harmonia_net.targets import Reach, Target, read_url
@@ -92,6 +92,8 @@ class Guard:
             return
         if target.literal is not None:
             self._check_routable(target.host, target.literal, target.reach)
+            if is_nat64(target.literal):
+                self._refuse("nat64", target.host, "only a resolver may answer with an IPv4 address inside")
         elif names_loopback(target.host):
             self._refuse_loopback(target.host, "this name is the machine itself")
         elif rule := names_internal(target.host):

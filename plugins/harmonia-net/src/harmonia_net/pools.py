@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.to_thread
 import httpcore
 
 from harmonia_net.connecting import GuardedBackend, ProxyBackend
@@ -33,6 +35,7 @@ class Pools:
     def __init__(self, options: ClientOptions, resolver: Resolver) -> None:
         self._options, self._resolver = options, resolver
         self._pools: dict[Lane, httpcore.AsyncConnectionPool] = {}
+        self._opening = anyio.Lock()
         self._environment = dict(os.environ) if options.proxy.from_environment else {}
 
     async def send(self, request: "httpx.Request", target: Target, timeouts: Timeouts) -> httpcore.Response:
@@ -41,7 +44,7 @@ class Pools:
         if proxy is not None and self._options.proxy.check_names and target.reach is not Reach.TRUSTED:
             guard = self._options.guard
             await checked_addresses(guard, target.reach, self._resolver, target.host, target.port)
-        pool = self._pool(Lane(target.reach, proxy, target.scheme == "https"))
+        pool = await self._pool(Lane(target.reach, proxy, target.scheme == "https"))
         with translated(target.host, timeouts):
             return await pool.handle_async_request(_wire(request, timeouts))
 
@@ -51,9 +54,12 @@ class Pools:
         for pool in pools:
             await pool.aclose()
 
-    def _pool(self, lane: Lane) -> httpcore.AsyncConnectionPool:
+    async def _pool(self, lane: Lane) -> httpcore.AsyncConnectionPool:
+        """Return a lane's pool; a new one is made in a thread, for reading authorities takes its time."""
         if lane not in self._pools:
-            self._pools[lane] = self._open(lane)
+            async with self._opening:
+                if lane not in self._pools:
+                    self._pools[lane] = await anyio.to_thread.run_sync(self._open, lane)
         return self._pools[lane]
 
     def _open(self, lane: Lane) -> httpcore.AsyncConnectionPool:

@@ -10,7 +10,7 @@ from harmonia_net.addresses import parse_address
 from harmonia_net.errors import ProxyFailed
 from harmonia_net.hosts import is_within
 from harmonia_net.options import ProxyOptions
-from harmonia_net.targets import Reach, Target, bracketed
+from harmonia_net.targets import DEFAULT_SCHEME_PORTS, Reach, Target, bracketed
 
 _NO_PROXY = re.compile(r"(?P<host>\[[^\]]*\]|.*?)(?::(?P<port>[0-9]+))?")
 
@@ -50,9 +50,11 @@ def parse_proxy(url: str) -> Proxy:
     """Return a proxy's URL in parts; raises ProxyFailed, without the URL, for what is none."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        port = parts.port or DEFAULT_SCHEME_PORTS[parts.scheme]
     except (ValueError, KeyError):
         raise ProxyFailed("The proxy's URL is no http:// or https:// URL.") from None
+    if parts.scheme not in DEFAULT_SCHEME_PORTS:
+        raise ProxyFailed(f"Proxies are called by http and https, not by {parts.scheme}.")
     if not parts.hostname:
         raise ProxyFailed("The proxy's URL names no host.")
     named = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None

@@ -60,7 +60,7 @@ def answer(
 ) -> bytes:
     """Return a complete answer in bytes."""
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body) if length is None else length}"]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 def redirect(location: str, status: str = "302 Found") -> bytes:
@@ -87,13 +87,12 @@ async def serving(react: Answer, context: ssl.SSLContext | None = None) -> Async
                     await stream.send(data)
 
     listener = TLSListener(sockets, context, standard_compatible=False) if context else sockets
-    async with anyio.create_task_group() as tasks:
+    async with sockets, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, serve)
         try:
             yield server
         finally:
             tasks.cancel_scope.cancel()
-    await sockets.aclose()
 
 
 async def read_request(stream: ByteStream, connection: int) -> Asked | None:
