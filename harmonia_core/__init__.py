@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         task_type,
     )
     from harmonia_core.contracts.trigger import Trigger, TriggerType
-    from harmonia_core.contracts.upkeep import Holding
+    from harmonia_core.contracts.upkeep import FinishedQuery, Holding, Pruned
     from harmonia_core.errors import (
         BackupRefused,
         HarmoniaError,
@@ -115,6 +115,7 @@ __all__ = [
     "ExecutionRow",
     "ExpressionLanguage",
     "Faces",
+    "FinishedQuery",
     "HarmoniaError",
     "HeadWrite",
     "HealthCheck",
@@ -126,6 +127,7 @@ __all__ = [
     "ParsedDocument",
     "PermanentError",
     "Problem",
+    "Pruned",
     "Recorded",
     "Request",
     "RequestRow",
@@ -178,7 +180,7 @@ _HOMES = {
     "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",
     "contracts.task_type": "ArtifactReader ArtifactWriter TaskContext TaskType task_type",
     "contracts.trigger": "Trigger TriggerType",
-    "contracts.upkeep": "Holding",
+    "contracts.upkeep": "FinishedQuery Holding Pruned",
     "errors": """
         BackupRefused HarmoniaError PermanentError Problem RetryableError SchemaMismatch StateBackendError
         StateCorrupt StateFull StateLocked StateReadOnly StateUnavailable TaskError

@@ -22,7 +22,7 @@ from harmonia_core.contracts.rows import (
     TokenRow,
     Unit,
 )
-from harmonia_core.contracts.upkeep import StateChecking
+from harmonia_core.contracts.upkeep import StateChecking, StatePruning
 from harmonia_core.errors import StateBackendError
 
 KIND_STABILITY = "stable"
@@ -66,7 +66,7 @@ class DocumentQuery:
     cursor: str | None = None
 
 
-class StateBackend(StateActivity, StateChecking, Protocol):
+class StateBackend(StateActivity, StateChecking, StatePruning, Protocol):
     """Keep executions, blobs and documents.
 
     Every method runs on the event loop's thread; coroutines may wait, the others

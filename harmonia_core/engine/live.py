@@ -31,8 +31,13 @@ class Live:
     )  # fmt: skip
 
     def __init__(
-        self, state: ExecutionState, namespace: str, epoch: int, created: bool, definition: bytes | None = None
-    ) -> None:  # fmt: skip
+        self,
+        state: ExecutionState,
+        namespace: str,
+        epoch: int,
+        created: bool,
+        definition: bytes | None = None,
+    ) -> None:
         self.state, self.namespace, self.created = state, namespace, created
         self.definition = definition
         self.epoch = self.expected = epoch

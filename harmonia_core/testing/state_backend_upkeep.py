@@ -136,7 +136,7 @@ class UpkeepTests:
         assert await backend.blob("default", "sha256:shared") == data
 
     async def test_a_large_execution_goes_whole(self, backend: StateBackend) -> None:
-        unit = full(1, ended(1))
+        unit = full(1, ended(1, seq=6000))
         unit.events += [event_row(1, seq, data='{"n": "' + "x" * 100 + '"}') for seq in range(2, 6001)]
         unit.tasks += [task_row(1, place, scope="wide") for place in range(3000)]
         unit.blobs = [blob(1, f"sha256:{number}", b"%d" % number, 4) for number in range(1000, 1700)]

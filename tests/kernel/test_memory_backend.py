@@ -7,10 +7,9 @@ from harmonia_core.builtin.memory import MEMORY
 from harmonia_core.contracts.rows import EngineRow, RequestRow, StreamAppend, Unit
 from harmonia_core.errors import StateUnavailable
 from harmonia_core.testing.state_backend_suite import StateBackendSuite
-from harmonia_core.testing.state_backend_upkeep import UpkeepTests
 
 
-class TestMemory(StateBackendSuite, UpkeepTests):
+class TestMemory(StateBackendSuite):
     @pytest.fixture
     def create(self, tmp_path):
         return lambda: MEMORY.create(f"memory://{tmp_path}", "auto")

@@ -3,6 +3,7 @@
 Chunks are keyed by an upload id, and the address names it: closing an upload copies nothing.
 """
 
+import time
 from collections.abc import Sequence
 
 from harmonia_core import BlobRow, StateCorrupt
@@ -10,6 +11,14 @@ from harmonia_sql.dialect import Cursor
 from harmonia_sql.statements import Statements
 
 CHUNK = 1024 * 1024
+
+
+def write_chunk(
+    chunk: tuple[str, int, bytes], engine_id: str | None, cursor: Cursor, statements: Statements
+) -> None:
+    """Store one chunk of an upload, and note whose it is until a blob names it."""
+    statements.chunk.run(cursor, [chunk])
+    statements.upload.run(cursor, [(chunk[0], engine_id, time.time())])
 
 
 def write_blobs(cursor: Cursor, statements: Statements, blobs: Sequence[BlobRow]) -> None:
@@ -22,6 +31,7 @@ def write_blobs(cursor: Cursor, statements: Statements, blobs: Sequence[BlobRow]
         # The same unit may come twice: the chunks that the stored blob itself names stay.
         elif blob.upload_id is not None and stored[0] != blob.upload_id:
             cursor.execute(statements.drop_chunks, (blob.upload_id,))
+            cursor.execute(statements.close_upload, (blob.upload_id,))
     statements.reference.run(cursor, [(blob.execution_id, blob.namespace, blob.address) for blob in blobs])
 
 
@@ -36,6 +46,8 @@ def _store(cursor: Cursor, statements: Statements, blob: BlobRow) -> None:
             statements.chunk.run(cursor, [row])
     elif _uploaded(cursor, statements, upload_id) != blob.size:
         raise StateCorrupt(f"Upload {upload_id} does not hold the {blob.size} bytes of {blob.address}.")
+    else:
+        cursor.execute(statements.close_upload, (upload_id,))
     statements.blob.run(cursor, [(blob.namespace, blob.address, blob.size, blob.media_type, upload_id)])
 
 

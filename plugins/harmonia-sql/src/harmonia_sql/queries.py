@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, text
+from sqlalchemy import Connection, literal, or_, select, text, tuple_
 
 from harmonia_core import (
     EngineRow,
     EventRow,
     ExecutionQuery,
     ExecutionRow,
+    FinishedQuery,
     HeartbeatRow,
     RequestRow,
     TaskRow,
@@ -17,6 +18,7 @@ from harmonia_core import (
     TokenRow,
 )
 from harmonia_sql import tables
+from harmonia_sql.listings import listings, merged
 
 # More ids than this in one question: the requests are all read and the wanted ones picked, heads
 # are read in parts.
@@ -86,19 +88,22 @@ def timers(core: Connection, execution_id: str) -> list[TimerRow]:
 
 def find(core: Connection, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
     """Return one page of executions, newest first."""
-    found = select(tables.execution)
-    if query.namespace is not None:
-        found = found.where(_execution.namespace == query.namespace)
-    if query.status:
-        found = found.where(_execution.status.in_(query.status))
-    if query.workflow is not None:
-        found = found.where(_execution.workflow == query.workflow)
-    if query.cursor is not None:
-        found = found.where(_execution.execution_id < query.cursor)
-    found = found.order_by(_execution.execution_id.desc()).limit(query.limit + 1)
-    rows = [ExecutionRow._make(row) for row in core.execute(found)]
+    rows = merged(core, listings(query), query.limit + 1)
     page = rows[: query.limit]
     return page, page[-1].execution_id if page and len(rows) > len(page) else None
+
+
+def finished(core: Connection, query: FinishedQuery) -> tuple[list[ExecutionRow], str | None]:
+    """Return one page of ended executions, oldest end first."""
+    place = (_execution.ended_at, _execution.execution_id)
+    found = select(tables.execution).where(text(tables.ENDED))
+    if query.before is not None:
+        found = found.where(_execution.ended_at < query.before)
+    if query.cursor is not None:
+        moment, _, execution_id = query.cursor.partition(" ")
+        found = found.where(tuple_(*place) > tuple_(literal(float(moment)), literal(execution_id)))
+    rows = [ExecutionRow._make(row) for row in core.execute(found.order_by(*place).limit(query.limit))]
+    return rows, f"{rows[-1].ended_at!r} {rows[-1].execution_id}" if rows else None
 
 
 def unfinished(core: Connection) -> list[ExecutionRow]:

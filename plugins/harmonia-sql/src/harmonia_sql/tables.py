@@ -93,12 +93,12 @@ execution = _table(
     _text("labels"),
     _text("error", null=True),
     _text("actor", null=True),
-    # For each listing an index in its order. They are written when an execution begins and when it ends.
+    # For each listing an index in its order; see `listings`. They are written when an execution ends.
     _partial("execution_unfinished", "execution_id", where=UNFINISHED),
     _partial("execution_ended", "ended_at", "execution_id", where=ENDED),
     _partial("execution_status", "status", "execution_id", where=ENDED),
-    Index("execution_namespace", "namespace", "execution_id"),
-    Index("execution_workflow", "workflow", "execution_id"),
+    _partial("execution_namespace", "namespace", "status", "execution_id", where=ENDED),
+    _partial("execution_workflow", "workflow", "status", "execution_id", where=ENDED),
     key=("execution_id",),
     fill=70,
 )

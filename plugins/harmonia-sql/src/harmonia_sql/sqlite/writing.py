@@ -29,6 +29,9 @@ class WritingCursor(sqlite3.Cursor):
         if self.execute(sql, parameters).rowcount != count:
             raise Discord("a head has moved")
 
+    def settle(self) -> None:
+        """Do nothing: each statement is done when it returns."""
+
 
 class SqliteWriting:
     """Commit units and other writes; whoever calls a method holds `lock`.
@@ -103,13 +106,21 @@ class SqliteWriting:
         self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self.pages = 0
 
-    def vacuum(self, most: int) -> None:
-        """Give free pages back to the file system, at most so many, once there are that many."""
+    def vacuum(self, most: int) -> bool:
+        """Give free pages back to the file system, at most so many, once there are that many; tell if so."""
         free: int = self._cursor.execute("PRAGMA freelist_count").fetchone()[0]
-        if free >= most:
-            # It gives back a page with each step, and only a script is stepped to its end.
-            self._cursor.executescript(f"PRAGMA incremental_vacuum({most})")
-            self.pages += most
+        if free < most:
+            return False
+        # It gives back a page with each step, and only a script is stepped to its end.
+        self._cursor.executescript(f"PRAGMA incremental_vacuum({most})")
+        self.pages += most
+        return True
+
+    def rewrite(self) -> None:
+        """Write the whole file anew, without free pages; nobody else can write meanwhile."""
+        self._cursor.execute("VACUUM")
+        self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.pages = 0
 
     def close(self) -> None:
         """Close the connection; the last one of a database also ends its write-ahead log."""

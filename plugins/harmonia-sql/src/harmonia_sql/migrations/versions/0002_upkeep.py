@@ -16,11 +16,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Add indexes and tables, then the references that older versions did not write."""
-    ended: dict[str, Any] = {name: sa.text("ended_at IS NOT NULL") for name in ("sqlite_where", "postgresql_where")}
+    condition = sa.text("ended_at IS NOT NULL")
+    ended: dict[str, Any] = {"sqlite_where": condition, "postgresql_where": condition}
     op.create_index("execution_ended", "execution", ["ended_at", "execution_id"], **ended)
     op.create_index("execution_status", "execution", ["status", "execution_id"], **ended)
-    op.create_index("execution_namespace", "execution", ["namespace", "execution_id"])
-    op.create_index("execution_workflow", "execution", ["workflow", "execution_id"])
+    op.create_index("execution_namespace", "execution", ["namespace", "status", "execution_id"], **ended)
+    op.create_index("execution_workflow", "execution", ["workflow", "status", "execution_id"], **ended)
     op.create_index("blob_reference_address", "blob_reference", ["namespace", "address"])
     op.create_index(op.f("ix_completion_token_execution_id"), "completion_token", ["execution_id"])
     _create_tables()
