@@ -1,7 +1,7 @@
 """The commands and their options. What they do is imported when one is called."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,6 +33,7 @@ Verbose = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Log more to stderr; twice: everything.")
 ]
 Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution.")]
+Level = Literal["debug", "info", "warning", "error"]
 Definition = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow definition, YAML or JSON.")]
 
 Modules = Annotated[
@@ -195,6 +196,36 @@ def list_events(
         from harmonia_api.cli.executions import print_events
 
         finish(print_events(execution, after, db, json))
+
+
+@executions.command("logs")
+def show_logs(
+    execution: Execution,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="PATH", help="Only this task and what is inside it.")
+    ] = None,
+    level: Annotated[
+        Level | None, typer.Option("--level", help="Only log lines, of this level and above.")
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option("--after", min=0, metavar="POSITION", help="Only entries behind this one.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the execution has ended.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, max=10_000, help="At most so many; without --after the last ones."),
+    ] = None,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Print what the tasks of an execution said: log lines, prints and progress."""
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.logs import print_logs
+
+        finish(print_logs(execution, task, level, after, follow, limit, db, json))
 
 
 @executions.command("cancel")
