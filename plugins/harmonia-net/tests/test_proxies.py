@@ -121,6 +121,21 @@ async def test_tls_goes_through_a_tunnel_and_is_verified(tmp_path) -> None:
     assert server.asked[0].header("proxy-authorization") is None
 
 
+async def test_a_proxy_may_be_spoken_to_by_tls(tmp_path) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("proxy.corp", "a.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    names = Names(proxy_corp="127.0.0.1", a_example="8.8.8.8")
+    async with tunnelling(context=context) as proxy, serving(lambda asked: answer(), context) as server:
+        via = ProxyOptions(f"https://proxy.corp:{proxy.port}")
+        settings = ClientOptions(proxy=via, tls=TlsOptions(ca_file=tmp_path / "ca.pem"))
+        async with Client(settings, resolver=names) as client:
+            assert (await client.request(Request(url="http://a.example/"))).text.startswith("by proxy")
+            url = f"https://a.example:{server.port}/"
+            assert (await client.request(Request(url=url, trusted=True))).text == "ok"
+    assert [asked.method for asked in proxy.asked] == ["GET", "CONNECT"]
+
+
 @pytest.mark.parametrize(
     ("url", "fault"),
     [

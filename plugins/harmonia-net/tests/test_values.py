@@ -6,9 +6,9 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from net_faults import kinds
 from net_servers import answer, serving
 
-import harmonia_net
 from harmonia_net import (
     UNSET,
     CircuitOpen,
@@ -105,14 +105,6 @@ def test_json() -> None:
             response(content, "text/html").json()
         assert "text/html" in str(caught.value)
         assert "s3cret" not in str(caught.value)
-
-
-def kinds() -> list[type[NetError]]:
-    return [
-        kind
-        for name in harmonia_net.__all__
-        if isinstance(kind := getattr(harmonia_net, name), type) and issubclass(kind, NetError)
-    ]
 
 
 def test_codes_are_stable_and_categories_the_kernels() -> None:

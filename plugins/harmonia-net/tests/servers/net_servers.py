@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSListener, TLSStream
+from anyio.streams.tls import TLSListener
 
 Answer = Callable[["Asked"], Awaitable[bytes | None] | bytes | None]
 
@@ -113,7 +113,9 @@ async def read_request(stream: ByteStream, connection: int) -> Asked | None:
 
 
 @asynccontextmanager
-async def tunnelling(accepts: Callable[[Asked], bool] = lambda asked: True) -> AsyncIterator[Server]:
+async def tunnelling(
+    accepts: Callable[[Asked], bool] = lambda asked: True, context: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
     """Run a proxy that knows CONNECT and absolute URLs, and connects to 127.0.0.1 whatever the name says."""
 
     async def react(asked: Asked) -> bytes | None:
@@ -127,7 +129,7 @@ async def tunnelling(accepts: Callable[[Asked], bool] = lambda asked: True) -> A
             await joined(asked.stream, onward)
         return None
 
-    async with serving(react) as server:
+    async with serving(react, context) as server:
         yield server
 
 
@@ -143,7 +145,3 @@ async def joined(one: ByteStream, other: ByteStream) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(carry, one, other)
         tasks.start_soon(carry, other, one)
-
-
-def is_tls(stream: ByteStream) -> bool:
-    return isinstance(stream, TLSStream)
