@@ -72,7 +72,7 @@ async def run(name: str, input: dict[str, Any]) -> Ended:
     """Run an example on the memory backend, with the modules beside it allowed."""
     modules = [path.stem for path in EXAMPLES.glob("*.py")]
     settings = KernelSettings(
-        plugins={"tasks": {"python_modules": modules}}, plugin_files=(EXAMPLES / "shout.py",)
+        plugins={"tasks": {"python_modules": modules, "shell": True}}, plugin_files=(EXAMPLES / "shout.py",)
     )
     plugins = load_plugins(settings)
     path = EXAMPLES / f"{name}.yaml"
@@ -93,7 +93,7 @@ def callable_examples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_example_is_run() -> None:
-    tested = {case.name for case in CASES} | {"dependency-audit"} | SERVED
+    tested = {case.name for case in CASES} | {"build-pages", "dependency-audit"} | SERVED
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
 
 
@@ -119,6 +119,21 @@ async def test_retries_are_recorded_with_their_reason() -> None:
 async def test_the_secret_is_in_no_event() -> None:
     ended = await run("secrets", {})
     assert SECRET not in repr(ended)
+
+
+@pytest.mark.anyio
+async def test_pages_are_built_by_commands(tmp_path: Path) -> None:
+    ended = await run("build-pages", {"out": str(tmp_path / "-the $(pages)")})
+    assert ended.view["output"] == {
+        "report": ["about", "index", "2 pages, 93 bytes"],
+        "headings": ["index.html:1", "about.html:1"],
+    }
+    (folder,) = tmp_path.iterdir()
+    pages = {page.name: page.read_text() for page in folder.iterdir()}
+    assert pages == {
+        "index.html": "<h1>Pages</h1>\n\nBuilt by $(whoami).\n",
+        "about.html": "<h1>About</h1>\n\nOne &amp; all; &lt;none&gt; is left out.\n",
+    }
 
 
 @pytest.mark.anyio
@@ -211,6 +226,7 @@ def words_of(name: str) -> list[str]:
     """Return what the command's output must contain."""
     return {
         "hello": ["Hello, Ada!"],
+        "build-pages": ["2 pages, 93 bytes"],
         "diamond": ["250 EUR"],
         "map": ["three"],
         "retries": ["It took 3 attempts."],
