@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import anyio
 
+from harmonia_core.contracts.activity import ActivityQuery
 from harmonia_core.contracts.rows import (
+    ActivityRow,
     BlobRow,
     EngineRow,
     HeartbeatRow,
@@ -40,11 +42,16 @@ def blob(number: int, address: str, data: bytes | None, size: int, upload_id: st
     return BlobRow("default", address, size, "text/plain", execution_id(number), data, upload_id)
 
 
+def said(number: int) -> ActivityRow:
+    """Return a log line of an execution."""
+    return ActivityRow(execution_id(number), 17, "a", 1, "log", "info", '{"text": "x"}')
+
+
 async def left(backend: StateBackend, number: int) -> list[object]:
     """Return whatever a backend still holds of an execution, its blobs left out."""
     key = execution_id(number)
     found: list[object] = [*await backend.events(key), *await backend.tasks(key), *await backend.timers(key)]
-    found += await backend.requests([key])
+    found += [*await backend.requests([key]), *await backend.activity(ActivityQuery(key))]
     found += [
         await backend.head(key),
         await backend.snapshot(key),
@@ -99,6 +106,7 @@ class UpkeepTests:
         await submit(backend, units)
         await backend.commit(step(3, 1, 2))
         await backend.beat([HeartbeatRow(execution_id(number), "a", 1, 1.0, "{}") for number in (1, 2, 3)])
+        await backend.add_activity([said(number) for number in (1, 2, 3)])
         before = [await left(backend, number) for number in (2, 3)]
         unknown, unfinished = execution_id(8), execution_id(3)
         gone = await backend.prune([execution_id(1), unknown, unfinished, execution_id(1)])
@@ -208,11 +216,14 @@ class UpkeepTests:
         await backend.commit(Unit(blobs=[blob(9, "sha256:lost", b"lost", 4)]))
         beats = [HeartbeatRow(execution_id(number), "a", 1, 1.0, "{}") for number in (1, 9)]
         await backend.beat(beats)
+        await backend.add_activity([said(1), said(9)])
         assert await backend.sweep(0.0) == Pruned(blobs=1, bytes=4)
         assert await backend.blob("default", "sha256:lost") is None
         assert await backend.blob("default", "sha256:kept") == b"kept"
         assert await backend.heartbeat(execution_id(9), "a") is None
         assert await backend.heartbeat(execution_id(1), "a") == beats[0]
+        assert await backend.activity(ActivityQuery(execution_id(9))) == []
+        assert await backend.activity(ActivityQuery(execution_id(1))) == [said(1)]
         assert [row.engine_id for row in await backend.engines()] == ["engine-a"]
         assert await backend.sweep(0.0) == Pruned()
 

@@ -51,13 +51,12 @@ class SqlPruning:
             waiting = await self._ask(pruning.weigh, execution_ids[start : start + MANY])
             while waiting:
                 count = self._slices.next(waiting)
-                ids = [one.execution_id for one in waiting[: count or 1]]
                 if count:
-                    gone += await self._slice(pruning.drop_small, ids)
+                    gone += await self._slice(pruning.drop_small, waiting[:count])
                 else:
-                    gone += await self._slice(pruning.begin_large, ids[0])
+                    gone += await self._slice(pruning.begin_large, waiting[0].execution_id)
                     gone += await self._finish()
-                waiting = waiting[len(ids) :]
+                waiting = waiting[count or 1 :]
         return gone
 
     async def sweep(self, before: float) -> Pruned:

@@ -8,7 +8,7 @@ references to blobs go with it, and with the last reference to a blob the blob.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Select, Table, select, text
 
 from harmonia_core import Pruned
 from harmonia_sql import pruning_texts, tables
@@ -31,10 +31,11 @@ _execution, _blob, _reference = tables.execution.c, tables.blob.c, tables.blob_r
 
 
 class Weight(NamedTuple):
-    """Say how much has to be deleted for an execution: rows, and about as many for its blobs."""
+    """Say how much has to be deleted for an execution: rows, with about as many for its blobs, and these."""
 
     execution_id: str
     rows: int
+    blobs: Sequence[Place]
 
 
 def weigh(core: Connection, execution_ids: Sequence[str]) -> list[Weight]:
@@ -42,19 +43,21 @@ def weigh(core: Connection, execution_ids: Sequence[str]) -> list[Weight]:
     ids = list(dict.fromkeys(execution_ids))
     ended = (_execution.execution_id.in_(ids), text(tables.ENDED))
     seqs = dict(core.execute(select(_execution.execution_id, _execution.seq).where(*ended)).all())
+    places: dict[str, list[Place]] = {one: [] for one in seqs}
+    sizes = dict.fromkeys(seqs, 0)
+    for execution_id, namespace, address, size in core.execute(_blobs_of(list(seqs))):
+        places[execution_id].append((namespace, address))
+        sizes[execution_id] += size
+    rows = {one: 2 * seqs[one] + ROWS_PER_MIB * sizes[one] // 2**20 for one in seqs}
+    return [Weight(one, rows[one], places[one]) for one in ids if one in rows]
+
+
+def _blobs_of(execution_ids: Sequence[str]) -> Select[Any]:
     both = (_reference.namespace == _blob.namespace) & (_reference.address == _blob.address)
-    sizes = (
-        select(_reference.execution_id, func.sum(_blob.size))
-        .join_from(tables.blob_reference, tables.blob, both)
-        .where(_reference.execution_id.in_(ids))
-        .group_by(_reference.execution_id)
+    found = select(_reference.execution_id, _blob.namespace, _blob.address, _blob.size)
+    return found.join_from(tables.blob_reference, tables.blob, both).where(
+        _reference.execution_id.in_(execution_ids)
     )
-    bytes_of = {row[0]: int(row[1]) for row in core.execute(sizes)}
-    return [
-        Weight(one, 2 * seqs[one] + ROWS_PER_MIB * bytes_of.get(one, 0) // 2**20)
-        for one in ids
-        if one in seqs
-    ]
 
 
 def leftovers(core: Connection) -> list[Place]:
@@ -62,18 +65,19 @@ def leftovers(core: Connection) -> list[Place]:
     return [(row[0], row[1]) for row in core.execute(select(tables.pruning).order_by(*tables.pruning.c))]
 
 
-def drop_small(cursor: Cursor, statements: Statements, execution_ids: Sequence[str]) -> Pruned:
+def drop_small(cursor: Cursor, statements: Statements, waiting: Sequence[Weight]) -> Pruned:
     """Delete ended executions whole."""
-    dialect, ids = statements.dialect, padded(execution_ids)
-    cursor.execute(pruning_texts.references(dialect, len(ids)), ids)
-    places = [(row[0], row[1]) for row in cursor.fetchall()]
-    gone = _drop_heads(cursor, statements, ids)
-    if gone and not pruning_texts.cascades(dialect):
+    gone = _drop_heads(cursor, statements, padded([one.execution_id for one in waiting]))
+    if not gone:
+        return Pruned()
+    if not pruning_texts.cascades(statements.dialect):
         mine = padded([row[0] for row in gone])
         for table in TABLES["execution"]:
-            cursor.execute(pruning_texts.rows(dialect, table, len(mine)), mine)
+            cursor.execute(pruning_texts.rows(statements.dialect, table, len(mine)), mine)
+    # Final as they were when they were weighed, they have come to refer to nothing else since.
+    places = list({place for one in waiting for place in one.blobs})
     counted = Pruned(executions=len(gone), events=sum(row[1] for row in gone))
-    return drop_blobs(cursor, statements, places) + counted if gone else Pruned()
+    return drop_blobs(cursor, statements, places) + counted
 
 
 def begin_large(cursor: Cursor, statements: Statements, execution_id: str) -> Pruned:
@@ -85,8 +89,6 @@ def begin_large(cursor: Cursor, statements: Statements, execution_id: str) -> Pr
 
 
 def _drop_heads(cursor: Cursor, statements: Statements, ids: Sequence[str]) -> list[Any]:
-    if pruning_texts.cascades(statements.dialect):
-        cursor.execute(pruning_texts.cascade())
     cursor.execute(pruning_texts.heads(statements.dialect, len(ids)), ids)
     return cursor.fetchall()
 

@@ -37,7 +37,7 @@ def cascade() -> str:
     )
     noted = "SELECT 1 FROM pruning WHERE kind = 'execution' AND id = OLD.execution_id"
     return (
-        "CREATE TEMP TRIGGER IF NOT EXISTS execution_gone AFTER DELETE ON main.execution "
+        "CREATE TEMP TRIGGER execution_gone AFTER DELETE ON main.execution "
         f"WHEN NOT EXISTS ({noted}) BEGIN {gone} END"
     )
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from harmonia_sql.pruning import Weight
 
-# Seconds that a transaction may take before it commits; rows at first, at least and at most.
-GOAL = 0.005
-FIRST, LEAST, MOST = 200, 20, 5000
+# Seconds that a transaction may be at work before it commits, waiting for the interpreter included;
+# rows at first, at least and at most.
+GOAL = 0.010
+FIRST, LEAST, MOST = 500, 100, 5000
 # More rows than this are deleted piece by piece.
 LARGE = 4000
 # Executions in one statement.

@@ -8,6 +8,7 @@ from typing import Any
 
 from harmonia_core import Unit
 from harmonia_sql.dialect import Cursor, Discord
+from harmonia_sql.pruning_texts import cascade
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.errors import fatal, translate
@@ -46,6 +47,7 @@ class SqliteWriting:
         # From here on waiting is done here: a commit in place must not wait at all.
         self._connection.execute("PRAGMA busy_timeout = 0")
         self._cursor = self._connection.cursor(WritingCursor)
+        self._cursor.execute(cascade())
 
     def make_room(self) -> None:
         """Bring the write-ahead log to its usual length; see `log_room`."""
