@@ -2,11 +2,13 @@
 
 import json
 import traceback
+from base64 import b64encode
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio.to_thread
 
-from harmonia_core import ArtifactWriter, TaskContext
+from harmonia_core import ArtifactReader, ArtifactWriter, TaskContext
 from harmonia_tasks.failures import to_json
 from harmonia_tasks.process_frames import BYTES, NUMBER, BadFrame, message
 from harmonia_tasks.processes import Channel
@@ -19,6 +21,8 @@ class Answers:
         self._ctx, self._channel = ctx, channel
         self._writers: dict[int, ArtifactWriter] = {}
         self._refused: dict[int, Exception] = {}
+        self._readers: dict[int, ArtifactReader] = {}
+        self._pieces: dict[int, AsyncIterator[bytes]] = {}
         self.answer: dict[str, Any] | None = None
 
     async def take(self, kind: int, body: bytes) -> None:
@@ -71,9 +75,24 @@ class Answers:
                 writer = self._writers.pop(number)
                 await anyio.to_thread.run_sync(writer.__exit__, None, None, None)
                 return writer.reference
+            case {"open": reference}:
+                return self._open(found["ask"], reference)
+            case {"rewind": number}:
+                self._pieces[number] = aiter(self._readers[number])
+                return None
+            case {"next": number}:
+                piece = await anext(self._pieces[number], None)
+                return None if piece is None else b64encode(piece).decode()
+            case {"mask": values}:
+                return self._ctx.mask(*values)
             case {"defer": True}:
                 return self._ctx.defer()
         raise BadFrame("an unknown question")
+
+    def _open(self, number: int, reference: Any) -> dict[str, Any]:
+        reader = self._readers[number] = self._ctx.open_artifact(reference)
+        described = {"name": reader.name, "size": reader.size, "media_type": reader.media_type}
+        return {"number": number, **described}
 
     async def _write(self, number: int, data: bytes) -> None:
         writer = self._writers.get(number)

@@ -11,7 +11,7 @@ import anyio
 from harmonia_core import TaskContext, TaskError
 from harmonia_tasks.failures import from_child
 from harmonia_tasks.process_answers import Answers
-from harmonia_tasks.process_context import CHUNK
+from harmonia_tasks.process_artifacts import CHUNK
 from harmonia_tasks.process_frames import Frames, message
 from harmonia_tasks.process_streams import Lines, Pump, drain
 from harmonia_tasks.processes import Channel, Ended, Guarded, NotStarted, Order, command, environment, guarded

@@ -2,18 +2,15 @@
 
 import json
 import signal
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from harmonia_core import PermanentError
-from harmonia_tasks.failures import from_child
-from harmonia_tasks.process_frames import chunk, message
+from harmonia_tasks.process_artifacts import ChildArtifact, ChildReader
+from harmonia_tasks.process_frames import message
 from harmonia_tasks.process_wire import Wire
 
 LEVELS = ("debug", "info", "warning", "error")
 HEARTBEAT_LIMIT = 16 * 1024
-CHUNK = 256 * 1024
-"""Bytes of an artifact that are sent at once."""
 
 
 class ChildContext:
@@ -57,10 +54,18 @@ class ChildContext:
             raise PermanentError("Heartbeat details are too large.", "heartbeat-too-large")
         self._wire.send(frame)
 
-    def artifact(self, name: str, media_type: str = "application/octet-stream") -> "ChildArtifact":
+    def artifact(self, name: str, media_type: str = "application/octet-stream") -> ChildArtifact:
         """Open a file that is kept with the execution."""
         number = self._wire.ask({"artifact": name, "media_type": media_type})
         return ChildArtifact(self._wire, number)
+
+    def open_artifact(self, reference: Any) -> ChildReader:
+        """Read an artifact that an earlier task kept."""
+        return ChildReader(self._wire, self._wire.ask({"open": reference}))
+
+    def mask(self, *values: str) -> None:
+        """Treat values as secrets in everything that the attempt says from here on."""
+        self._wire.ask({"mask": values})
 
     def defer(self) -> str:
         """Leave the attempt open after the function returned; return its completion token."""
@@ -74,53 +79,3 @@ class ChildContext:
             self._wire.send(message(shape))
         except (TypeError, ValueError):
             self._wire.send(message(json.loads(json.dumps(shape, default=str), parse_constant=str)))
-
-
-class ChildArtifact:
-    """Send the bytes of one artifact; implements the contract's ArtifactWriter."""
-
-    def __init__(self, wire: Wire, number: int) -> None:
-        self._wire, self._number = wire, number
-        self._waiting = bytearray()
-        self._reference: dict[str, Any] | None = None
-        self._open = True
-
-    @property
-    def reference(self) -> dict[str, Any]:
-        """Return `{"$artifact": …}`; RuntimeError before the end."""
-        if self._reference is None:
-            raise RuntimeError("The artifact is not sealed: leave its `with` block first.")
-        return self._reference
-
-    def write(self, data: bytes) -> int:
-        """Add bytes; return how many were taken. Raises what the engine refuses, if late."""
-        if not self._open:
-            raise RuntimeError("The artifact is closed.")
-        if self._number in self._wire.spoiled:
-            raise from_child(self._wire.spoiled[self._number], "In the engine")
-        view = memoryview(data).cast("B")
-        for start in range(0, len(view), CHUNK):
-            self._waiting += view[start : start + CHUNK]
-            if len(self._waiting) >= CHUNK:
-                self._flush()
-        return len(view)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not self._open:
-            return
-        self._open = False
-        if kind is not None:
-            self._wire.send(message({"discard": self._number}))
-            return
-        self._flush()
-        self._reference = self._wire.ask({"seal": self._number})
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._wire.send(chunk(self._number, bytes(self._waiting)))
-            self._waiting.clear()

@@ -2,7 +2,7 @@
 
 from codecs import getincrementaldecoder
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -146,12 +146,13 @@ class Pump:
         await checkpoint()  # what is buffered is received without waiting
 
 
-async def feed(command: Guarded, data: bytes) -> None:
+async def feed(command: Guarded, pieces: AsyncIterable[bytes]) -> None:
     """Write a command's input and close it; a command need not read it."""
     stream = command.process.stdin
     assert stream is not None
     with suppress(*STREAM_GONE):
-        await stream.send(data)
+        async for piece in pieces:
+            await stream.send(piece)
     with suppress(*STREAM_GONE):
         await stream.aclose()
 

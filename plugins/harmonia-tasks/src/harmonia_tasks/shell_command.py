@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import ExitStack
 from functools import partial
 from subprocess import DEVNULL, PIPE, STDOUT
@@ -23,7 +23,7 @@ PRIVATE = "HARMONIA_"
 
 async def run_command(ctx: TaskContext, input: ShellInput, settings: TasksSettings) -> ShellOutput:
     """Run a command to its end and return its output; raise TaskError."""
-    data = _stdin(input)
+    data = _stdin(ctx, input)
     order = Order(input.argv(), environment(ctx, input), input.cwd, rlimits(input.limits, settings))
     streams = {
         "stdin": DEVNULL if data is None else PIPE,
@@ -57,9 +57,19 @@ def _is_inherited(name: str, patterns: tuple[str, ...]) -> bool:
     )
 
 
-def _stdin(input: ShellInput) -> bytes | None:
+def _stdin(ctx: TaskContext, input: ShellInput) -> AsyncIterable[bytes] | None:
     if input.stdin is None:
         return None
+    if isinstance(input.stdin, dict) and input.stdin.keys() == {"$artifact"}:
+        return ctx.open_artifact(input.stdin)
+    return _once(_encoded(input))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+def _encoded(input: ShellInput) -> bytes:
     text = input.stdin if isinstance(input.stdin, str) else json.dumps(input.stdin, ensure_ascii=False)
     try:
         return text.encode(input.encoding)
@@ -79,7 +89,7 @@ class _Conversation:
         self._kept = {"stdout": Kept(), "stderr": Kept()}
         self._lines = {name: Lines(partial(self._log, name), input.encoding) for name in self._kept}
 
-    async def hold(self, data: bytes | None) -> ShellOutput:
+    async def hold(self, data: AsyncIterable[bytes] | None) -> ShellOutput:
         with ExitStack() as stack:
             writer = None
             if self._input.stdout == "artifact":
@@ -91,7 +101,7 @@ class _Conversation:
             written.artifact = writer.reference
         return output_of(self._input, ended, written)
 
-    async def _carry(self, data: bytes | None, out: list[Sink]) -> Ended:
+    async def _carry(self, data: AsyncIterable[bytes] | None, out: list[Sink]) -> Ended:
         limit = self._input.limits.output_bytes if self._input.stdout == "artifact" else self._limit
         pumps = [
             Pump("stdout", self._command, out, limit),

@@ -105,7 +105,7 @@ class ShellInput(BaseModel):
 
     command: the program and its arguments, each handed over as it is. With `shell`: one text, a script.
     shell: false; true for `/bin/sh`; or the absolute path of a shell.
-    stdin: a text, or anything else as JSON; null is an empty input.
+    stdin: a text; a kept artifact, by its reference; or anything else as JSON; null is an empty input.
     env: environment variables; inherit_env: those of the engine that the command gets, too.
     cwd: the working folder; without it, the engine's.
     expected_exit: the exit codes of success, or `any` (a signal then counts as 128 and its number).

@@ -239,3 +239,34 @@ def write_to_the_wire() -> None:
             if os.readlink(f"/proc/self/fd/{entry}").startswith("socket:"):
                 os.write(int(entry), b"\xff" * 64)
     time.sleep(60)
+
+
+def measure(ctx, artifact: dict) -> dict:
+    reader = ctx.open_artifact(artifact)
+    sizes = [len(piece) for piece in reader]
+    again = sum(len(piece) for piece in reader)
+    return {"name": reader.name, "size": reader.size, "pieces": len(sizes), "read": [sum(sizes), again]}
+
+
+async def measure_async(ctx, artifact: dict) -> int:
+    return sum([len(piece) async for piece in ctx.open_artifact(artifact)])
+
+
+def whisper(ctx, word: str) -> str:
+    ctx.mask(word)
+    print("printed", word, flush=True)
+    ctx.log("info", f"logged {word}")
+    return f"returned {word}"
+
+
+def tell_token(ctx) -> None:
+    ctx.log("info", ctx.defer())
+
+
+def beat_for(ctx, seconds: float) -> str:
+    """Beat every tenth of a second: the time itself is what is tested."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ctx.heartbeat()
+        time.sleep(0.1)
+    return "still here"
