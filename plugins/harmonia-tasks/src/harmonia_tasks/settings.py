@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 if TYPE_CHECKING:
     from harmonia_tasks.http.connections import Connection
@@ -40,6 +40,7 @@ class TasksSettings(BaseModel):
     allow_loopback: whether `http` may reach this machine itself.
     http_trusted: what `http` may reach although it is not public: `host`, `host:port`, `*.suffix`, a
         CIDR range. http_ports: ports of everything else. connections: named ones, by name.
+        http_proxy: URL of a proxy, which may hold credentials, or `environment` for HTTPS_PROXY and its kin.
     python_modules: prefixes of the modules whose callables `python` may call; `pkg` allows
         `pkg` and `pkg.sub`. As text: separated by commas. Empty = none.
     output_limit: bytes of the JSON that a callable in a process may return, and of a rendered text.
@@ -54,6 +55,7 @@ class TasksSettings(BaseModel):
     allow_loopback: bool = False
     http_trusted: Trusted = ()
     http_ports: Annotated[tuple[int, ...], BeforeValidator(_split)] = (80, 443, 8080, 8443)
+    http_proxy: SecretStr | None = None
     connections: Annotated[dict[str, Any], AfterValidator(_connections)] = Field(default_factory=dict)
     python_modules: Prefixes = ()
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)

@@ -183,3 +183,17 @@ def test_a_url_without_a_home(input: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         HttpInput.model_validate(input)
     HttpInput.model_validate({"url": "orders", "connection": None})
+
+
+@pytest.mark.anyio
+async def test_a_proxy_of_the_settings_is_used(ctx: Any, service: Any, reply: Any) -> None:
+    """The service stands in for a proxy: what it is asked for is a whole URL."""
+    settings = {"http_proxy": f"http://u:{TOKEN}@127.0.0.1:{service.port}", "http_trusted": "crm.example"}
+    made = TasksSettings.model_validate(settings)
+    service.on("/", reply(200, "by proxy"))
+    output = await http_type(made)(ctx, HttpInput.model_validate({"url": "http://crm.example/"}))
+    assert output.body is not None
+    (got,) = service.received
+    assert got.headers["host"] == "crm.example"
+    assert got.headers["proxy-authorization"].startswith("Basic ")
+    assert TOKEN not in repr(made)

@@ -155,6 +155,13 @@ async def test_redirects_are_followed_up_to_a_number(ctx: Any, http: Any, servic
     assert (output["body"], output["url"]) == ("there", f"{service.url}/c")
     error = await failure(http, ctx, f"{service.url}/a", redirects=1)
     assert (error.error_code, error.retryable) == ("too-many-redirects", False)
+    service.on("/a", reply(302, b"", [("Location", "/c?signature=abc")]))
+    output = await call(http, ctx, f"{service.url}/a?x=1")
+    assert output["url"] == f"{service.url}/c"
+    assert service.received[-1].query == [("signature", "abc")]
+    error = await failure(http, ctx, f"{service.url}/a", redirects=0)
+    assert error.data["headers"]["location"] == "/c"
+    service.on("/a", reply(302, b"", [("Location", "/b")]))
     output = await call(http, ctx, f"{service.url}/a", redirects=0, expect="3xx")
     assert (output["status"], output["headers"]["location"]) == (302, "/b")
 

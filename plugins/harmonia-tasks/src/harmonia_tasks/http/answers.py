@@ -73,4 +73,5 @@ def _telling(headers: "Headers") -> dict[str, Any]:
 
 
 def _only(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value[:500]) for name, value in pairs if TELLING.fullmatch(name)]
+    cut = ((name, value.partition("?")[0] if name == "location" else value) for name, value in pairs)
+    return [(name, value[:500]) for name, value in cut if TELLING.fullmatch(name)]

@@ -23,6 +23,8 @@ REPORT_EVERY = 1.0
 """Seconds between two reports of progress while bytes arrive."""
 QUICK = 256 * 1024
 """Bytes of a body that may be read as JSON or text on the loop; more goes to a thread."""
+EXCERPT_SECONDS = 5.0
+"""How long the body of a refused request is waited for."""
 HARMLESS = frozenset(("accept", "accept-language", "content-type", "user-agent"))
 
 
@@ -72,6 +74,8 @@ class Exchange:
 
     async def read(self, answer: "Streaming") -> "Response":
         """Return an answer with its body; raise PermanentError `output-too-large` past the limit."""
+        if (_announced(answer) or 0) > self.limit:
+            raise too_large(self.limit)
         data = bytearray()
         async for piece in answer.aiter_bytes():
             data += piece
@@ -99,8 +103,10 @@ class Exchange:
         """Return the output for the last answer."""
         elapsed = round(anyio.current_time() - self._begun, 6)
         headers = shown(answer.headers.pairs, self.spec.headers)
+        # What a service redirects to often holds a signature that is as good as a password.
+        url = answer.url.partition("?")[0] if answer.redirects else answer.url
         return HttpOutput(
-            **{"status": answer.status, "headers": headers, "url": answer.url, "elapsed": elapsed, **more}
+            **{"status": answer.status, "headers": headers, "url": url, "elapsed": elapsed, **more}
         )
 
     async def _kept(self, answer: "Streaming") -> HttpOutput:
@@ -123,9 +129,8 @@ class Exchange:
             return
         self._reported = now
         self.ctx.heartbeat({"bytes": done})
-        length = answer.headers.get("content-length", "")
-        known = length.isdecimal() and int(length) > 0 and "content-encoding" not in answer.headers
-        self.ctx.progress(done / int(length) if known else None, f"{done:,} bytes")
+        length = None if "content-encoding" in answer.headers else _announced(answer)
+        self.ctx.progress(done / length if length else None, f"{done:,} bytes")
 
     def _request(self, input: HttpInput, url: str, key: str) -> "Request":
         from harmonia_net import Request, Timeouts
@@ -169,7 +174,8 @@ class Exchange:
         from harmonia_net import NetError
 
         data = bytearray()
-        with suppress(NetError):  # the status says more than that its body broke off
+        # The status says more than that its body broke off or drips.
+        with suppress(NetError), anyio.move_on_after(EXCERPT_SECONDS):
             async for piece in answer.aiter_bytes():
                 data += piece
                 if len(data) >= EXCERPT:
@@ -187,7 +193,12 @@ def too_large(limit: int) -> PermanentError:
     )
 
 
+def _announced(answer: "Streaming") -> int | None:
+    length = answer.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+
+
 def _whole(answer: "Streaming", data: bytes) -> "Response":
     from harmonia_net import Response
 
-    return Response(answer.status, answer.headers, answer.url, data)
+    return Response(answer.status, answer.headers, answer.url, data, redirects=answer.redirects)

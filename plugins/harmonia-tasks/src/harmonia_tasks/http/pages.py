@@ -49,7 +49,7 @@ def _write(write: Callable[[bytes], int], items: list[Any]) -> None:
 async def _fetch(exchange: Exchange, spec: Paginate, take: Take) -> HttpOutput:
     home = place = addresses.resolve(exchange.input.url, exchange.base)
     pager = Pager(spec)
-    turn, urls = pager.begin(), list[str]()
+    turn, urls, first = pager.begin(), list[str](), ""
     while True:
         if turn.link is not None:
             place = addresses.follow(turn.link, urls[-1], home, exchange.base)
@@ -57,6 +57,7 @@ async def _fetch(exchange: Exchange, spec: Paginate, take: Take) -> HttpOutput:
         async with exchange.answered(_asked(exchange.input, spec, turn), place, key) as answer:
             response = await exchange.read(answer)
         urls.append(response.url)
+        first = first or exchange.output(response).url
         body = await exchange.value(response, "json")
         links = tuple(response.headers.get_all("link"))
         items, next_turn = pager.take(Page(turn, body, links, sha256(response.content).digest()))
@@ -64,7 +65,7 @@ async def _fetch(exchange: Exchange, spec: Paginate, take: Take) -> HttpOutput:
         exchange.ctx.heartbeat({"page": len(urls), "items": pager.collected})
         exchange.ctx.progress(text=f"page {len(urls)}, {pager.collected:,} items")
         if next_turn is None:
-            return exchange.output(response, url=urls[0], pages=len(urls), items=pager.collected)
+            return exchange.output(response, url=first, pages=len(urls), items=pager.collected)
         turn = next_turn
 
 
