@@ -1,5 +1,6 @@
 """The circuit breaker: its state machine under a clock of our own, and what a client counts."""
 
+import anyio
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from harmonia_net import (
     ConnectionLost,
     Guard,
     Request,
+    TimedOut,
+    Timeouts,
 )
 from harmonia_net.circuits import MOST_ORIGINS, Breaker
 
@@ -186,6 +189,20 @@ async def test_what_a_client_counts(clock: Clock) -> None:
         clock.now += 30
         assert (await client.request(Request(url=server.url()))).status == 200
         assert client.circuits() == {}
+
+
+async def test_a_call_that_takes_too_long_counts_and_a_cancelled_one_does_not(clock: Clock) -> None:
+    async def silent(asked: Asked) -> None:
+        await anyio.sleep_forever()
+
+    options = ClientOptions(guard=Guard(allow_loopback=True))
+    async with serving(silent) as server, Client(options, clock=clock) as client:
+        with anyio.move_on_after(0.05):
+            await client.request(Request(url=server.url()))
+        assert client.circuits() == {}
+        with pytest.raises(TimedOut):
+            await client.request(Request(url=server.url(), timeouts=Timeouts(total=0.05)))
+        assert client.circuits()[server.url("")].failures == 1
 
 
 async def test_refusals_do_not_count(clock: Clock) -> None:

@@ -25,6 +25,7 @@ from harmonia_net.response import Response
 from harmonia_net.streaming import Streaming, read_headers
 
 if TYPE_CHECKING:
+    import anyio
     import httpcore
 
     from harmonia_net.pools import Pools
@@ -78,7 +79,7 @@ class Client:
         timeouts = request.timeouts or self.options.timeouts
         hop = self._first_hop(request)
         with anyio.move_on_after(timeouts.total) as scope:
-            answer, hop = await self._follow(request, hop, timeouts)
+            answer, hop = await self._follow(request, hop, timeouts, scope)
             limit = self.options.max_response_bytes if request.max_bytes is None else request.max_bytes
             try:
                 yield Streaming(answer, hop, timeouts, limit)
@@ -110,12 +111,12 @@ class Client:
         return Hop(target, request.method.upper())
 
     async def _follow(
-        self, request: Request, hop: Hop, timeouts: Timeouts
+        self, request: Request, hop: Hop, timeouts: Timeouts, scope: "anyio.CancelScope"
     ) -> tuple["httpcore.Response", Hop]:
         """Return the first answer that is no redirect to follow, and the hop that it answers."""
         limit = self.options.max_redirects if request.max_redirects is None else request.max_redirects
         while True:
-            answer = await self._exchange(request, hop, timeouts)
+            answer = await self._exchange(request, hop, timeouts, scope)
             location = read_headers(answer).get("location") if answer.status in REDIRECTS else None
             if location is None or not request.follow_redirects:
                 return answer, hop
@@ -124,7 +125,9 @@ class Client:
                 raise TooManyRedirects(hop.target.host, limit)
             hop = next_hop(self.options.guard, request, hop, answer.status, location)
 
-    async def _exchange(self, request: Request, hop: Hop, timeouts: Timeouts) -> "httpcore.Response":
+    async def _exchange(
+        self, request: Request, hop: Hop, timeouts: Timeouts, scope: "anyio.CancelScope"
+    ) -> "httpcore.Response":
         wire = encode(request, hop, self.options.user_agent)
         if self._breaker is None:
             return await self._pools().send(wire, hop.target, timeouts)
@@ -137,6 +140,9 @@ class Client:
             return answer
         except NetError as error:
             note = self._breaker.fail if _blames_origin(error) else note
+            raise
+        except BaseException:
+            note = self._breaker.fail if scope.cancel_called else note  # the total time ran out
             raise
         finally:
             note(origin)
