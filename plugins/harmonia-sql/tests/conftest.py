@@ -6,7 +6,12 @@ import pytest
 
 from harmonia_core import EngineRow
 from harmonia_sql import SQLITE
-from harmonia_sql.testing.fixtures import own_postgres, postgres_cluster, postgres_url  # noqa: F401
+from harmonia_sql.testing.fixtures import (  # noqa: F401
+    own_postgres,
+    postgres_cluster,
+    postgres_database,
+    postgres_url,
+)
 
 
 @pytest.fixture(scope="session")

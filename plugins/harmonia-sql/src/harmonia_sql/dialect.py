@@ -39,6 +39,10 @@ class Cursor(Protocol):
         """Run a checked statement; the transaction fails with Discord unless it touches `count` rows."""
         ...
 
+    def settle(self) -> None:
+        """Make certain that everything so far has been done; raise what went wrong."""
+        ...
+
     def fetchone(self) -> Any:
         """Return the next row, or None."""
         ...

@@ -5,7 +5,7 @@ rolled back and done again unit by unit, each under a savepoint, so that only th
 that conflict are set aside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
@@ -45,9 +45,23 @@ def write_group(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -
         write_appends(cursor, statements, rows.appends)
 
 
-def write_each(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -> Results:
-    """Write units one by one inside an open transaction; return what came of each."""
-    return [(unit, _write_one(cursor, statements, unit)) for unit in units]
+def write_each(
+    cursor: Cursor,
+    statements: Statements,
+    units: Sequence[Unit],
+    own: Callable[[StateConflict, Unit], bool] = lambda conflict, unit: False,
+) -> Results:
+    """Write units one by one inside an open transaction; return what came of each.
+
+    own: tells whether a unit that conflicts does so because it has been written already.
+    """
+    results: Results = []
+    for unit in units:
+        error = _write_one(cursor, statements, unit)
+        if isinstance(error, StateConflict) and own(error, unit):
+            error = None
+        results.append((unit, error))
+    return results
 
 
 def _merged(units: Sequence[Unit]) -> Unit:
@@ -99,6 +113,7 @@ def _write_one(cursor: Cursor, statements: Statements, unit: Unit) -> StateBacke
     cursor.execute("SAVEPOINT unit")
     try:
         write_group(cursor, statements, [unit])
+        cursor.settle()
     except Exception as error:
         if statements.dialect.fatal(error):
             raise

@@ -17,6 +17,11 @@ from harmonia_sql.testing.shared import shared_cluster
 
 REASON = "PostgreSQL's programs were not found (initdb on PATH, pg_config --bindir, /usr/lib/postgresql)"
 
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
 
 class Server(Protocol):
     """What makes and drops databases."""
@@ -77,12 +82,27 @@ def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         yield cluster
 
 
-@pytest.fixture
-def postgres_url(postgres_cluster: Server) -> Iterator[str]:
-    """Give the URL of an empty database, deleted after the test."""
+@pytest.fixture(scope="session")
+def postgres_database(postgres_cluster: Server) -> Iterator[str]:
+    """Give the URL of this worker's database."""
     url = postgres_cluster.create_database()
     yield url
     postgres_cluster.drop_database(url)
+
+
+@pytest.fixture
+def postgres_url(postgres_database: str) -> Iterator[str]:
+    """Give the URL of an empty schema in the worker's database, deleted after the test."""
+    import psycopg
+
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}".encode())
+    yield f"{postgres_database}{'&' if '?' in postgres_database else '?'}options=-csearch_path%3D{name}"
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        # Whoever is still connected must not hold up the end of the test.
+        connection.execute(END_OTHERS.encode())
+        connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
 @pytest.fixture

@@ -57,16 +57,18 @@ def _alone(path: Path) -> Iterator[None]:
         os.close(file)
 
 
+# It leaves its parent at once, so that nobody has to wait for it.
+GUARD = """
+import os, pathlib, sys
+os.fork() and os._exit(0)
+os.setsid()
+from harmonia_sql.testing.shared import end_if_unused
+place = pathlib.Path(sys.argv[1])
+end_if_unused(place, os.open(place / "postgres.users", os.O_RDWR), wait=True)
+"""
+
+
 def _guard(place: Path) -> None:
-    program = (
-        "import os, pathlib, sys; from harmonia_sql.testing.shared import end_if_unused;"
-        "place = pathlib.Path(sys.argv[1]);"
-        "end_if_unused(place, os.open(place / 'postgres.users', os.O_RDWR), wait=True)"
-    )
-    subprocess.Popen(
-        [sys.executable, "-c", program, str(place)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, "-c", GUARD, str(place)]
+    subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, check=True)
