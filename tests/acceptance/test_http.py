@@ -98,6 +98,33 @@ def test_a_post_killed_before_its_answer_is_sent_again_with_the_same_key(place: 
     assert place.show(execution)["status"] == "completed"
 
 
+def test_a_connection_of_the_environment_is_used_and_its_token_is_nowhere(place: Place, gate: Gate) -> None:
+    token = "battery-staple-token"
+
+    def echo(handler: Any) -> None:
+        handler.done(json.dumps(dict(handler.headers)).encode())
+
+    gate.answers = {"/v1/me": echo, "/v1/me?file": echo}
+    connection = {"base_url": f"{gate.url}/v1", "headers": {"X-Tenant": "north"}, "bearer": token}
+    place.environment["HARMONIA_PLUGINS__TASKS__CONNECTIONS"] = json.dumps({"crm": connection})
+    place.environment["HARMONIA_PLUGINS__TASKS__ALLOW_LOOPBACK"] = "false"
+    call = {"connection": "crm", "url": "me"}
+    tasks = {
+        "body": {"type": "http", "input": call},
+        "file": {"type": "http", "input": {**call, "url": "me?file", "response": "file"}},
+        "away": {"type": "http", "depends_on": ["body", "file"], "input": {**call, "url": "${input.url}"}},
+    }
+    program = place.call("run", place.define(tasks), "--input", "url=../admin")
+    assert program.process.returncode == 1
+    assert "url-outside-connection" in program.stderr
+    assert {headers["authorization"] for _, headers in gate.seen} == {f"Bearer {token}"}
+    body = place.show(place.execution())["tasks"][0]["output"]["body"]
+    assert (body["Authorization"], body["X-Tenant"]) == ("***", "north")
+    written = b"".join(path.read_bytes() for path in place.folder.rglob("*") if path.is_file())
+    assert b"X-Tenant" in written
+    assert token.encode() not in written
+
+
 def memory(pid: int, field: str) -> int:
     """Return bytes of a process's memory: `VmRSS` now, `VmHWM` at its peak."""
     status = Path(f"/proc/{pid}/status").read_text()

@@ -1,6 +1,8 @@
 """What `http` decides without a network: statuses, places, links, URLs, headers, bodies."""
 
+from posixpath import normpath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -138,6 +140,44 @@ def test_nothing_leaves_a_connection(url: str) -> None:
     assert "user" not in str(caught.value)
 
 
+PARTS = [
+    "..",
+    ".",
+    "/",
+    "//",
+    "%2e",
+    "%2F",
+    "%25",
+    "%5c",
+    "\\",
+    ";",
+    "?",
+    "#",
+    "@",
+    ":",
+    "a",
+    "v1",
+    "[",
+    "\t",
+]
+WHOLE = ["https://api.example.com", "https://api.example.com/v1", "https://evil.example", "http:", "\u2024"]
+
+
+@given(st.lists(st.sampled_from(PARTS + WHOLE), max_size=8).map("".join))
+def test_whatever_is_resolved_lies_below_the_connection(url: str) -> None:
+    """Judged by other means: decode until nothing changes, then let the dots do their work."""
+    for resolve in (lambda: addresses.resolve(url, BASE), lambda: addresses.follow(url, BASE, BASE, BASE)):
+        try:
+            parts = urlsplit(resolve())
+        except TaskError:
+            continue
+        path = parts.path
+        while (decoded := unquote(path)) != path:
+            path = decoded
+        assert (parts.scheme, parts.netloc) == ("https", "api.example.com")
+        assert f"{normpath(path.replace(chr(92), '/'))}/".startswith("/v1/")
+
+
 def test_the_next_page_stays_at_home() -> None:
     home = "https://a.example/list"
     assert addresses.follow("?page=2", "https://a.example/list?page=1", home, None) == f"{home}?page=2"
@@ -146,6 +186,9 @@ def test_the_next_page_stays_at_home() -> None:
             addresses.follow("https://b.example/list?token=x", page, home, None)
         assert caught.value.error_code == "pagination-left-origin"
         assert "token" not in str(caught.value)
+    with pytest.raises(TaskError) as caught:
+        addresses.follow("http://[/", home, home, None)
+    assert caught.value.error_code == "url-invalid"
     with pytest.raises(TaskError) as caught:
         addresses.follow("/v2/x", f"{BASE}x", f"{BASE}x", BASE)
     assert caught.value.error_code == "url-outside-connection"

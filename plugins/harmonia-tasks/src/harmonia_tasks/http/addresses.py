@@ -39,8 +39,8 @@ def follow(link: str, page: str, home: str, base: str | None) -> str:
     home: the task's own URL, for whose origin its credentials are meant.
     Raises PermanentError `pagination-left-origin`, or with a base URL `url-outside-connection`.
     """
+    split(link)
     whole = urljoin(page, link)
-    split(whole)
     if base is not None:
         require_below(whole, base)
     elif origin(whole) != origin(home):
