@@ -100,15 +100,20 @@ def drop_blobs(cursor: Cursor, statements: Statements, places: Sequence[Place]) 
     locked first: afterwards a new statement sees every reference that was being written (a statement
     sees what was committed when it began), and a later writer finds no blob and stores it anew.
     """
-    if not places:
-        return Pruned()
-    dialect, some = statements.dialect, padded(places)
-    parameters = [part for place in some for part in place]
+    gone = Pruned()
+    for namespace in sorted({place[0] for place in places}):
+        addresses = sorted({place[1] for place in places if place[0] == namespace})
+        gone += _drop_blobs(cursor, statements, namespace, addresses)
+    return gone
+
+
+def _drop_blobs(cursor: Cursor, statements: Statements, namespace: str, addresses: Sequence[str]) -> Pruned:
+    dialect, some = statements.dialect, padded(addresses)
     if not pruning_texts.cascades(dialect):
-        cursor.execute(pruning_texts.lock_blobs(dialect, len(some)), parameters)
+        cursor.execute(pruning_texts.lock_blobs(dialect, len(some)), [namespace, *some])
         if not cursor.fetchall():
             return Pruned()
-    cursor.execute(pruning_texts.blobs(dialect, len(some)), parameters)
+    cursor.execute(pruning_texts.blobs(dialect, len(some)), [namespace, *some])
     gone = cursor.fetchall()
     for upload_id, size, address in gone:
         if size <= SMALL_UPLOAD or upload_id.endswith(address):

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, exists, select, text
+from sqlalchemy import Table, and_, bindparam, delete, exists, select, text
 
 from harmonia_sql import tables
 from harmonia_sql.dialect import Dialect
@@ -86,14 +86,14 @@ def references(dialect: Dialect, count: int) -> str:
 
 @lru_cache(maxsize=32)
 def lock_blobs(dialect: Dialect, count: int) -> str:
-    """Lock those of some blobs (namespace, address, ...) to which nothing refers."""
+    """Lock those of some blobs of a namespace (it, then addresses) to which nothing refers."""
     free = select(_blob.namespace, _blob.address).where(_places(count), ~REFERRED)
     return dialect.text_of(free.order_by(_blob.namespace, _blob.address).with_for_update())
 
 
 @lru_cache(maxsize=32)
 def blobs(dialect: Dialect, count: int) -> str:
-    """Delete those of some blobs to which nothing refers; return upload, size and address."""
+    """Delete those of some blobs of a namespace to which nothing refers; return upload, size, address."""
     gone = delete(tables.blob).where(_places(count), ~REFERRED)
     return dialect.text_of(gone.returning(_blob.upload_id, _blob.size, _blob.address))
 
@@ -113,4 +113,5 @@ def _some(table: Table, count: int) -> Any:
 
 
 def _places(count: int) -> Any:
-    return text(f"(blob.namespace, blob.address) IN (VALUES {', '.join(['(?, ?)'] * count)})")
+    some = _blob.address.in_([bindparam(f"address{n}") for n in range(count)])
+    return and_(_blob.namespace == bindparam("namespace"), some)
