@@ -11,6 +11,7 @@ from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, Ex
 from harmonia_core.definitions.load import Loaded, check_loaded, load_data, load_text
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
+from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.ownership import Recovery
 from harmonia_core.engine.runner import Engine
 from harmonia_core.engine.views import event_view
@@ -40,6 +41,7 @@ __all__ = (
     "KIND_STABILITY",
     "ActivityEntry",
     "BackendType",
+    "Checked",
     "CliCommand",
     "Clock",
     "DefinitionInvalid",
@@ -54,6 +56,7 @@ __all__ = (
     "ExecutionStatus",
     "Fenced",
     "InputInvalid",
+    "Inspector",
     "KernelSettings",
     "Loaded",
     "PluginNotFound",
@@ -62,6 +65,7 @@ __all__ = (
     "Plugins",
     "PluginsRefused",
     "ProblemsError",
+    "Rebuilt",
     "Recorded",
     "Recovery",
     "RequestNotConsumed",

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from harmonia_api.cli.db_commands import database
+from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
 
 app = typer.Typer(
@@ -19,31 +21,9 @@ executions = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Look at executions, or cancel one, from any process."
 )
 app.add_typer(executions, name="executions")
+app.add_typer(database, name="db")
 
-Db = Annotated[
-    str | None,
-    typer.Option(
-        "--db",
-        metavar="URL",
-        help="The store; default: $HARMONIA_DB, or harmonia.db in $HARMONIA_DATA_DIR or ~/.harmonia.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Verbose = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="Log more to stderr; twice: everything.")
-]
-Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution.")]
 Level = Literal["debug", "info", "warning", "error"]
-Definition = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow definition, YAML or JSON.")]
-
-Modules = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--modules",
-        metavar="DIR",
-        help="Let `python` tasks call the modules in this folder, as `run` does beside FILE; repeatable.",
-    ),
-]
 
 
 @app.command()

@@ -29,3 +29,12 @@ def duration(seconds: float) -> str:
 def counted(number: int, word: str) -> str:
     """Return a number with its word, in the plural where it is one."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def size(number: float) -> str:
+    """Return a number of bytes for people: `512 B`, `3.4 MB`, `1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

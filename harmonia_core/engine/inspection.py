@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import BlobRow, Unit
 from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend, StateConflict
 from harmonia_core.engine.catalog import Catalog
@@ -56,8 +57,10 @@ class Inspector:
         self._loader, self._definitions = Loader(backend, catalog), Definitions(backend, catalog)
 
     async def status(self) -> dict[str, Any]:
-        """Return what `describe` says, with the store's health and who is alive of its engines."""
+        """Return what `describe` says, times as texts, with the health and who of its engines is alive."""
         facts = await self._backend.describe()
+        ended: dict[str, float | None] = facts["finished"]
+        facts["finished"] = {name: None if at is None else rfc3339(at) for name, at in ended.items()}
         owned: dict[str, int] = facts.pop("owners", {})
         engines = {row.engine_id: row for row in await self._backend.engines()}
         known = sorted({*engines, *owned} - {""})
