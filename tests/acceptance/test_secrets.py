@@ -85,7 +85,7 @@ def test_a_secret_that_tasks_echo_is_nowhere(keyed: Place, options: tuple[str, .
     assert program.process.returncode == 1, program.stderr
     assert received(keyed) == 5
     execution_id = keyed.execution()
-    for command in ("show", "events"):
+    for command in ("show", "events", "logs"):
         assert keyed.call("executions", command, execution_id, "--json").process.returncode == 0
         assert keyed.call("executions", command, execution_id).process.returncode == 0
     assert leaks(keyed.folder) == []
@@ -98,6 +98,8 @@ def test_a_secret_that_tasks_echo_is_nowhere(keyed: Place, options: tuple[str, .
     assert given["input"]["args"] == {"secret": None, "bearer": None, "then": "give"}
     assert [hole["pointer"] for hole in given["holes"]] == [["args", "secret"], ["args", "bearer"]]
     assert keyed.rows("SELECT count(*) FROM heartbeat")[0][0] >= 1
+    said = [data for (data,) in keyed.rows("SELECT data FROM activity")]
+    assert any('"fields"' in data and "***" in data for data in said)
     chunks = [bytes(data) for (data,) in keyed.rows("SELECT data FROM blob_chunk")]
     assert any(b"***" in chunk for chunk in chunks)
 

@@ -261,3 +261,16 @@ def die(ctx: TaskContext) -> None:
     """Note the attempt and take the whole process with it."""
     note(ctx)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def speak(ctx: TaskContext, lines: int = 3, seconds: float = 0.0, then: str = "") -> str:
+    """Note the attempt, say so many lines, each noted outside the store before, and hold if told to."""
+    note(ctx)
+    for number in range(lines):
+        with open(os.environ["STOPPED"], "a") as file:
+            file.write(f"{number} {time.time()}\n")
+        ctx.log("warning" if number % 2 else "info", f"line {number}", number=number)
+        time.sleep(seconds)
+    ctx.progress(1.0, "all said")
+    print("printed")
+    return hold(ctx) if then == "hold" else "said"
