@@ -12,7 +12,7 @@ from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.checking import MOST_BLOCKS, AllBlocks, Block, capped
 from harmonia_core.engine.examination import Definitions, Examination
 from harmonia_core.engine.loading import Loader
-from harmonia_core.errors import ExecutionNotFound, Problem
+from harmonia_core.errors import ExecutionNotFound, Problem, StateCorrupt
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
@@ -98,7 +98,11 @@ class Inspector:
         random. deep: compare the content of blobs. Raises ExecutionNotFound for an id that is none.
         """
         async for execution_id in self._ids(execution_ids, since, sample):
-            found = await self._examine(execution_id, deep)
+            try:
+                found = await self._examine(execution_id, deep)
+            except StateCorrupt as error:
+                yield Checked(execution_id, "", 0, [_corrupt(execution_id, error)], damaged=True)
+                continue
             if found is not None:
                 yield _report(found)
             elif execution_id in execution_ids:
@@ -113,7 +117,10 @@ class Inspector:
         engine at work goes on. Raises ExecutionNotFound for an id that is none.
         """
         async for execution_id in self._ids(execution_ids, None, None):
-            found = await self._rebuild(execution_id, every, dry_run)
+            try:
+                found = await self._rebuild(execution_id, every, dry_run)
+            except StateCorrupt as error:
+                found = Rebuilt(execution_id, "refused", [_corrupt(execution_id, error)])
             if found is not None:
                 yield found
             elif execution_id in execution_ids:
@@ -209,6 +216,10 @@ class Inspector:
                 for ref in found.unreferred
             ]))  # fmt: skip
         return True
+
+
+def _corrupt(execution_id: str, error: StateCorrupt) -> Problem:
+    return Problem("store-damaged", execution_id, str(error))
 
 
 def _mendable(found: Examination) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from harmonia_core import BackupRefused, StateBackendError, StateCorrupt
 from harmonia_sql.loop import LoopPort
@@ -58,6 +59,7 @@ async def back_up(address: Address, target: Path, progress: Callable[[float], No
             trouble = error
         group.cancel_scope.cancel()
     if trouble is not None:
+        await checkpoint_if_cancelled()  # then it is Stopped
         raise trouble
     seconds = round(time.monotonic() - begun, 3)
     return {"path": str(target), "bytes": size, "seconds": seconds, "restore": _restore(address.path, target)}
