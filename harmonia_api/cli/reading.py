@@ -24,7 +24,7 @@ async def _ask(db: str | None, question: Callable[[Engine], Awaitable[Value]]) -
 
 @asynccontextmanager
 async def reader(db: str | None) -> AsyncIterator[Engine]:
-    """Open a store for an engine that does not work; call only what asks: `get`, `find`, `logs`, …"""
+    """Open a store for an engine that does not work; call only what asks, such as `get` or `logs`."""
     settings = read_settings()
     plugins = load_plugins(settings)
     backend = create_backend(db or default_store(make=False), plugins, settings)
