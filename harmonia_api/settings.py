@@ -25,7 +25,8 @@ class SettingsInvalid(ProblemsError):
 def read_settings(environment: Mapping[str, str] = os.environ) -> KernelSettings:
     """Return the settings of `HARMONIA_<FIELD>` and `HARMONIA_PLUGINS__<NAME>__<FIELD>`.
 
-    Lists are separated by commas, `HARMONIA_PLUGIN_FILES` like PATH; empty is not set.
+    Lists are separated by commas, `HARMONIA_PLUGIN_FILES` like PATH, `HARMONIA_RETENTION` is JSON;
+    empty is not set.
     Raises SettingsInvalid, naming every variable with an impossible value.
     """
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
@@ -68,7 +69,7 @@ def default_store(environment: Mapping[str, str] = os.environ, *, make: bool = T
 def _split(field: str, text: str) -> Any:
     if field == "plugin_files":
         return [Path(part).expanduser() for part in text.split(os.pathsep) if part]
-    if str(KernelSettings.model_fields[field].annotation).startswith("tuple"):
+    if KernelSettings.model_fields[field].annotation == tuple[str, ...]:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
@@ -94,5 +95,7 @@ def _value(text: str) -> Any:
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
     for fault in error.errors(include_url=False):
-        variable = PREFIX + str(fault["loc"][0]).upper()
+        name, *place = fault["loc"]
+        variable = PREFIX + str(name).upper()
+        variable += "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
         yield Problem("setting-invalid", variable, f"{fault['msg']}, not {fault['input']!r}")

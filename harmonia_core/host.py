@@ -13,6 +13,7 @@ from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.ownership import Recovery
+from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.runner import Engine
 from harmonia_core.engine.views import event_view
 from harmonia_core.errors import (
@@ -29,6 +30,7 @@ from harmonia_core.errors import (
 )
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.retention import RetentionRule
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.plugins.load import Plugins, load_plugins
 from harmonia_core.plugins.report import PluginReport, PluginRow
@@ -65,10 +67,12 @@ __all__ = (
     "Plugins",
     "PluginsRefused",
     "ProblemsError",
+    "Pruner",
     "Rebuilt",
     "Recorded",
     "Recovery",
     "RequestNotConsumed",
+    "RetentionRule",
     "StateBackend",
     "SystemClock",
     "TaskStatus",
@@ -86,7 +90,8 @@ __all__ = (
 
 _HINTS: Mapping[str, str] = {
     "sqlite": "Install the distribution harmonia-sql.",
-    "postgresql": "PostgreSQL comes with a later version of the distribution harmonia-sql.",
+    "postgresql": "Run: pip install 'harmonia-sql[postgres]'",
+    "postgres": "Run: pip install 'harmonia-sql[postgres]'",
 }
 
 

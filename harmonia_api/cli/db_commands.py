@@ -94,3 +94,46 @@ def back_up_store(
         from harmonia_api.cli.db_backup import back_up
 
         finish(back_up(target, db, json))
+
+
+@database.command("prune")
+def prune_store(
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="DURATION", help="Ended longer ago: seconds, or P30D, PT12H."),
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=0, metavar="N", help="Keep the newest N; older ones go.")
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help="Only executions that ended so; repeatable."),
+    ] = None,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", metavar="NAME", help="Only executions of this workflow.")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", metavar="NS", help="Only executions of this namespace.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="KEY=VALUE", help="Only executions with this label; repeatable."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    vacuum: Annotated[
+        bool, typer.Option("--vacuum", help="Give free space back to the system afterwards.")
+    ] = False,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Let ended executions go for good, with their histories, logs and files.
+
+    Without options that say which, by the rules of HARMONIA_RETENTION. Engines may be at work. Exit
+    codes: 0 done, 2 no rule or an impossible one, 4 store.
+    """
+    with command(json, verbose) as finish:
+        from harmonia_api.cli.db_prune import prune, rule_of
+
+        rule = rule_of(older_than, keep, status or [], workflow, namespace, label or [])
+        finish(prune(rule, dry_run, vacuum, db, json))

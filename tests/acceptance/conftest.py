@@ -8,11 +8,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from harmonia_sql.testing.fixtures import own_postgres, postgres_cluster, postgres_url
 from postgres_place import PostgresPlace
 from programs import Place
 
-__all__ = ("own_postgres", "postgres_cluster", "postgres_url")
+from harmonia_sql.testing.fixtures import own_postgres, postgres_cluster, postgres_database, postgres_url
+
+__all__ = ("own_postgres", "postgres_cluster", "postgres_database", "postgres_url")
 
 
 @pytest.fixture
