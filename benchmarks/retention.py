@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -74,7 +75,7 @@ async def drive(url: str, executions: int, keep: int | None, every: int) -> dict
         for number in todo:
             await engine.wait(await engine.start(definition, {"n": number}))
             if number % every == every - 1:
-                sizes.append(await size(engine))
+                sizes.append(size(url))
                 print(f"{number + 1:>8,} executions  {sizes[-1]:>13,} bytes", file=sys.stderr, flush=True)
 
     async with engine_on(url, keep) as engine:
@@ -95,10 +96,18 @@ async def drive(url: str, executions: int, keep: int | None, every: int) -> dict
     }
 
 
-async def size(engine: Engine) -> int:
-    """Return the bytes of the store: the file without its log, or the database."""
-    sizes: dict[str, int] = (await engine.backend.describe())["bytes"]
-    return sizes["file"] if "file" in sizes else sizes["database"]
+def size(url: str) -> int:
+    """Return the bytes of the store: the file without its log, or the tables of the database."""
+    if url.startswith("sqlite"):
+        return Path(url.partition("://")[2][1:]).stat().st_size
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
+            "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+        )
+        return int((found.fetchone() or (0,))[0])
 
 
 async def settled(url: str, keep: int | None) -> int:

@@ -26,6 +26,10 @@ class Shrinkable(Database, Protocol):
         """Remove the sign of life of an engine; return whether it is dead."""
         ...
 
+    async def tidy(self, executions: int) -> None:
+        """Hear that so many executions were pruned; make their space usable if it needs to be done."""
+        ...
+
     async def vacuum(self, opened: Opened) -> None:
         """Give back as much space as can be had."""
         ...
@@ -57,6 +61,7 @@ class SqlPruning:
                     gone += await self._slice(pruning.begin_large, waiting[0].execution_id)
                     gone += await self._finish()
                 waiting = waiting[count or 1 :]
+        await cast(Shrinkable, self._database).tidy(gone.executions)
         return gone
 
     async def sweep(self, before: float) -> Pruned:

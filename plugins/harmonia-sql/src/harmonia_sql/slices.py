@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from harmonia_sql.pruning import Weight
 
-# Seconds that a transaction may be at work before it commits, waiting for the interpreter included;
-# rows at first, at least and at most.
-GOAL = 0.010
-FIRST, LEAST, MOST = 500, 100, 5000
+# Seconds that a transaction may be at work before it commits. Half of it may be waiting, for the
+# interpreter or a server's answers, and does not depend on the rows.
+GOAL = 0.020
+# Rows at first, at least and at most.
+FIRST, LEAST, MOST = 500, 400, 5000
 # More rows than this are deleted piece by piece.
 LARGE = 4000
 # Executions in one statement.

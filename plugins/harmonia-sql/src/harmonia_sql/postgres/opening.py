@@ -24,6 +24,7 @@ from harmonia_sql.postgres.dialect import POSTGRES_DIALECT
 from harmonia_sql.postgres.errors import ServerError, translate
 from harmonia_sql.postgres.schema import ensure_schema
 from harmonia_sql.postgres.session import HELD, Session, key_of, living
+from harmonia_sql.postgres.tidying import Tidying
 from harmonia_sql.postgres.writing import PostgresWriting
 from harmonia_sql.reader import READERS, Reader
 from harmonia_sql.statements import Statements
@@ -41,6 +42,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str) -> None:
         self.address = Address.parse(url)
+        self._tidying = Tidying(self.address)
 
     def __str__(self) -> str:
         return str(self.address)
@@ -59,6 +61,11 @@ class PostgresDatabase:
     async def bury(self, engine_id: str) -> bool:
         """Return whether an engine that was dead is still; its lock has gone with its process."""
         return True
+
+    async def tidy(self, executions: int) -> None:
+        """Hear that so many executions were pruned, and vacuum when it is time to."""
+        if self._tidying.note(executions):
+            await to_thread.run_sync(self._tidying.vacuum)
 
     async def vacuum(self, opened: Opened) -> None:
         """Make the space of deleted rows available again, and give back what lies at the ends of tables."""

@@ -65,6 +65,9 @@ class SqliteDatabase:
         """Remove the sign of life of an engine; return whether it is dead."""
         return bury(self.address.engines, engine_id)
 
+    async def tidy(self, executions: int) -> None:
+        """Do nothing: free pages are filled again, and given back when the store is quiet."""
+
     async def vacuum(self, opened: Opened) -> None:
         """Give back as much space as can be had."""
         connection = cast(SqliteWriting, opened.writer.connection)
