@@ -1,0 +1,251 @@
+"""No statement of a working engine reads a whole table, and no listing sorts one: what plans say."""
+
+import re
+import sqlite3
+from contextlib import closing
+
+import anyio
+import psycopg
+import pytest
+from sqlalchemy import Engine as CoreEngine
+from sqlalchemy.event import listen, remove
+
+from harmonia_core import FinishedQuery, task_type
+from harmonia_core.host import (
+    Engine,
+    ExecutionQuery,
+    KernelSettings,
+    Pruner,
+    SystemClock,
+    create_backend,
+    load_plugins,
+)
+from harmonia_core.testing.state_backend_rows import ENGINE, execution_id, head_row
+from harmonia_sql import POSTGRES
+from harmonia_sql.postgres.wire import Wire
+from harmonia_sql.sqlite import opening, writing
+
+# Tables of a few rows, whatever the store holds; the index of what goes on; parameters as rows.
+SMALL = ("engine", "pruning", "sqlite_master", "alembic_version", "upload", "request")
+GOING_ON = "execution USING INDEX execution_unfinished"
+ALLOWED = re.compile(rf"SCAN ({'|'.join(SMALL)}|{GOING_ON}|moved|ids|\d+ CONSTANT ROWS?|CONSTANT ROW)\b")
+# What waits for one execution is found by an index, and then put in order.
+SORTED = re.compile(r"FROM (request|timer)\b")
+# The one listing without a filter goes along the key and stops after a page.
+NEWEST_FIRST = "FROM execution ORDER BY execution.execution_id DESC"
+
+# Parameters are filled in: an x'...' of a mebibyte is none of a plan's business.
+LITERAL = re.compile(r"x?'[^']*'|(?<=[ (,])-?\d[\d.e+]*|\(\?(?:, ?\?)*\)(?:, \(\?(?:, ?\?)*\))*")
+# What makes room in the write-ahead log works on a table of its own and is undone.
+ROOM = " room"
+
+QUERIES = [
+    ExecutionQuery(namespace, status, workflow, 50, cursor)
+    for namespace in (None, "default")
+    for workflow in (None, "greet")
+    for status in ((), ("failed",), ("running",), ("completed", "failed", "queued", "continued"))
+    for cursor in (None, execution_id(50_000))
+]
+
+STEPS = {
+    "name": "steps",
+    "tasks": {
+        "large": {"type": "plans.large"},
+        "later": {"type": "plans.flaky", "depends_on": ["large"], "retry_policy": {"initial_delay": 0.01}},
+        "items": {
+            "type": "map",
+            "input": {"items": "${[1, 2, 3]}"},
+            "task": {"type": "plans.large"},
+            "depends_on": ["later"],
+        },
+    },
+    "output": {"all": "${tasks.items.output}"},
+}
+
+
+@task_type("plans.large")
+async def large(ctx, input):
+    """Return more than a log holds; leave a file, a heartbeat and a log line."""
+    ctx.heartbeat({"page": 1})
+    ctx.log("info", "at work")
+    with ctx.artifact("file") as file:
+        file.write(b"x" * 5000)
+    return {"text": "x" * 2000}
+
+
+@task_type("plans.flaky")
+async def flaky(ctx, input):
+    if ctx.attempt == 1:
+        raise RuntimeError("once more")
+    return 1
+
+
+async def work_through(url):
+    """Have an engine do everything that engines do, and look at it from outside."""
+    settings = KernelSettings(retention=[{"keep_last": 1}], inline_limit=1000)
+    plugins = load_plugins(settings, extra=[large, flaky])
+    engine = Engine(create_backend(url, plugins, settings), plugins, settings)
+    async with engine:
+        async with anyio.create_task_group() as group:
+            ids = [await engine.start(STEPS, {}) for _ in range(12)]
+            for execution_id in ids:
+                group.start_soon(engine.wait, execution_id)
+        await engine.get(ids[-1])
+        await engine.output(ids[-1])
+        assert [event async for event in engine.events(ids[-1])]
+        await engine.recover()
+        pruner = Pruner(engine.backend, settings.retention, SystemClock())
+        async for doomed in pruner.due():
+            await pruner.prune(doomed)
+        await pruner.sweep()
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """Return the statements that SQLite's connections run from now on, each shape once, as it was run."""
+    seen = {}
+
+    def note(sql):
+        seen.setdefault(LITERAL.sub("?", " ".join(sql.split())), sql)
+
+    for module in (opening, writing):
+        connect = module.connect
+
+        def traced(*arguments, connect=connect, **options):
+            connection = connect(*arguments, **options)
+            connection.set_trace_callback(note)
+            return connection
+
+        monkeypatch.setattr(module, "connect", traced)
+    return seen
+
+
+def scans(path, statements):
+    """Return the steps of plans that read a whole table or sort, with their statements."""
+    found = []
+    with closing(sqlite3.connect(path)) as connection:
+        for sql in statements:
+            if not sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")) or ROOM in sql[:30]:
+                continue
+            for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {sql}"):
+                scan = step.startswith("SCAN") and not ALLOWED.match(step)
+                if scan and step == "SCAN execution" and NEWEST_FIRST in " ".join(sql.split()):
+                    continue
+                sort = step.startswith("USE TEMP B-TREE FOR ORDER BY") and not SORTED.search(sql)
+                if scan or sort:
+                    found.append((step, " ".join(sql.split())[:160]))
+    return found
+
+
+async def test_no_statement_of_a_working_engine_reads_a_whole_table(path, statements):
+    await work_through(f"sqlite:///{path}")
+    assert scans(path, statements.values()) == []
+    assert_everything_was_done(statements)
+
+
+def assert_everything_was_done(statements):
+    text = " ".join(statements)
+    for table in ("event", "execution", "task", "timer", "request", "blob", "blob_chunk", "heartbeat"):
+        assert f" {table} " in text, f"nothing was done with {table}"
+
+
+async def test_no_listing_reads_or_sorts_a_whole_table(path, opened, statements):
+    backend = await opened(ENGINE.engine_id)
+    for query in QUERIES:
+        assert await backend.find(query) == ([], None)
+    for before in (None, 5.0):
+        for cursor in (None, "4.5 0190"):
+            assert await backend.finished(FinishedQuery(before, 50, cursor)) == ([], None)
+    await backend.unfinished()
+    assert len(statements) > 20
+    assert scans(path, statements.values()) == []
+
+
+# What the server reads whole although it need not: it has a row or none.
+SCANNED = re.compile(r"Seq Scan on (?!(?:engine|pruning|upload|request|pg_\w+)\b)\w+")
+MANY = 100_000
+
+
+def explained(url, sql, parameters, *settings):
+    """Return the server's plan of a statement with `?` for each parameter."""
+    with psycopg.connect(url, cursor_factory=psycopg.ClientCursor) as connection:
+        for setting in settings:
+            connection.execute(setting)
+        rows = connection.execute(f"EXPLAIN {sql.replace('%', '%%').replace('?', '%s')}", parameters)
+        return "\n".join(row[0] for row in rows)
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Return what is sent to a PostgreSQL server from now on, each text once, with its parameters."""
+    seen = {}
+    send = Wire.send
+
+    def noted(self, sql, parameters=()):
+        seen.setdefault(sql, list(parameters))
+        return send(self, sql, parameters)
+
+    def asked(connection, cursor, sql, parameters, context, many):
+        values = parameters if isinstance(parameters, dict) else {}
+        names = re.findall(r"%\((\w+)\)s", sql)
+        seen.setdefault(re.sub(r"%\((\w+)\)s", "?", sql), [values[name] for name in names])
+
+    monkeypatch.setattr(Wire, "send", noted)
+    listen(CoreEngine, "before_cursor_execute", asked)
+    yield seen
+    remove(CoreEngine, "before_cursor_execute", asked)
+
+
+def plans(url, sent, *settings):
+    """Return the plans of everything sent that has one."""
+    kinds = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+    texts = [sql for sql in sent if sql.startswith(kinds) and "pg_" not in sql]
+    return {sql: explained(url, sql, sent[sql], *settings) for sql in texts}
+
+
+async def test_no_statement_sent_to_a_server_needs_a_whole_table(postgres_url, sent):
+    await work_through(postgres_url)
+    assert_everything_was_done(sent)
+    # However few rows there are: a table is read whole only if there is no other way.
+    found = plans(postgres_url, sent, "SET enable_seqscan = off")
+    faults = {sql: plan for sql, plan in found.items() if SCANNED.search(plan)}
+    assert {sql: plan for sql, plan in faults.items() if NEWEST_FIRST not in " ".join(sql.split())} == {}
+
+
+async def test_no_listing_on_a_server_reads_or_sorts_many_executions(postgres_url, sent):
+    backend = POSTGRES.create(postgres_url, "auto")
+    await backend.open(ENGINE)
+    fill(postgres_url)
+    sent.clear()
+    for query in QUERIES:
+        assert (await backend.find(query))[0] != []
+    for cursor in (None, "50000.0 0190"):
+        for before in (None, 60_000.0):
+            rows, _ = await backend.finished(FinishedQuery(before, 50, cursor))
+            assert len(rows) == 50
+    await backend.unfinished()
+    await backend.close()
+    found = plans(postgres_url, sent)
+    assert len(found) > 20
+    assert [plan for plan in found.values() if "Seq Scan" in plan or "Sort" in plan] == []
+
+
+def fill(url):
+    """Put executions into a database: one in ten failed, one in a thousand goes on."""
+    row = head_row(1)._asdict()
+    row |= {
+        "execution_id": "'0190a000-0000-7000-8000-' || lpad(n::text, 12, '0')",
+        "status": "CASE WHEN n % 1000 = 0 THEN 'running' WHEN n % 10 = 1 THEN 'failed' ELSE 'completed' END",
+        "ended_at": "CASE WHEN n % 1000 = 0 THEN NULL ELSE n END",
+        "workflow": "CASE WHEN n % 3 = 0 THEN 'greet' ELSE 'other' END",
+    }
+    given = {"execution_id", "status", "ended_at", "workflow"}
+    values = ", ".join(text if name in given else sql_literal(text) for name, text in row.items())
+    with psycopg.connect(url, autocommit=True) as connection:
+        numbers = f"generate_series(1, {MANY}) AS n"
+        connection.execute(f"INSERT INTO execution SELECT {values} FROM {numbers}")
+        connection.execute("ANALYZE execution")
+
+
+def sql_literal(value):
+    return "NULL" if value is None else repr(value) if isinstance(value, int | float) else f"'{value}'"
