@@ -169,6 +169,22 @@ class UpkeepTests:
         assert len(await backend.events(execution_id(1000))) == 40
         assert await backend.finished(FinishedQuery()) == ([], None)
 
+    async def test_a_blob_that_is_wanted_again_while_it_goes_is_there(
+        self, backend: StateBackend, create: Callable[[], StateBackend]
+    ) -> None:
+        other, data = create(), b"d" * 3000
+        await other.open(EngineRow("engine-b", 4712, "there", 2.0))
+        for number in range(1, 41):
+            unit = ended(number)
+            unit.blobs = [blob(number, "sha256:shared", data, len(data))]
+            async with anyio.create_task_group() as group:
+                # The one before is the last that refers to it.
+                group.start_soon(other.prune, [execution_id(number - 1)])
+                group.start_soon(backend.commit, unit)
+            assert await backend.blob("default", "sha256:shared") == data, number
+            assert await backend.head(execution_id(number - 1)) is None
+        await other.close()
+
     async def test_uploads_of_dead_engines_are_swept(
         self, backend: StateBackend, create: Callable[[], StateBackend]
     ) -> None:
