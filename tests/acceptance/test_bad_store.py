@@ -93,7 +93,7 @@ def test_a_lock_that_comes_while_it_runs_is_waited_for(place: Place) -> None:
         until(lambda: "locked" in program.stderr, about="for a warning")
         assert program.process.poll() is None
     assert program.ended() == 0, program.stderr
-    assert "trying again" in program.stderr
+    assert "Trying again" in program.stderr
     whole(place)
 
 

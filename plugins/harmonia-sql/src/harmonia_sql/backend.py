@@ -1,6 +1,5 @@
 """The state backend: the contract's methods, each handed to the writer or to a reader."""
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -29,6 +28,7 @@ from harmonia_sql.activity_rows import ActivityRows
 from harmonia_sql.blob_rows import CHUNK, write_chunk
 from harmonia_sql.checking import SqlChecking
 from harmonia_sql.dialect import Cursor
+from harmonia_sql.health import Health, refusal
 from harmonia_sql.letting_go import SqlPruning
 from harmonia_sql.opened import Database, Opened
 from harmonia_sql.slices import Slices
@@ -48,18 +48,20 @@ class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
         self._in_place = commit_in_place == "auto"
         self._wake: Callable[[], None] | None = None
         self._opened: Opened | None = None
+        self._health: Health | None = None
         self._engine_id: str | None = None
         self._slices = Slices()
 
     async def open(self, engine: EngineRow | None) -> None:
         if self._opened is None:
-            self._opened = await self._database.open(engine, self._in_place)
+            opened = self._opened = await self._database.open(engine, self._in_place)
+            self._health = Health(str(self._database), opened.writer, opened.reader)
             self._engine_id = None if engine is None else engine.engine_id
             if self._wake is not None:
                 self._opened.watch(self._wake)
 
     async def close(self) -> None:
-        opened, self._opened = self._opened, None
+        opened, self._opened, self._health = self._opened, None, None
         if opened is not None:
             with anyio.CancelScope(shield=True):
                 await opened.close()
@@ -170,15 +172,9 @@ class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
             self._opened.watch(wake)
 
     async def health(self) -> dict[str, Any]:
-        about = self._database.about
-        start = time.perf_counter()
-        try:
-            probe = ("harmonia", "health", "probe", str(time.time()), 1)
-            await self._write(lambda cursor, statements: statements.document.run(cursor, [probe]))
-            await self.document(*probe[:3])
-        except StateBackendError as error:
-            return {**about, "ok": False, "code": error.code, "error": str(error)}
-        return {**about, "ok": True, "seconds": round(time.perf_counter() - start, 6)}
+        health = self._health
+        told = refusal(self._closed()) if health is None else await health.ask()
+        return {**self._database.about, **told}
 
     async def _ask(
         self,

@@ -11,16 +11,19 @@ QUICK, PER_ROW = 0.003, 0.00001
 PAUSE = 0.002
 # While commits are slow, every so many lone units one is tried again in place.
 TRY_AGAIN = 64
+# One commit of so many seconds is enough: the loop must not wait like that again.
+STALL = 10 * QUICK
 STEP = 1.1
 
 
 class Pace:
     """Keep who came last, and a moving median of commit times: up or down by a tenth with each."""
 
-    __slots__ = ("_enabled", "_last", "_median", "_refused", "_when")
+    __slots__ = ("_enabled", "_last", "_median", "_refused", "_stalled", "_when")
 
     def __init__(self, enabled: bool) -> None:
         self._enabled, self._median, self._refused = enabled, QUICK / 4, 0
+        self._stalled = False
         self._last: str | None = None
         self._when = float("-inf")
 
@@ -36,9 +39,19 @@ class Pace:
 
     def took(self, seconds: float, weight: int) -> None:
         """Note how long a commit in place of so many rows took."""
-        longer = seconds - weight * PER_ROW > self._median
-        self._median = min(max(self._median * (STEP if longer else 1 / STEP), QUICK / 100), QUICK * 10)
+        each = seconds - weight * PER_ROW
+        self._stalled = each >= STALL
+        if self._stalled:
+            self._median = STALL
+        else:
+            step = STEP if each > self._median else 1 / STEP
+            self._median = min(max(self._median * step, QUICK / 100), STALL)
+
+    def grouped(self, seconds: float, weight: int) -> None:
+        """Note how long a commit of the writer's thread took: after slow ones, it tells when that is over."""
+        if self._median > QUICK or seconds - weight * PER_ROW >= STALL:
+            self.took(seconds, weight)
 
     def _try_again(self) -> bool:
         self._refused += 1
-        return self._refused % TRY_AGAIN == 0
+        return self._refused % TRY_AGAIN == 0 and not self._stalled

@@ -12,7 +12,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
-from harmonia_core import StateBackendError, StateLocked, Unit
+from harmonia_core import StateBackendError, StateCorrupt, StateLocked, Unit
+from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.loop import LoopPort
 from harmonia_sql.pace import Pace
@@ -30,6 +31,11 @@ class WritingConnection(Protocol):
     @property
     def lock(self) -> Lock:
         """Return the lock between the two threads that use the connection."""
+        ...
+
+    @property
+    def failure(self) -> StateBackendError | None:
+        """Return what keeps it from writing just now, None if nothing does; any thread may ask."""
         ...
 
     def commit(self, units: Sequence[Unit], weight: int, patience: float) -> Results:
@@ -78,13 +84,18 @@ Job = tuple[Sequence[Unit], Done] | Call | None
 
 @dataclass(slots=True)
 class Writer:
-    """Own the writing connection. `submit`, `call` and `close` belong to the loop's thread."""
+    """Own the writing connection. `submit`, `call` and `close` belong to the loop's thread.
+
+    damage: what was found damaged since the start, if anything was.
+    """
 
     connection: WritingConnection
     port: LoopPort
     pace: Pace
     rounds: Rounds
+    times: CommitTimes = field(default_factory=lambda: CommitTimes("the database"))
     wake: Callable[[], None] | None = None
+    damage: StateCorrupt | None = None
     _queue: "SimpleQueue[Job]" = field(default_factory=SimpleQueue)
     _backlog: "deque[tuple[Unit, Done]]" = field(default_factory=deque)
     _calls: "deque[Call]" = field(default_factory=deque)
@@ -134,6 +145,7 @@ class Writer:
             lock.release()
         if isinstance(results[0][1], StateLocked):
             return False
+        self._heed(results[0][1])
         done(results)
         return True
 
@@ -170,14 +182,26 @@ class Writer:
             askers.append(done)
             weight += unit.weight
         with self.connection.lock:
+            start = time.perf_counter()
             results = self.connection.commit(units, weight, PATIENCE)
+            took = time.perf_counter() - start
+        self._heed(results[0][1])
         held: dict[Done, Results] = {}
         for result, done in zip(results, askers, strict=True):
             held.setdefault(done, []).append(result)
+        told: tuple[float, int] | None = (took, weight)
         for done, part in held.items():
-            self.port.post(self._deliver, done, part)
+            self.port.post(self._deliver, done, part, told)
+            told = None
 
-    def _deliver(self, done: Done, results: Results) -> None:
+    def _heed(self, error: StateBackendError | None) -> None:
+        # Damage fails a whole group, so that the first result is as good as any.
+        if isinstance(error, StateCorrupt):
+            self.damage = error
+
+    def _deliver(self, done: Done, results: Results, took: tuple[float, int] | None) -> None:
+        if took is not None:
+            self.pace.grouped(*took)
         self._waiting -= len(results)
         self.pace.delivered(time.perf_counter())
         done(results)
@@ -189,6 +213,7 @@ class Writer:
                 self.connection.call(call.write, PATIENCE)
         except StateBackendError as failure:
             error = failure
+            self._heed(error)
         self.port.post(call.done, error)
 
     def _look_round(self) -> None:

@@ -13,8 +13,10 @@ def connect(address: Address, *, new: bool = False, read_only: bool = False) -> 
 
     It waits up to 5 s for a lock. new: the file may be empty, and gets what must be set first.
     """
+    # Whatever is not there must not be made by a question about it.
+    place = f"{address.path.as_uri()}?mode={'rwc' if new else 'rw'}"
     connection = sqlite3.connect(
-        address.path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512
+        place, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     try:
         if new:

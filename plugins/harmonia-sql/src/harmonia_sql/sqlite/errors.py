@@ -15,6 +15,21 @@ from harmonia_core import (
     StateReadOnly,
     StateUnavailable,
 )
+from harmonia_sql.sqlite.whereabouts import log_of
+
+# What a folder is tried with, and what may be said of a database when that fails.
+BLOCK = 4096
+_SAID = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+)
+# A transaction may need this much, in bytes, and a write-ahead log besides.
+ROOM = 64 * 1024 * 1024
 
 
 def translate(error: BaseException, path: Path) -> StateBackendError:
@@ -28,6 +43,8 @@ def translate(error: BaseException, path: Path) -> StateBackendError:
     known = _BY_CODE.get(code & 0xFF) if isinstance(code, int) else None
     if known is not None:
         return known(path, origin)
+    if isinstance(origin, sqlite3.OperationalError):
+        return StateUnavailable(f"The database {path} cannot be used now ({origin}). Try again.")
     return StateBackendError(f"The database {path} refused a row: {type(origin).__name__}: {origin}.")
 
 
@@ -67,18 +84,51 @@ def _corrupt(path: Path, error: BaseException) -> StateBackendError:
 
 
 def _unreadable(path: Path, error: BaseException) -> StateBackendError:
-    if not _writable(path):
-        return _read_only(path, error)
-    return StateUnavailable(f"The database {path} cannot be opened ({error}). Check that the path is right.")
+    found = _from_place(path) if path.parent.exists() else None
+    if found is not None:
+        return found
+    what = "cannot be opened" if path.exists() else "is not there"
+    return StateUnavailable(f"The database {path} {what} ({error}). Check that the path is right.")
 
 
 def _disk(path: Path, error: BaseException) -> StateBackendError:
-    if _free(path) == 0 or _is_limited():
+    found = _from_place(path)
+    if found is not None:
+        return found
+    if _free(path) == 0 or _is_limited(path):
         return _full(path, error)
     return StateUnavailable(f"The disk of the database {path} reports an error ({error}). Check the disk.")
 
 
+def _from_place(path: Path) -> StateBackendError | None:
+    """Try the folder: SQLite keeps the system's reason to itself.
+
+    The database itself must not be opened here: closing it would end SQLite's locks on it.
+    """
+    if not _writable(path):
+        return _read_only(path, PermissionError())
+    try:
+        _try_folder(path.parent)
+    except OSError as error:
+        return _from_system(path, error) if error.errno in _SAID else None
+    return None
+
+
+def _try_folder(folder: Path) -> None:
+    """Write a block into a file without a name."""
+    file = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, bytes(BLOCK))
+    finally:
+        os.close(file)
+
+
 def _from_system(path: Path, error: OSError) -> StateBackendError:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return StateUnavailable(
+            f"The database {path} cannot be opened: this process has too many open files. "
+            "Raise its limit (`ulimit -n`)."
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return _read_only(path, error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -94,7 +144,7 @@ def _statement(path: Path, error: BaseException) -> StateBackendError:
 
 
 def _writable(path: Path) -> bool:
-    return os.access(path if path.exists() else path.parent, os.W_OK)
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 def _free(path: Path) -> int:
@@ -104,14 +154,19 @@ def _free(path: Path) -> int:
         return -1
 
 
-def _is_limited() -> bool:
-    """Tell whether the files of this process may grow only so far: what is over it looks like a fault."""
-    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+def _is_limited(path: Path) -> bool:
+    """Tell whether files of this process may not grow much more: what is over it looks like a fault."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return False
+    files = (path, log_of(path))
+    return sum(file.stat().st_size for file in files if file.exists()) + ROOM >= limit
 
 
 _BY_CODE = {
     sqlite3.SQLITE_BUSY: _locked,
     sqlite3.SQLITE_LOCKED: _locked,
+    sqlite3.SQLITE_PROTOCOL: _locked,
     sqlite3.SQLITE_READONLY: _read_only,
     sqlite3.SQLITE_PERM: _read_only,
     sqlite3.SQLITE_FULL: _full,

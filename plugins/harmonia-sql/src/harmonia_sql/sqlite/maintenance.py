@@ -8,8 +8,10 @@ under the writer's lock, so that the log can begin anew.
 import logging
 import sqlite3
 
+from harmonia_core import StateBackendError
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
+from harmonia_sql.sqlite.errors import translate
 from harmonia_sql.sqlite.writing import SqliteWriting
 
 logger = logging.getLogger(__name__)
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 ENOUGH_PAGES, QUIET = 1000, 1.0
 # Free pages given back per slice.
 SLICE = 128
+# Seconds between two reports of a fault that lasts.
+REPORT_EVERY = 60.0
 
 
 class Maintenance:
@@ -27,6 +31,7 @@ class Maintenance:
         self._address = address
         self._connection: sqlite3.Connection | None = None
         self._pages, self._changed = 0, 0.0
+        self._reported = float("-inf")
 
     def tick(self, writing: SqliteWriting, now: float) -> None:
         """Do a slice of what is due; a fault here is reported and tried again later."""
@@ -44,8 +49,14 @@ class Maintenance:
                 if quiet:
                     writing.vacuum(SLICE)
         except sqlite3.Error as error:
-            logger.warning("Upkeep of %s was put off: %s", writing.path, error)
+            self.report(translate(error, writing.path), now)
         self._pages, self._changed = writing.pages, now
+
+    def report(self, error: StateBackendError, now: float) -> None:
+        """Warn of a fault between transactions, at most once a minute; the next round tries again."""
+        if now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            logger.warning("Upkeep is put off, and the write-ahead log grows meanwhile: %s", error)
 
     def close(self) -> None:
         """Close the connection, if there was a need for one."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from harmonia_core import EngineRow, StateUnavailable
+from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.loop import LoopPort
 from harmonia_sql.opened import Opened
@@ -26,6 +27,7 @@ from harmonia_sql.sqlite.life import SignOfLife, bury, living
 from harmonia_sql.sqlite.rounds import SqliteRounds
 from harmonia_sql.sqlite.schema import ensure_schema
 from harmonia_sql.sqlite.shrinking import shrink
+from harmonia_sql.sqlite.whereabouts import Whereabouts
 from harmonia_sql.sqlite.writing import SqliteWriting
 from harmonia_sql.statements import Statements
 from harmonia_sql.writer import PATIENCE, Writer
@@ -83,17 +85,18 @@ def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: 
                 life = SignOfLife(address.engines, engine.engine_id)
                 undo.callback(life.end)
                 life.begin()
-            connection = SqliteWriting(address, Statements(SQLITE_DIALECT))
+            times = CommitTimes(f"the disk of {address.path}")
+            connection = SqliteWriting(address, Statements(SQLITE_DIALECT), times)
             undo.callback(connection.close)
             if engine is not None:
                 connection.make_room()
                 connection.call(partial(_enter, address, engine), PATIENCE)
         except (sqlite3.Error, SQLAlchemyError, OSError) as error:
             raise translate(error, address.path) from error
-        rounds, reader = SqliteRounds(address, connection), _reader(address)
+        rounds, reader = SqliteRounds(address, connection), _reader(address, connection.whereabouts)
         undo.callback(rounds.close)
         undo.callback(reader.close)
-        writer = Writer(connection, port, Pace(in_place), rounds)
+        writer = Writer(connection, port, Pace(in_place), rounds, times)
         return Opened(writer, reader, _watching(writer), _living(address), undo.pop_all())
 
 
@@ -107,10 +110,14 @@ def _refuse(address: Address, engine: EngineRow | None) -> None:
         raise StateUnavailable(f"There is no database at {address.path}; the first run makes it.")
 
 
-def _reader(address: Address) -> Reader:
+def _reader(address: Address, whereabouts: Whereabouts) -> Reader:
+    def connect_again() -> sqlite3.Connection:
+        whereabouts.check(holds=0)
+        return connect(address, read_only=True)
+
     core = create_engine(
         "sqlite://",
-        creator=lambda: connect(address, read_only=True),
+        creator=connect_again,
         poolclass=QueuePool,
         pool_size=READERS,
         max_overflow=0,

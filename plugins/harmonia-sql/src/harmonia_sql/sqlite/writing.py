@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
-from harmonia_core import Unit
+from harmonia_core import StateBackendError, Unit
+from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor, Discord
 from harmonia_sql.pruning_texts import cascade
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.errors import fatal, translate
 from harmonia_sql.sqlite.log_room import make_room
+from harmonia_sql.sqlite.whereabouts import Whereabouts
 from harmonia_sql.statements import Statements
 from harmonia_sql.transaction import Results, write_each, write_group
 
@@ -38,15 +40,19 @@ class SqliteWriting:
     """Commit units and other writes; whoever calls a method holds `lock`.
 
     pages: about how many pages the write-ahead log holds that are not in the database yet.
+    failure: what a transaction that has begun waits for, None if it does not.
     """
 
-    def __init__(self, address: Address, statements: Statements) -> None:
+    def __init__(self, address: Address, statements: Statements, times: CommitTimes) -> None:
         self.path, self.lock, self.pages = address.path, Lock(), 0
-        self._statements = statements
+        self.failure: StateBackendError | None = None
+        self._statements, self._times = statements, times
         self._connection = connect(address)
         # From here on waiting is done here: a commit in place must not wait at all.
         self._connection.execute("PRAGMA busy_timeout = 0")
         self._cursor = self._connection.cursor(WritingCursor)
+        self._cursor.execute("PRAGMA schema_version").fetchone()
+        self.whereabouts = Whereabouts(address.path)
         self._cursor.execute(cascade())
 
     def make_room(self) -> None:
@@ -60,7 +66,7 @@ class SqliteWriting:
         """
         try:
             results = self._write(units, patience)
-            self._cursor.execute("COMMIT")
+            self._end()
         except Exception as error:
             self._undo()
             failure = translate(error, self.path)
@@ -89,7 +95,7 @@ class SqliteWriting:
         try:
             self._begin(patience)
             write(self._cursor, self._statements)
-            self._cursor.execute("COMMIT")
+            self._end()
         except Exception as error:
             self._undo()
             raise translate(error, self.path) from error
@@ -133,13 +139,22 @@ class SqliteWriting:
         while True:
             try:
                 self._cursor.execute("BEGIN IMMEDIATE")
+                self.failure = None
+                self.whereabouts.check()
                 return
             except sqlite3.OperationalError as error:
                 locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not locked or time.monotonic() >= deadline:
                     raise
+                self.failure = translate(error, self.path)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_WAIT)
+
+    def _end(self) -> None:
+        # Here the disk is waited for, and for nothing else.
+        start = time.perf_counter()
+        self._cursor.execute("COMMIT")
+        self._times.took(time.perf_counter() - start)
 
     def _undo(self) -> None:
         # A full disk or an I/O error may have ended the transaction already.
