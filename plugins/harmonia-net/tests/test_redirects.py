@@ -71,11 +71,12 @@ async def test_other_origins_get_no_credentials() -> None:
 
 async def test_credentials_do_not_come_back_on_the_way_home() -> None:
     def react(asked: Asked) -> bytes:
-        return answer() if asked.path == "/end" else redirect(other.url())
+        return {"/": redirect(other.url()), "/home": redirect("/end")}.get(asked.path, answer())
 
-    async with serving(react) as server, serving(lambda asked: redirect(server.url("/end"))) as other:
+    async with serving(react) as server, serving(lambda asked: redirect(server.url("/home"))) as other:
         await fetch(server.url(), headers={"Authorization": "a"})
-    assert [asked.header("authorization") for asked in server.asked] == ["a", None]
+    assert [asked.path for asked in server.asked] == ["/", "/home", "/end"]
+    assert [asked.header("authorization") for asked in server.asked] == ["a", None, None]
 
 
 async def test_too_many() -> None:
@@ -136,6 +137,18 @@ async def test_the_guard_judges_every_hop(location: str, rule: str) -> None:
         with pytest.raises(AddressRefused) as caught:
             await fetch(server.url())
     assert caught.value.rule == rule
+
+
+def test_what_settings_trust_is_not_reached_by_way_of_others() -> None:
+    guard = Guard(("inner.corp", "localhost"))
+    for start, reached in (("https://a.example/", False), ("https://inner.corp/", True)):
+        hop = Hop(guard.check_url(start), "GET")
+        if reached:
+            assert next_hop(guard, Request(url=start), hop, 302, "https://localhost:99/").target.port == 99
+            continue
+        for location in ("https://inner.corp:9000/", "https://localhost/"):
+            with pytest.raises(AddressRefused):
+                next_hop(guard, Request(url=start), hop, 302, location)
 
 
 def test_https_never_leads_to_http() -> None:

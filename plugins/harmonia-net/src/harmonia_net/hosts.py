@@ -51,7 +51,7 @@ def _bracketed(text: str) -> tuple[str, Address | None]:
 
 def _dotted_quad(name: str) -> tuple[str, Address | None]:
     address = parse_address(name)
-    if address is None or str(address) != name:
+    if address is None:  # Python reads no other form than the canonical one
         raise HostFault("a number as a host is accepted as a plain dotted IPv4 address only")
     return name, address
 
