@@ -55,7 +55,7 @@ class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
     async def open(self, engine: EngineRow | None) -> None:
         if self._opened is None:
             opened = self._opened = await self._database.open(engine, self._in_place)
-            self._health = Health(str(self._database), opened.writer, opened.reader)
+            self._health = Health(str(self._database), opened)
             self._engine_id = None if engine is None else engine.engine_id
             if self._wake is not None:
                 self._opened.watch(self._wake)

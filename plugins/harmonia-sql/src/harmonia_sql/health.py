@@ -11,12 +11,14 @@ from anyio import CapacityLimiter, to_thread
 from harmonia_core import StateBackendError, StateUnavailable
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.document_queries import document
-from harmonia_sql.reader import Reader
+from harmonia_sql.opened import Opened
 from harmonia_sql.statements import Statements
-from harmonia_sql.writer import Call, Writer
+from harmonia_sql.writer import Call
 
 # Seconds after which a database that has not answered counts as stuck.
 BOUND = 5.0
+# Seconds for which units that could not be written count, though a probe can: they need more room.
+COUNTS = 10.0
 PROBE = ("harmonia", "health", "probe")
 
 
@@ -32,9 +34,10 @@ class Health:
     bound: seconds for an answer.
     """
 
-    def __init__(self, name: str, writer: Writer, reader: Reader) -> None:
+    def __init__(self, name: str, opened: Opened) -> None:
         self.bound = BOUND
-        self._name, self._writer, self._reader = name, writer, reader
+        self._name, self._opened = name, opened
+        self._writer, self._reader = opened.writer, opened.reader
         self._writing: _Outcome | None = None
         self._reading = Lock()
 
@@ -52,12 +55,18 @@ class Health:
             return refusal(self._writer.connection.failure or self._stuck())
         except Exception as error:
             return refusal(error)
-        damage = self._writer.damage or self._reader.damage
-        if damage is not None:
-            return refusal(damage)
+        known = self._known()
+        if known is not None:
+            return refusal(known)
         times = self._writer.times
         commits = {"median": round(times.median, 6), "slow": times.slow}
         return {"ok": True, "seconds": round(time.perf_counter() - start, 6), "commits": commits}
+
+    def _known(self) -> StateBackendError | None:
+        trouble = self._writer.trouble
+        if trouble is not None and time.monotonic() - trouble[1] < COUNTS:
+            return trouble[0]
+        return self._writer.damage or self._reader.damage
 
     async def _write(self) -> None:
         outcome = self._writing
@@ -80,6 +89,7 @@ class Health:
         if not self._reading.acquire(blocking=False):
             raise self._stuck()
         try:
+            self._opened.examine()
             self._reader.answer(lambda core: document(core, *PROBE))
         finally:
             self._reading.release()

@@ -19,6 +19,7 @@ class Opened:
     watch: have a function called on the loop's thread when another engine may have written.
     living: return those engines whose sign of life is held.
     ends: what is to be closed once the writer has stopped, the last one first.
+    examine: look at the place, in a thread; raise what forbids the store to grow.
     """
 
     writer: Writer
@@ -26,6 +27,7 @@ class Opened:
     watch: Callable[[Callable[[], None]], None]
     living: Callable[[Sequence[str]], Awaitable[set[str]]]
     ends: ExitStack
+    examine: Callable[[], None] = lambda: None
 
     async def close(self) -> None:
         """Wait until everything accepted is committed and reported; then let go of everything."""

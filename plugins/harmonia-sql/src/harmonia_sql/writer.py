@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
-from harmonia_core import StateBackendError, StateCorrupt, StateLocked, Unit
+from harmonia_core import StateBackendError, StateCorrupt, StateLocked, StateUnavailable, Unit
 from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.loop import LoopPort
@@ -87,6 +87,7 @@ class Writer:
     """Own the writing connection. `submit`, `call` and `close` belong to the loop's thread.
 
     damage: what was found damaged since the start, if anything was.
+    trouble: why the last group of units could not be written, and when (monotonic), if it could not.
     """
 
     connection: WritingConnection
@@ -96,6 +97,7 @@ class Writer:
     times: CommitTimes = field(default_factory=lambda: CommitTimes("the database"))
     wake: Callable[[], None] | None = None
     damage: StateCorrupt | None = None
+    trouble: tuple[StateUnavailable, float] | None = None
     _queue: "SimpleQueue[Job]" = field(default_factory=SimpleQueue)
     _backlog: "deque[tuple[Unit, Done]]" = field(default_factory=deque)
     _calls: "deque[Call]" = field(default_factory=deque)
@@ -195,7 +197,8 @@ class Writer:
             told = None
 
     def _heed(self, error: StateBackendError | None) -> None:
-        # Damage fails a whole group, so that the first result is as good as any.
+        # What is wrong with the store fails a whole group, so that the first result is as good as any.
+        self.trouble = (error, time.monotonic()) if isinstance(error, StateUnavailable) else None
         if isinstance(error, StateCorrupt):
             self.damage = error
 
@@ -213,7 +216,8 @@ class Writer:
                 self.connection.call(call.write, PATIENCE)
         except StateBackendError as failure:
             error = failure
-            self._heed(error)
+            if isinstance(error, StateCorrupt):
+                self.damage = error
         self.port.post(call.done, error)
 
     def _look_round(self) -> None:

@@ -114,6 +114,15 @@ def _from_place(path: Path) -> StateBackendError | None:
     return None
 
 
+def examine(path: Path) -> None:
+    """Raise the contract's error if the file system of a database takes nothing more."""
+    try:
+        _try_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.EDQUOT, errno.ENOSPC, errno.EROFS):
+            raise _from_system(path, error) from error
+
+
 def _try_folder(folder: Path) -> None:
     """Write a block into a file without a name."""
     file = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)

@@ -21,7 +21,7 @@ from harmonia_sql.reader import READERS, Reader
 from harmonia_sql.sqlite.address import Address, prepare_place
 from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.dialect import SQLITE_DIALECT
-from harmonia_sql.sqlite.errors import translate
+from harmonia_sql.sqlite.errors import examine, translate
 from harmonia_sql.sqlite.inspection import SqliteInspection
 from harmonia_sql.sqlite.life import SignOfLife, bury, living
 from harmonia_sql.sqlite.rounds import SqliteRounds
@@ -97,7 +97,8 @@ def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: 
         undo.callback(rounds.close)
         undo.callback(reader.close)
         writer = Writer(connection, port, Pace(in_place), rounds, times)
-        return Opened(writer, reader, _watching(writer), _living(address), undo.pop_all())
+        look = partial(examine, address.path)
+        return Opened(writer, reader, _watching(writer), _living(address), undo.pop_all(), look)
 
 
 def _refuse(address: Address, engine: EngineRow | None) -> None:
