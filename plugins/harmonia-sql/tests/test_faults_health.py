@@ -86,9 +86,9 @@ async def test_a_full_store_whose_probe_still_fits(opened, monkeypatch):
     assert await told(backend) == (True, None)
 
 
-async def test_old_trouble_does_not_count_where_nothing_was_tried_since(opened, monkeypatch):
+async def test_an_old_want_of_room_does_not_count_where_nothing_was_tried_since(opened, monkeypatch):
     backend = await opened()
-    backend._opened.writer.trouble = (StateFull("full"), time.monotonic() - health_module.COUNTS)
+    backend._opened.writer.no_room = (StateFull("full"), time.monotonic() - health_module.COUNTS)
     assert await told(backend) == (True, None)
 
 

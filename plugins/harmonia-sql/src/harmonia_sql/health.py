@@ -17,7 +17,7 @@ from harmonia_sql.writer import Call
 
 # Seconds after which a database that has not answered counts as stuck.
 BOUND = 5.0
-# Seconds for which units that could not be written count, though a probe can: they need more room.
+# Seconds for which it counts that units found no room, though a probe does: they need more.
 COUNTS = 10.0
 PROBE = ("harmonia", "health", "probe")
 
@@ -63,9 +63,9 @@ class Health:
         return {"ok": True, "seconds": round(time.perf_counter() - start, 6), "commits": commits}
 
     def _known(self) -> StateBackendError | None:
-        trouble = self._writer.trouble
-        if trouble is not None and time.monotonic() - trouble[1] < COUNTS:
-            return trouble[0]
+        no_room = self._writer.no_room
+        if no_room is not None and time.monotonic() - no_room[1] < COUNTS:
+            return no_room[0]
         return self._writer.damage or self._reader.damage
 
     async def _write(self) -> None:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
-from harmonia_core import StateBackendError, StateCorrupt, StateLocked, StateUnavailable, Unit
+from harmonia_core import StateBackendError, StateCorrupt, StateFull, StateLocked, Unit
 from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.loop import LoopPort
@@ -87,7 +87,7 @@ class Writer:
     """Own the writing connection. `submit`, `call` and `close` belong to the loop's thread.
 
     damage: what was found damaged since the start, if anything was.
-    trouble: why the last group of units could not be written, and when (monotonic), if it could not.
+    no_room: that the last group of units found no room, and when (monotonic), if it did not.
     """
 
     connection: WritingConnection
@@ -97,7 +97,7 @@ class Writer:
     times: CommitTimes = field(default_factory=lambda: CommitTimes("the database"))
     wake: Callable[[], None] | None = None
     damage: StateCorrupt | None = None
-    trouble: tuple[StateUnavailable, float] | None = None
+    no_room: tuple[StateFull, float] | None = None
     _queue: "SimpleQueue[Job]" = field(default_factory=SimpleQueue)
     _backlog: "deque[tuple[Unit, Done]]" = field(default_factory=deque)
     _calls: "deque[Call]" = field(default_factory=deque)
@@ -198,7 +198,7 @@ class Writer:
 
     def _heed(self, error: StateBackendError | None) -> None:
         # What is wrong with the store fails a whole group, so that the first result is as good as any.
-        self.trouble = (error, time.monotonic()) if isinstance(error, StateUnavailable) else None
+        self.no_room = (error, time.monotonic()) if isinstance(error, StateFull) else None
         if isinstance(error, StateCorrupt):
             self.damage = error
 
