@@ -94,7 +94,7 @@ class Writer:
     port: LoopPort
     pace: Pace
     rounds: Rounds
-    times: CommitTimes = field(default_factory=lambda: CommitTimes("the database"))
+    times: CommitTimes
     wake: Callable[[], None] | None = None
     damage: StateCorrupt | None = None
     no_room: tuple[StateFull, float] | None = None

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from harmonia_core import EngineRow
+from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.loop import LoopPort
 from harmonia_sql.opened import Opened
@@ -90,7 +91,8 @@ def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: 
             undo.callback(session.end)
             if engine is not None:
                 session.begin()
-            connection = PostgresWriting(address, Statements(POSTGRES_DIALECT), notice)
+            times = CommitTimes(f"the server of the database {address}, or the way to it,")
+            connection = PostgresWriting(address, Statements(POSTGRES_DIALECT), notice, times)
             undo.callback(connection.close)
             if engine is not None:
                 connection.call(partial(_enter, engine), PATIENCE)
@@ -99,7 +101,7 @@ def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: 
         reader = _reader(address)
         undo.callback(reader.close)
         # In place only beside the server: the loop must not wait for a network.
-        writer = Writer(connection, port, Pace(in_place and address.local), NoRounds())
+        writer = Writer(connection, port, Pace(in_place and address.local), NoRounds(), times)
         return Opened(writer, reader, _watching(session, writer, port), _living(reader), undo.pop_all())
 
 

@@ -7,6 +7,7 @@ from threading import Lock
 import psycopg
 
 from harmonia_core import StateBackendError, StateConflict, StateLocked, Unit
+from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.postgres.address import Address
 from harmonia_sql.postgres.connection import WRITING, connect
@@ -34,8 +35,11 @@ class PostgresWriting:
     failure: why the server cannot be reached now, None while it can.
     """
 
-    def __init__(self, address: Address, statements: Statements, notice: tuple[str, str]) -> None:
+    def __init__(
+        self, address: Address, statements: Statements, notice: tuple[str, str], times: CommitTimes
+    ) -> None:
         self.lock = Lock()
+        self._times, self._sent = times, 0.0
         self.failure: StateBackendError | None = None
         self._address, self._statements, self._notice = address, statements, notice
         self._wire: Wire | None = None
@@ -167,6 +171,7 @@ class PostgresWriting:
         if units:
             self._doubt = Doubt(units, xid)
         self._cursor.execute("COMMIT")
+        self._sent = time.perf_counter()
         try:
             self._current.sync(timeout)
         except (ConnectionLost, NotYet):
@@ -174,6 +179,7 @@ class PostgresWriting:
         except BaseException:
             self._doubt = None
             raise
+        self._times.took(time.perf_counter() - self._sent)
         self._doubt = None
 
     def _resolve(self, deadline: float) -> set[int]:
@@ -185,6 +191,7 @@ class PostgresWriting:
             # The connection is well, its answer was only slow.
             try:
                 self._current.sync()
+                self._times.took(time.perf_counter() - self._sent)
                 written = True
             except ConnectionLost:
                 raise
