@@ -6,7 +6,7 @@ from threading import Lock
 
 import psycopg
 
-from harmonia_core import StateBackendError, StateConflict, StateLocked, Unit
+from harmonia_core import StateBackendError, StateConflict, StateLocked, StateUnavailable, Unit
 from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.postgres.address import Address
@@ -200,7 +200,11 @@ class PostgresWriting:
                 written = False
         else:
             self._begin()
-            written = committed(self._cursor, self._statements, doubt, deadline)
+            try:
+                written = committed(self._cursor, self._statements, doubt, deadline)
+            except StateUnavailable:
+                self._doubt = None
+                raise
             self._roll_back()
         self._doubt = None
         return {id(unit) for unit in doubt.units} if written else set()
