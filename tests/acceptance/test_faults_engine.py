@@ -1,0 +1,176 @@
+"""Faults under an engine with executions in flight: the loop goes on, all complete, each task ends once."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio import to_thread
+from steady import working
+
+from harmonia_sql import health as health_module
+from harmonia_sql.sqlite import writing
+from harmonia_sql.testing.cluster import Cluster
+from harmonia_sql.testing.fixtures import refuse_or_skip
+
+# What the loop may pause, in seconds: garbage is collected, and the machine has other work.
+PAUSE = 0.5
+COUNT, SECONDS = 30, 0.2
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    """Give a server of this module's own: it is stopped, and its settings change."""
+    refuse_or_skip()
+    cluster = Cluster.make()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def url(server: Cluster) -> Iterator[str]:
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+def pids(server: Cluster, url: str, which: str = "true") -> list[int]:
+    """Return the processes of the server that serve a database, or some of them."""
+    found = server.psql(
+        f"SELECT pid FROM pg_stat_activity WHERE datname = '{url.rpartition('/')[2]}' AND {which}"
+    )
+    return [int(line) for line in found.split()]
+
+
+LIVING = "query LIKE 'LISTEN%'"
+KINDS = {
+    "sign of life": LIVING,
+    "writer and readers": f"NOT {LIVING}",
+    "all": "true",
+}
+
+
+@pytest.mark.parametrize("which", KINDS.values(), ids=KINDS)
+async def test_connections_that_are_ended_again_and_again(server: Cluster, url: str, which: str) -> None:
+    async with working(url, COUNT, SECONDS) as work:
+        for _ in range(6):
+            await anyio.sleep(0.15)
+            ended = await to_thread.run_sync(pids, server, url, which)
+            for pid in ended:
+                await to_thread.run_sync(server.psql, f"SELECT pg_terminate_backend({pid})")
+        key = work.engine.engine_id
+        while await work.engine.backend.alive([key]) != {key}:
+            await anyio.sleep(0.05)
+    assert work.pause < PAUSE
+
+
+@contextmanager
+def frozen(processes: list[int]) -> Iterator[None]:
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+
+
+def postmaster(server: Cluster) -> int:
+    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+async def test_a_server_that_hangs(server: Cluster, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_module, "BOUND", 0.5)
+    async with working(url, COUNT, SECONDS) as work:
+        await anyio.sleep(0.3)
+        backend = work.engine.backend
+        processes = [postmaster(server), *await to_thread.run_sync(pids, server, url)]
+        with frozen(processes):
+            await anyio.sleep(0.3)
+            for _ in range(3):
+                begun = time.perf_counter()
+                health = await backend.health()
+                assert (health["ok"], health["code"]) == (False, "store-stuck")
+                assert time.perf_counter() - begun < 1 and server.password not in str(health)
+            await anyio.sleep(1.0)
+        assert work.ends == {}
+    assert work.pause < PAUSE
+
+
+async def test_commits_that_wait_for_a_standby(
+    server: Cluster, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(health_module, "BOUND", 0.5)
+
+    def demand(standby: str) -> None:
+        server.psql(f"ALTER SYSTEM SET synchronous_standby_names = '{standby}'")
+        server.psql("SELECT pg_reload_conf()")
+
+    async with working(url, COUNT, SECONDS) as work:
+        await anyio.sleep(0.3)
+        await to_thread.run_sync(demand, "nobody")
+        try:
+            await anyio.sleep(1.5)
+            health = await work.engine.backend.health()
+            assert (health["ok"], health["code"]) == (False, "store-stuck")
+        finally:
+            await to_thread.run_sync(demand, "")
+    said = [text for text in caplog.messages if text.startswith("Commits take")]
+    assert len(said) == 1 and "the server of the database" in said[0] and "127.0.0.1" in said[0]
+    assert server.password not in caplog.text
+    assert work.pause < PAUSE
+
+
+def slow_commits(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what makes every commit of SQLite take so many seconds more."""
+    delay = 0.0
+
+    class SlowCursor(writing.WritingCursor):
+        def execute(self, sql, *parameters):  # type: ignore[no-untyped-def]
+            if sql == "COMMIT" and delay:
+                time.sleep(delay)
+            return super().execute(sql, *parameters)
+
+    def be_slow(seconds: float) -> None:
+        nonlocal delay
+        delay = seconds
+
+    monkeypatch.setattr(writing, "WritingCursor", SlowCursor)
+    return be_slow
+
+
+async def test_a_disk_whose_every_commit_takes_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    be_slow = slow_commits(monkeypatch)
+    file = tmp_path / "store.db"
+    async with working(f"sqlite:///{file}", 200, 0.05) as work:
+        be_slow(0.3)
+        await anyio.sleep(3)
+        health = await work.engine.backend.health()
+        assert health["ok"] and health["commits"]["slow"] and health["commits"]["median"] >= 0.3
+        be_slow(0.0)
+    # One commit in place meets the slow disk, at most; the rest is the writer's.
+    assert work.pause < 0.3 + PAUSE
+    said = [text for text in caplog.messages if text.startswith("Commits take")]
+    assert len(said) == 1 and said[0].endswith(f"the disk of {file} is slow.")
+
+
+async def test_a_file_that_is_moved_away_and_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "store.db"
+    async with working(f"sqlite:///{file}", COUNT, SECONDS) as work:
+        await anyio.sleep(0.3)
+        file.rename(tmp_path / "away.db")
+        await anyio.sleep(1.0)
+        health = await work.engine.backend.health()
+        assert (health["ok"], health["code"]) == (False, "store-unavailable")
+        assert not file.exists() and work.ends == {}
+        (tmp_path / "away.db").rename(file)
+    assert "has been deleted or moved away" in caplog.text and "Trying again" in caplog.text
+    assert work.pause < PAUSE
