@@ -10,6 +10,7 @@ import pytest
 
 from harmonia_core import BackupRefused, BlobRow, StateCorrupt, StateReadOnly
 from harmonia_core.testing.state_backend_rows import execution_id, start, step
+from harmonia_sql.new_file import claim
 from harmonia_sql.sqlite import backup
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,7 @@ async def test_two_backups_to_one_target_do_not_meet(opened, tmp_path):
     def meet(done):
         if not refusals:
             with pytest.raises(BackupRefused, match="exists"):
-                backup._claim(tmp_path / "copy.db", tmp_path / "copy.db.partial")
+                claim(tmp_path / "copy.db")
             refusals.append(done)
 
     await backend.backup(str(tmp_path / "copy.db"), meet)
@@ -148,7 +149,7 @@ async def test_a_place_that_takes_no_file_is_named(opened, tmp_path, monkeypatch
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(backup, "_sync", refuse)
+    monkeypatch.setattr(backup, "sync", refuse)
     with pytest.raises(StateReadOnly, match=r"copy\.db"):
         await backend.backup(str(tmp_path / "copy.db"))
     assert [one.name for one in tmp_path.iterdir() if "copy" in one.name] == []

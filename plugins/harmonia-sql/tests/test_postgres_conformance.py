@@ -2,30 +2,17 @@
 
 import pytest
 
-from harmonia_core.testing.state_backend_suite import (
-    ActivityTests,
-    DocumentTests,
-    ExchangeTests,
-    LogTests,
-    QueryTests,
-    StateBackendSuite,
-    UpkeepTests,
-)
+from harmonia_core.testing.state_backend_suite import StateBackendSuite
 from harmonia_sql import POSTGRES
 
 
-class PostgresSuite(LogTests, QueryTests, ExchangeTests, DocumentTests, ActivityTests, UpkeepTests):
-    pytestmark = pytest.mark.anyio
-    backend = StateBackendSuite.backend
-
-
-class TestInPlace(PostgresSuite):
+class TestInPlace(StateBackendSuite):
     @pytest.fixture
     def create(self, postgres_url):
         return lambda: POSTGRES.create(postgres_url, "auto")
 
 
-class TestByTheWriter(PostgresSuite):
+class TestByTheWriter(StateBackendSuite):
     @pytest.fixture
     def create(self, postgres_url):
         return lambda: POSTGRES.create(postgres_url, "never")

@@ -1,7 +1,7 @@
 """The part of the backend that knows, checks, copies and mends a database."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -10,56 +10,16 @@ from harmonia_core import (
     Holding,
     Problem,
     StateBackendError,
+    StateUnavailable,
     TaskRow,
     TimerRow,
 )
 from harmonia_sql import inspection_queries
-from harmonia_sql.dialect import Cursor, Dialect
+from harmonia_sql.dialect import Cursor
+from harmonia_sql.inspection import Inspection
 from harmonia_sql.opened import Database, Opened
 from harmonia_sql.projection_rows import replacement
 from harmonia_sql.statements import Statements
-
-
-class Inspection(Protocol):
-    """What checking one kind of database needs beside the shared questions.
-
-    dialect: of its writing connection. begin: the statement for a transaction that sees one instant.
-    """
-
-    @property
-    def dialect(self) -> Dialect:
-        """Return the dialect of the writing connection."""
-        ...
-
-    @property
-    def begin(self) -> str:
-        """Return the statement for a reading transaction that sees one instant."""
-        ...
-
-    def outside(self) -> Mapping[str, Any]:
-        """Return what `describe` says without a connection: backend, place, and bytes as far as known."""
-        ...
-
-    def sizes(self, core: Connection) -> dict[str, int]:
-        """Return sizes in bytes, by name."""
-        ...
-
-    def verify(self, core: Connection) -> list[Problem]:
-        """Check what lies below the tables."""
-        ...
-
-    async def backup(self, target: str, progress: Callable[[float], None] | None) -> dict[str, Any]:
-        """Write a consistent copy; see the contract."""
-        ...
-
-
-class Inspectable(Database, Protocol):
-    """A database that can be inspected."""
-
-    @property
-    def inspection(self) -> Inspection:
-        """Return what checking it needs."""
-        ...
 
 
 class SqlChecking:
@@ -72,19 +32,19 @@ class SqlChecking:
 
     @property
     def _inspection(self) -> Inspection:
-        return cast(Inspectable, self._database).inspection
+        return self._database.inspection
 
     async def describe(self) -> dict[str, Any]:
         found = dict(self._inspection.outside())
         if self._opened is not None:
-            found |= await self._ask(inspection_queries.facts)
+            found |= await self._ask(inspection_queries.facts, self._inspection.begin)
             found["bytes"] = {**found["bytes"], **await self._ask(self._inspection.sizes)}
         return found
 
     async def verify(self) -> list[Problem]:
         found: list[Problem] = await self._ask(self._inspection.verify)
         try:
-            found += await self._ask(inspection_queries.astray)
+            found += await self._ask(inspection_queries.astray, self._inspection.begin)
         except StateBackendError as error:
             if not found:
                 raise
@@ -97,9 +57,20 @@ class SqlChecking:
     async def projections(
         self, execution_id: str, take: Callable[[Sequence[TaskRow]], None]
     ) -> tuple[ExecutionRow, list[TimerRow]] | None:
-        begin = self._inspection.begin
-        found: tuple[ExecutionRow, list[TimerRow]] | None
-        found = await self._ask(inspection_queries.projections, begin, execution_id, take)
+        begin, taken = self._inspection.begin, False
+
+        def take_once(rows: Sequence[TaskRow]) -> None:
+            nonlocal taken
+            taken = True
+            take(rows)
+
+        def question(core: Connection) -> tuple[ExecutionRow, list[TimerRow]] | None:
+            # A reader asks again on another connection; what was handed on cannot be taken back.
+            if taken:
+                raise StateUnavailable(f"The connection to {self._database} was lost while rows were read.")
+            return inspection_queries.projections(core, begin, execution_id, take_once)
+
+        found: tuple[ExecutionRow, list[TimerRow]] | None = await self._ask(question)
         return found
 
     async def holdings(

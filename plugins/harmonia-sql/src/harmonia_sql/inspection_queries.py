@@ -1,9 +1,11 @@
 """Questions of those who check a store: projections of one instant, holdings, counts, rows astray."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Table, case, func, literal, null, select, text, tuple_
+from sqlalchemy.exc import SQLAlchemyError
 
 from harmonia_core import ExecutionRow, Holding, Problem, TaskRow, TimerRow
 from harmonia_sql import tables
@@ -18,20 +20,31 @@ MOST_COUNTED = 100_000
 _ADDRESSED = (tables.blob_reference.c.namespace, tables.blob_reference.c.address)
 
 
-def projections(
-    core: Connection, begin: str, execution_id: str, take: Callable[[Sequence[TaskRow]], None]
-) -> tuple[ExecutionRow, list[TimerRow]] | None:
-    """Read an execution's projections in one transaction. begin: for one that sees one instant."""
-    core.exec_driver_sql(begin)
+@contextmanager
+def instant(core: Connection, begin: Sequence[str]) -> Iterator[None]:
+    """Let every question inside see the same committed state. begin: statements that open the transaction."""
+    for statement in begin:
+        core.exec_driver_sql(statement)
     try:
+        yield
+    except BaseException:
+        with suppress(SQLAlchemyError):  # the connection may be what failed
+            core.exec_driver_sql("ROLLBACK")
+        raise
+    core.exec_driver_sql("ROLLBACK")
+
+
+def projections(
+    core: Connection, begin: Sequence[str], execution_id: str, take: Callable[[Sequence[TaskRow]], None]
+) -> tuple[ExecutionRow, list[TimerRow]] | None:
+    """Read an execution's projections, all of one instant."""
+    with instant(core, begin):
         found = head(core, execution_id)
         if found is None:
             return None
         for page in _task_pages(core, execution_id):
             take(page)
         return found, timers(core, execution_id)
-    finally:
-        core.exec_driver_sql("ROLLBACK")
 
 
 def _task_pages(core: Connection, execution_id: str) -> Iterator[list[TaskRow]]:
@@ -64,8 +77,13 @@ def holdings(
     return found
 
 
-def facts(core: Connection) -> dict[str, Any]:
+def facts(core: Connection, begin: Sequence[str]) -> dict[str, Any]:
     """Count what is stored; every question is answered from an index or has an end."""
+    with instant(core, begin):
+        return _facts(core)
+
+
+def _facts(core: Connection) -> dict[str, Any]:
     row, blob = tables.execution.c, tables.blob.c
     unfinished, ended = text(tables.UNFINISHED), text(tables.ENDED)
     status: dict[str, int] = {}
@@ -93,8 +111,13 @@ def facts(core: Connection) -> dict[str, Any]:
     }
 
 
-def astray(core: Connection) -> list[Problem]:
+def astray(core: Connection, begin: Sequence[str]) -> list[Problem]:
     """Return rows without their execution, references without their blob, blobs without their content."""
+    with instant(core, begin):
+        return _astray(core)
+
+
+def _astray(core: Connection) -> list[Problem]:
     found: list[Problem] = []
     for table in (
         tables.event, tables.task, tables.timer, tables.snapshot, tables.heartbeat,

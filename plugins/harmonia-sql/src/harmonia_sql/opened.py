@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from anyio import to_thread
 
 from harmonia_core import EngineRow
+from harmonia_sql.inspection import Inspection
 from harmonia_sql.reader import Reader
 from harmonia_sql.writer import Writer
 
@@ -44,6 +45,11 @@ class Database(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """Return what `health` says in any case."""
+        ...
+
+    @property
+    def inspection(self) -> Inspection:
+        """Return what checking it needs."""
         ...
 
     async def open(self, engine: EngineRow | None, in_place: bool) -> Opened:

@@ -23,6 +23,7 @@ from harmonia_sql.postgres.address import Address
 from harmonia_sql.postgres.connection import READING, SETTINGS, connect
 from harmonia_sql.postgres.dialect import POSTGRES_DIALECT
 from harmonia_sql.postgres.errors import ServerError, translate
+from harmonia_sql.postgres.inspection import PostgresInspection
 from harmonia_sql.postgres.schema import ensure_schema
 from harmonia_sql.postgres.session import HELD, Session, key_of, living
 from harmonia_sql.postgres.tidying import Tidying
@@ -52,6 +53,11 @@ class PostgresDatabase:
     def about(self) -> Mapping[str, Any]:
         """Return the kind of the database and its place, without a password."""
         return {"backend": "postgresql", "database": str(self.address)}
+
+    @property
+    def inspection(self) -> PostgresInspection:
+        """Return what checking it needs."""
+        return PostgresInspection(self.address)
 
     async def open(self, engine: EngineRow | None, in_place: bool) -> Opened:
         """Check schema and rights, begin the engine's sign of life, start the writer."""

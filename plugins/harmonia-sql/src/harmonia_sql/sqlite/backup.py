@@ -4,7 +4,6 @@ Commits go on meanwhile; only checkpoints wait, so that the write-ahead log grow
 committed until the copy is done.
 """
 
-import os
 import shlex
 import sqlite3
 import time
@@ -18,8 +17,9 @@ import anyio
 from anyio import to_thread
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from harmonia_core import BackupRefused, StateBackendError, StateCorrupt
+from harmonia_core import StateBackendError, StateCorrupt
 from harmonia_sql.loop import LoopPort
+from harmonia_sql.new_file import claim, put_in_place, sync
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.errors import translate
@@ -72,33 +72,18 @@ def _restore(path: Path, target: Path) -> str:
 
 
 def _copy(address: Address, target: Path, report: Callable[[float], None]) -> int:
-    partial = target.with_name(f"{target.name}.partial")
-    _claim(target, partial)
+    partial = claim(target)
     try:
         _copy_pages(address, partial, target, report)
-        _sync(partial)
+        sync(partial)
         size = partial.stat().st_size
-        _name(partial, target)
+        put_in_place(partial, target)
     except OSError as error:
         raise translate(error, target) from error
     finally:
         partial.unlink(missing_ok=True)
     report(1.0)
     return size
-
-
-def _claim(target: Path, partial: Path) -> None:
-    """Make the file that becomes the copy, for this user alone; refuse what exists."""
-    if target.exists():
-        raise BackupRefused(f"{target} exists; a backup never writes over anything. Name another file.")
-    try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        raise BackupRefused(
-            f"{partial} exists: another backup is writing it, or died. Remove it if none is."
-        ) from None
-    except OSError as error:
-        raise BackupRefused(f"{target} cannot be made: {error.strerror or error}.") from error
 
 
 def _copy_pages(address: Address, partial: Path, target: Path, report: Callable[[float], None]) -> None:
@@ -125,7 +110,7 @@ def _steps(partial: Path, report: Callable[[float], None]) -> Callable[[int, int
         nonlocal count
         count += 1
         if count % STEPS_PER_SYNC == 0:
-            _sync(partial)
+            sync(partial)
         report(COPIED * (1 - remaining / max(total, 1)))
 
     return step
@@ -157,24 +142,3 @@ def _check(partial: Path, tables: list[tuple[Any, ...]]) -> None:
             f"The copy is not sound ({what}), so it was removed. See whether the database itself is: "
             "harmonia db check"
         )
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _name(partial: Path, target: Path) -> None:
-    """Give the copy its name, without ever replacing a file, and make that durable."""
-    try:
-        os.link(partial, target)
-    except FileExistsError:
-        raise BackupRefused(f"{target} has been made meanwhile; it is left as it is.") from None
-    except OSError:  # a file system without links
-        if target.exists():
-            raise BackupRefused(f"{target} has been made meanwhile; it is left as it is.") from None
-        partial.rename(target)
-    _sync(target.parent)

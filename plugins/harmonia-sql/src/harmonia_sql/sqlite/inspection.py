@@ -20,7 +20,7 @@ class SqliteInspection:
     """Look below the tables of one file. begin: a reading transaction of WAL sees one instant anyway."""
 
     dialect: Dialect = SQLITE_DIALECT
-    begin = "BEGIN"
+    begin = ("BEGIN",)
 
     def __init__(self, address: Address) -> None:
         self._address = address

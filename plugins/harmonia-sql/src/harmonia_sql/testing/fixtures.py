@@ -19,7 +19,7 @@ REASON = "PostgreSQL's programs were not found (initdb on PATH, pg_config --bind
 
 END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
 
 
