@@ -37,13 +37,14 @@ class Session:
         self.released = False
         self._hint, self._interrupted = hint, interrupted
         self._scope = anyio.CancelScope()
+        self._trouble: HarmoniaError | None = None
 
     async def hold(self, work: Callable[[], Coroutine[Any, Any, int]]) -> int:
         """Open the engine, do the work, close it, and return the work's exit code.
 
         Returns NOT_ENDED if the engine let go before the work was done. Raises HarmoniaError.
         """
-        code, trouble = exits.NOT_ENDED, None
+        code = exits.NOT_ENDED
         try:
             async with anyio.create_task_group() as side:
                 await side.start(self._heed, side)
@@ -53,12 +54,12 @@ class Session:
                         with self._scope:
                             code = await work()
                 except HarmoniaError as error:
-                    trouble = error
+                    self._trouble = error
                 side.cancel_scope.cancel()
         finally:
             self.display.close()
-        if trouble is not None:
-            raise trouble
+        if self._trouble is not None:
+            raise self._trouble
         return code
 
     def release(self, reason: str) -> None:
@@ -85,7 +86,15 @@ class Session:
                 elif self._interrupted is None:
                     self.release("Interrupted")
                 else:
-                    side.start_soon(self._interrupted)
+                    side.start_soon(self._interrupt, self._interrupted)
+
+    async def _interrupt(self, interrupted: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await interrupted()
+        except HarmoniaError as error:
+            # The store does not take the request either: that is how the command ends.
+            self._trouble = error
+            self._scope.cancel()
 
     def _leave(self) -> None:
         """End the process as it stands, as a crash would; everything recorded is safe."""
