@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from programs import Place, Program, in_flight, task, until
 
+STORES = ("sqlite", "postgresql")
+
 CHAIN, WIDE, KILLS = 30, 10, 20
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 from programs import HERE, Place, Program, until
 
+STORES = ("sqlite", "postgresql")
+
 COUNT = 25
 SOON = 5.0
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from programs import Place, Program, task, until
 
+STORES = ("sqlite", "postgresql")
+
 
 def running(place: Place, function: str = "hold", *options: str) -> tuple[str, Program]:
     """Start a workflow that has begun its second task, and return its id."""

@@ -5,6 +5,8 @@ import signal
 import pytest
 from programs import Place, Program, task
 
+STORES = ("sqlite", "postgresql")
+
 
 def taken_over(place: Place) -> tuple[str, Program]:
     """Run `first` and `held`, stop the process in `held`, complete the execution from another one."""
