@@ -166,7 +166,7 @@ def test_a_valid_definition_is_described(place: Place) -> None:
 @pytest.mark.parametrize(
     ("db", "said"),
     [
-        ("nosuch://x", "known: memory, sqlite"),
+        ("nosuch://x", "known: memory, postgres, postgresql, sqlite"),
         ("sqlite:////proc/nowhere/x.db", "cannot be made"),
         ("sqlite:///", "names no file"),
         ("sqlite:///broken.db", "broken.db"),
@@ -180,6 +180,7 @@ def test_a_store_that_cannot_be_used_ends_with_4(place: Place, db: str, said: st
 
 
 def test_an_unknown_scheme_names_the_distribution_to_install(place: Place) -> None:
+    place.environment["HARMONIA_DISABLED_PLUGINS"] = "sql"
     program = place.call("executions", "list", "--json", "--db", "postgresql://x/y", db=False)
     (document,) = program.documents()
     assert (code(program), document["error"]["code"]) == (4, "plugin-not-found")
