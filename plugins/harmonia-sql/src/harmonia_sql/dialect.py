@@ -61,6 +61,9 @@ class Dialect:
     checked: (update, count) give the text that `Cursor.expect` runs.
     placeholder: stands for a column's value in a `VALUES` group that is no insert.
     fatal: tells whether an error concerns the database and not just the rows of one unit.
+    raced: tells whether an error may come from a row that somebody else wrote at the same time.
+    turn: a statement with one text that waits until nobody else holds that name in an open
+        transaction; empty where there is one writer anyway.
     few_heads: below this many, single updates are quicker than one update of many rows.
     touches_twice: one statement may insert a row and then replace it.
     """
@@ -70,6 +73,8 @@ class Dialect:
     checked: Callable[[str, int], str]
     placeholder: Callable[[Column[Any]], str]
     fatal: Callable[[Exception], bool]
+    raced: Callable[[Exception], bool]
+    turn: str
     few_heads: int
     touches_twice: bool
 

@@ -55,6 +55,12 @@ def _put(cursor: Cursor, statements: Statements, write: DocumentWrite, version: 
 
 
 def write_appends(cursor: Cursor, statements: Statements, appends: Sequence[StreamAppend]) -> None:
-    """Append values to their streams, each at the next position."""
+    """Append values to their streams, each at the next position.
+
+    Where several write at once they take turns at a stream, so that a later position is never seen first.
+    """
+    if statements.dialect.turn:
+        streams = sorted({f"stream {a.namespace} {a.stream}" for a in appends})
+        cursor.executemany(statements.dialect.turn, [(stream,) for stream in streams])
     rows = [(a.namespace, a.stream, a.namespace, a.stream, a.value) for a in appends]
     cursor.executemany(statements.append, rows)

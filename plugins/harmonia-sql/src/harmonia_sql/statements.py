@@ -7,6 +7,7 @@ hot statements keeps the dialect in Core's hands and the time in the driver's.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -82,6 +83,10 @@ class Insertion:
         return found
 
 
+# A HeadWrite ends with the id and what is expected.
+_moved_id = itemgetter(-3)
+
+
 @dataclass(slots=True)
 class Moves:
     """Move heads by compare-and-set, one by one if they are few, else many with one statement.
@@ -100,7 +105,8 @@ class Moves:
             for row in rows:
                 cursor.expect(self.one, row, 1)
             return
-        for part in _parts(rows):
+        # In the order of their ids: two engines that want the same heads wait, and do not block each other.
+        for part in _parts(sorted(rows, key=_moved_id)):
             cursor.expect(self._text(len(part)), tuple(chain.from_iterable(part)), len(part))
 
     def _text(self, count: int) -> str:

@@ -107,6 +107,14 @@ def _write_exchange(cursor: Cursor, statements: Statements, rows: Unit) -> None:
 
 
 def _write_one(cursor: Cursor, statements: Statements, unit: Unit) -> StateBackendError | None:
+    error = _try_one(cursor, statements, unit)
+    # Whoever was quicker is seen by now.
+    if error is not None and statements.dialect.raced(error):
+        error = _try_one(cursor, statements, unit)
+    return None if error is None else _refusal(error)
+
+
+def _try_one(cursor: Cursor, statements: Statements, unit: Unit) -> Exception | None:
     conflict = _conflict(cursor, statements, unit)
     if conflict is not None:
         return conflict
@@ -119,8 +127,7 @@ def _write_one(cursor: Cursor, statements: Statements, unit: Unit) -> StateBacke
             raise
         cursor.execute("ROLLBACK TO unit")
         cursor.execute("RELEASE unit")
-        # Somebody may have begun the same execution between the look and the writing.
-        return _conflict(cursor, statements, unit) or _refusal(error)
+        return error
     cursor.execute("RELEASE unit")
     return None
 

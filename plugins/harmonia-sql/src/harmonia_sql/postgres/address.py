@@ -40,7 +40,8 @@ class Address:
     def __str__(self) -> str:
         found = self.parameters
         host = found.get("host") or found.get("hostaddr") or "the local socket"
-        port = f":{found['port']}" if "port" in found else ""
+        port = found.get("port", "").strip(",")
+        port = port and f":{port}"
         return f"{found.get('dbname', 'of the user')!r} on {host}{port}"
 
 

@@ -1,11 +1,14 @@
 """Connections to one PostgreSQL database, with the settings that each kind has."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 
 from harmonia_sql.postgres.address import Address
+
+logger = logging.getLogger(__name__)
 
 # Seconds: until a server that does not answer is given up, and for how long a dead network goes unnoticed.
 CONNECT_TIMEOUT = 10
@@ -31,6 +34,7 @@ READING = {**SETTINGS, "default_transaction_read_only": "on"}
 WRITING = {
     **SETTINGS,
     "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "5s",
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -45,6 +49,27 @@ LIVING = {
 }
 # Since which version (as the server counts) a setting exists.
 SINCE = {"idle_session_timeout": 140000}
+
+
+DURABILITY = (
+    b"SELECT current_setting('fsync'), CASE current_setting('synchronous_commit') "
+    b"WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END"
+)
+
+
+def connect_durably(address: Address) -> psycopg.Connection:
+    """Open the connection that writes: what it commits is on the disk, whatever the database's default."""
+    connection = connect(address, WRITING)
+    try:
+        row = connection.execute(DURABILITY).fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    if row and row[0] == "off":
+        logger.warning(
+            "The server of the database %s has fsync off: a crash of it may lose everything.", address
+        )
+    return connection
 
 
 def connect(address: Address, settings: Mapping[str, str]) -> psycopg.Connection:

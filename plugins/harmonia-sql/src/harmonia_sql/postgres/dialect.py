@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Float
 from sqlalchemy.dialects.postgresql import dialect, insert
 
 from harmonia_sql.dialect import Dialect
-from harmonia_sql.postgres.errors import fatal
+from harmonia_sql.postgres.errors import fatal, raced
 
 
 def _checked(update: str, count: int) -> str:
@@ -26,6 +26,8 @@ POSTGRES_DIALECT = Dialect(
     checked=_checked,
     placeholder=_placeholder,
     fatal=fatal,
+    raced=raced,
+    turn="SELECT pg_advisory_xact_lock(hashtextextended('harmonia ' || ?, 0))",
     few_heads=2,
     touches_twice=False,
 )

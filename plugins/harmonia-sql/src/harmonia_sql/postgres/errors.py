@@ -19,6 +19,7 @@ from harmonia_sql.postgres.address import Address
 
 # What a checked update fails with when it did not touch the rows it had to: 1 / (count = expected).
 DIVISION_BY_ZERO = "22012"
+UNIQUE_VIOLATION = "23505"
 DEADLOCK = ("40P01", "40001")
 # Classes of errors about the values of a row: data, constraints, limits of size.
 OF_ROWS = ("22", "23", "54")
@@ -44,6 +45,11 @@ def fatal(error: Exception) -> bool:
     if isinstance(error, StateBackendError) or code is None:
         return isinstance(error, psycopg.Error)
     return not code.startswith(OF_ROWS)
+
+
+def raced(error: Exception) -> bool:
+    """Tell whether somebody else wrote a row of the same key at the same time."""
+    return getattr(error, "sqlstate", None) == UNIQUE_VIOLATION
 
 
 def answer(message: str, sqlstate: str | None) -> Exception:

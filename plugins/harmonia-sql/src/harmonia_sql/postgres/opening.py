@@ -45,14 +45,18 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self.address = Address.parse(url)
         self._tidying = Tidying(self.address)
+        self._facts: Callable[[], Mapping[str, Any]] = dict
 
     def __str__(self) -> str:
         return str(self.address)
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Return the kind of the database and its place, without a password."""
-        return {"backend": "postgresql", "database": str(self.address)}
+        """Return the kind of the database and its place, without a password.
+
+        While it is open, also the server's version and the sign of life: `held`, `lost` for now, `none`.
+        """
+        return {"backend": "postgresql", "database": str(self.address), **self._facts()}
 
     @property
     def inspection(self) -> PostgresInspection:
@@ -61,7 +65,8 @@ class PostgresDatabase:
 
     async def open(self, engine: EngineRow | None, in_place: bool) -> Opened:
         """Check schema and rights, begin the engine's sign of life, start the writer."""
-        opened = await to_thread.run_sync(_open, self.address, engine, LoopPort(), in_place)
+        opened, self._facts = await to_thread.run_sync(_open, self.address, engine, LoopPort(), in_place)
+        opened.ends.callback(setattr, self, "_facts", dict)
         opened.writer.start()
         return opened
 
@@ -88,7 +93,9 @@ def _vacuum(address: Address) -> None:
         raise translate(error, address) from error
 
 
-def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: bool) -> Opened:
+def _open(
+    address: Address, engine: EngineRow | None, port: LoopPort, in_place: bool
+) -> tuple[Opened, Callable[[], Mapping[str, Any]]]:
     with ExitStack() as undo:
         try:
             name = ensure_schema(address, make=engine is not None)
@@ -108,7 +115,16 @@ def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: 
         undo.callback(reader.close)
         # In place only beside the server: the loop must not wait for a network.
         writer = Writer(connection, port, Pace(in_place and address.local), NoRounds(), times)
-        return Opened(writer, reader, _watching(session, writer, port), _living(reader), undo.pop_all())
+        watch = _watching(session, writer, port)
+        opened = Opened(writer, reader, watch, _living(reader), undo.pop_all())
+        return opened, partial(_facts, connection, session)
+
+
+def _facts(connection: PostgresWriting, session: Session) -> Mapping[str, Any]:
+    return {
+        "server": f"{connection.version // 10000}.{connection.version % 10000}",
+        "sign_of_life": session.state,
+    }
 
 
 class NoRounds:

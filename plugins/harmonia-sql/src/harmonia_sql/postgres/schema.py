@@ -21,7 +21,7 @@ OLDEST = 130000
 # Whoever makes or upgrades tables holds this lock, so that processes which start at once do it once.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('harmonia schema ' || current_schema(), 0))"
 LOOK = (
-    "SELECT current_schema(), to_regclass(format('%I.alembic_version', current_schema())) IS NOT NULL, "
+    "SELECT current_schema(), to_regclass(quote_ident(current_schema()) || '.alembic_version') IS NOT NULL, "
     "(SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
     "WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
 )

@@ -10,9 +10,10 @@ import logging
 import os
 import select
 from collections.abc import Callable, Iterable
-from threading import Lock, Thread
+from threading import Thread
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import Connection, text
 
 from harmonia_core import StateLocked
@@ -55,26 +56,26 @@ class Session:
         self._heard: Callable[[], None] | None = None
         self._connection: psycopg.Connection | None = None
         self._thread: Thread | None = None
-        self._starting = Lock()
         self._ended, self._end = os.pipe()
         self._stopping = False
 
     @property
-    def held(self) -> bool:
-        """Tell whether the sign of life is given now, as far as is known."""
-        return self._engine_id is not None and self._connection is not None
+    def state(self) -> str:
+        """Return `held`, `lost` for now, or `none` if there is no engine: what the sign of life is."""
+        if self._engine_id is None:
+            return "none"
+        return "lost" if self._connection is None else "held"
 
     def begin(self) -> None:
         """Connect and take the lock; raise StateLocked if another is this engine, or psycopg's errors."""
-        with self._starting:
-            if self._thread is None:
-                self._connection = self._connect()
-                self._thread = Thread(target=self._run, name="harmonia-sql-session", daemon=True)
-                self._thread.start()
+        self._connection = self._connect()
+        self._start()
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Have a function called, on the session's thread, when another engine has notified."""
         self._heard = heard
+        if self._thread is None:
+            self._start()
 
     def end(self) -> None:
         """Give the lock back and stop listening. Blocks."""
@@ -85,16 +86,19 @@ class Session:
         os.close(self._ended)
         os.close(self._end)
 
+    def _start(self) -> None:
+        self._thread = Thread(target=self._run, name="harmonia-sql-session", daemon=True)
+        self._thread.start()
+
     def _connect(self) -> psycopg.Connection:
         connection = connect(self._address, LIVING)
         try:
             if self._engine_id is not None:
-                row = connection.execute(
-                    "SELECT pg_try_advisory_lock(%s)", (key_of(self._engine_id),)
-                ).fetchone()
+                question = "SELECT pg_try_advisory_lock(%s)"
+                row = connection.execute(question, (key_of(self._engine_id),)).fetchone()
                 if not (row and row[0]):
                     raise StateLocked(f"Another process is engine {self._engine_id} and at work.")
-            connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(self._channel)))
+            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
         except BaseException:
             connection.close()
             raise
@@ -102,21 +106,18 @@ class Session:
 
     def _run(self) -> None:
         while not self._stopping:
+            connection = self._connection
             try:
-                self._hear()
+                if connection is None:
+                    self._again()
+                else:
+                    self._hear(connection)
             except psycopg.Error as error:
                 self._lose(error)
-                self._again()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._close()
 
-    def _hear(self) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        ready, _, _ = select.select([connection.pgconn.socket, self._ended], [], [])
-        if connection.pgconn.socket in ready:
+    def _hear(self, connection: psycopg.Connection) -> None:
+        if self._wait(connection.pgconn.socket, None):
             connection.pgconn.consume_input()
             strange = False
             while (notice := connection.pgconn.notifies()) is not None:
@@ -124,28 +125,38 @@ class Session:
             if strange and self._heard is not None:
                 self._heard()
 
+    def _wait(self, file: int | None, seconds: float | None) -> bool:
+        """Wait for a file that can be read, for some time or for the end; tell whether it is the file."""
+        poll = select.poll()
+        poll.register(self._ended, select.POLLIN)
+        if file is not None:
+            poll.register(file, select.POLLIN)
+        return file in {place for place, _ in poll.poll(None if seconds is None else 1000 * seconds)}
+
     def _lose(self, error: psycopg.Error) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-            logger.warning(
-                "The sign of life is lost for now and will be given again: %s",
-                translate(error, self._address),
-            )
+        self._close()
+        if self._engine_id is not None:
+            why = translate(error, self._address)
+            logger.warning("The sign of life is lost, and will be given again: %s", why)
 
     def _again(self) -> None:
-        """Begin the session anew as soon as the server lets us; then look once, for what was missed."""
+        """Begin the session as soon as the server lets us; then look once, for what was missed."""
         pause = SHORTEST_PAUSE
         while not self._stopping:
-            if select.select([self._ended], [], [], pause)[0]:
-                return
-            pause = min(2 * pause, LONGEST_PAUSE)
             try:
                 self._connection = self._connect()
             except (psycopg.Error, StateLocked) as error:
-                logger.debug("The session could not be begun anew: %s", error)
+                logger.debug("The session could not be begun: %s", error)
+                self._wait(None, pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
                 continue
-            logger.warning("The sign of life is given again.")
+            if self._engine_id is not None:
+                logger.warning("The sign of life is given again.")
             if self._heard is not None:
                 self._heard()
             return
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -10,7 +10,7 @@ from harmonia_core import StateBackendError, StateConflict, StateLocked, StateUn
 from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.postgres.address import Address
-from harmonia_sql.postgres.connection import WRITING, connect
+from harmonia_sql.postgres.connection import connect_durably
 from harmonia_sql.postgres.cursor import PipelineCursor
 from harmonia_sql.postgres.errors import DEADLOCK, ConnectionLost, ServerError, fatal, translate
 from harmonia_sql.postgres.outcome import Doubt, committed, is_written, witness
@@ -33,6 +33,7 @@ class PostgresWriting:
 
     notice: channel and payload of the notification that wakes other engines.
     failure: why the server cannot be reached now, None while it can.
+    version: of the server, as it counts them (150018 is 15.18).
     """
 
     def __init__(
@@ -216,7 +217,9 @@ class PostgresWriting:
         return self._wire
 
     def _connect(self) -> None:
-        self._wire = Wire(connect(self._address, WRITING))
+        connection = connect_durably(self._address)
+        self.version = connection.info.server_version
+        self._wire = Wire(connection)
         self._cursor = PipelineCursor(self._wire)
         self.failure = None
 

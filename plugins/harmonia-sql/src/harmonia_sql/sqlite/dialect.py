@@ -11,6 +11,8 @@ SQLITE_DIALECT = Dialect(
     checked=lambda update, count: update,
     placeholder=lambda column: "?",
     fatal=fatal,
+    raced=lambda error: False,
+    turn="",
     few_heads=8,
     touches_twice=True,
 )
