@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from harmonia_api.cli import exits
 from harmonia_api.cli.display import Display
-from harmonia_core import HarmoniaError
+from harmonia_core import HarmoniaError, StateUnavailable
 from harmonia_core.host import Engine
 
 
@@ -44,17 +44,20 @@ class Session:
 
         Returns NOT_ENDED if the engine let go before the work was done. Raises HarmoniaError.
         """
-        code = exits.NOT_ENDED
+        code, began = exits.NOT_ENDED, False
         try:
             async with anyio.create_task_group() as side:
                 await side.start(self._heed, side)
                 try:
                     async with self.engine:
+                        began = True
                         self._watch(side)
                         with self._scope:
                             code = await work()
                 except HarmoniaError as error:
                     self._trouble = error
+                    if began and isinstance(error, StateUnavailable):
+                        self.display.say(f"`{self._hint}` goes on with what was running.")
                 side.cancel_scope.cancel()
         finally:
             self.display.close()
