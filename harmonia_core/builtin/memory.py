@@ -186,7 +186,8 @@ class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
 
     async def health(self) -> dict[str, Any]:
         if not self._opened:
-            return {"ok": False, "backend": "memory", "error": str(self._closed())}
+            closed = self._closed()
+            return {"ok": False, "backend": "memory", "code": closed.code, "error": str(closed)}
         return {"ok": True, "backend": "memory", "store": self._name}
 
     def _read(self) -> MemoryStore:

@@ -197,7 +197,10 @@ class StateBackend(StateActivity, StateChecking, StatePruning, Protocol):
         ...
 
     async def health(self) -> dict[str, Any]:
-        """Return {"ok": bool, ...} from a real write-and-read probe; never raise."""
+        """Return {"ok": bool, ...} from a real write-and-read probe, within 5 s; never raise.
+
+        When not ok, `code` and `error` are those of a StateBackendError; `store-stuck` if no answer came.
+        """
         ...
 
 

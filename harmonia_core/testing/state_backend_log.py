@@ -171,7 +171,8 @@ class LogTests:
         await backend.close()
         [error] = await submit(backend, [start(1)])
         assert isinstance(error, StateUnavailable)
-        assert (await backend.health())["ok"] is False
+        health = await backend.health()
+        assert (health["ok"], health["code"]) == (False, "store-unavailable") and health["error"]
 
     async def test_another_backend_on_the_store_sees_what_is_committed(
         self, backend: StateBackend, create: Callable[[], StateBackend]
