@@ -113,41 +113,59 @@ async def test_who_is_fenced_writes_nothing(opened):
     assert [event.seq for event in await new.events(execution_id(1))] == [1, 2]
 
 
-async def test_one_of_two_who_move_the_same_heads_at_once_wins_each(opened):
-    """Groups in opposite orders, again and again: no deadlock, and each step is taken once."""
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+
+
+async def both_wait(url):
+    """Return when two sessions wait for locks."""
+    with psycopg.connect(url, autocommit=True) as watcher, anyio.fail_after(10):
+        while watcher.execute(WAITING).fetchone() != (2,):
+            await anyio.sleep(0.005)
+
+
+async def test_groups_in_opposite_orders_wait_for_each_other_without_a_deadlock(opened, postgres_url):
     backends = [await opened("engine-a", "never"), await opened("engine-b", "never")]
-    count, rounds = 40, 8
-    await submit(backends[0], [start(number) for number in range(count)])
-    errors = {name: [] for name in "ab"}
-    for seq in range(1, rounds + 1):
-        ordered = list(range(count))
+    numbers = list(range(40))
+    await submit(backends[0], [start(number) for number in numbers])
+    errors = []
 
-        async def race(name, backend, numbers, seq=seq):
-            errors[name] += await submit(backend, [step(number, seq) for number in numbers])
+    async def move(backend, numbers):
+        errors.extend(await submit(backend, [step(number, 1) for number in numbers]))
 
+    with psycopg.connect(postgres_url) as other:
+        deadlocks = other.execute(DEADLOCKS).fetchone()
+        # In the middle, so that each order has taken its half when it comes here.
+        other.execute("SELECT 1 FROM execution WHERE execution_id = %s FOR UPDATE", (execution_id(20),))
         async with anyio.create_task_group() as group:
-            group.start_soon(race, "a", backends[0], ordered)
-            group.start_soon(race, "b", backends[1], ordered[::-1])
-    refused = [error for name in "ab" for error in errors[name] if error is not None]
-    assert all(isinstance(error, StateConflict) for error in refused)
-    assert len(refused) == count * rounds
-    for row in await backends[0].unfinished():
-        assert row.seq == rounds + 1
+            group.start_soon(move, backends[0], numbers)
+            group.start_soon(move, backends[1], numbers[::-1])
+            await both_wait(postgres_url)
+            other.rollback()
+        assert other.execute(DEADLOCKS).fetchone() == deadlocks
+    assert sorted(type(error).__name__ for error in errors) == ["NoneType"] * 40 + ["StateConflict"] * 40
+    assert {row.seq for row in await backends[0].unfinished()} == {2}
 
 
-async def test_a_document_that_two_make_at_once_is_made_by_one(opened):
-    backends = [await opened("engine-a"), await opened("engine-b", "never")]
-    codes = []
+async def test_a_document_that_two_make_at_once_is_made_by_one(opened, postgres_url):
+    backends, codes = [await opened("engine-a"), await opened("engine-b", "never")], []
 
-    async def make(backend, key):
-        [error] = await submit(backend, [Unit(documents=[put(key, "1", if_version=0)])])
+    async def make(backend):
+        [error] = await submit(backend, [Unit(documents=[put("k", "1", if_version=0)])])
         codes.append(error and error.code)
 
-    for number in range(20):
+    with psycopg.connect(postgres_url) as other:
+        # Who is here first says nothing yet: both have looked and found nothing when they wait for it.
+        other.execute("INSERT INTO document VALUES ('default', 'things', 'k', '0', 1)")
         async with anyio.create_task_group() as group:
             for backend in backends:
-                group.start_soon(make, backend, f"k{number}")
-    assert sorted(codes, key=str) == [None] * 20 + ["version-conflict"] * 20
+                group.start_soon(make, backend)
+            await both_wait(postgres_url)
+            other.rollback()
+    assert sorted(codes, key=str) == [None, "version-conflict"]
+    assert (await backends[0].document("default", "things", "k")).version == 1
 
 
 async def test_appends_of_two_to_one_stream_stand_one_behind_the_other(opened):
