@@ -4,7 +4,7 @@ Rows of tasks are compared by sums over blocks of positions, so that an executio
 width needs little memory; only the blocks that differ are kept and compared row by row.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from pydantic_core import from_json
@@ -26,17 +26,11 @@ _KEPT = frozenset({"execution_id", "namespace", "seq", "epoch", "owner", "parent
 _REBUILD = "harmonia db rebuild writes it anew"
 
 
-class AllBlocks(Collection[Block]):
+class AllBlocks(Container[Block]):
     """Stand for every block: all rows are kept."""
 
     def __contains__(self, block: object) -> bool:
         return True
-
-    def __iter__(self) -> Iterator[Block]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 class Rows:
@@ -44,7 +38,7 @@ class Rows:
 
     __slots__ = ("kept", "sums", "wanted")
 
-    def __init__(self, wanted: Collection[Block] = ()) -> None:
+    def __init__(self, wanted: Container[Block] = ()) -> None:
         self.wanted = wanted
         self.kept: dict[tuple[str, int], TaskRow] = {}
         self.sums: dict[Block, int] = {}

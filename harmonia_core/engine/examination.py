@@ -4,7 +4,7 @@ The log is only ever appended to, so that what was read of the projections in on
 be compared at leisure, beside an engine that goes on.
 """
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -83,7 +83,7 @@ class Examination:
     definitions: Definitions
     execution_id: str
     deep: bool = False
-    wanted: Collection[Block] = ()
+    wanted: Container[Block] = ()
     head: ExecutionRow = field(init=False)
     timers: list[TimerRow] = field(default_factory=list)
     derived: Rows = field(init=False)

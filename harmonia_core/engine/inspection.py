@@ -1,7 +1,7 @@
 """Check a store against its logs, and write projections anew where they differ. Nothing is driven here."""
 
 import random
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -160,7 +160,7 @@ class Inspector:
                 drawn[place] = execution_id
         return drawn
 
-    def _examination(self, execution_id: str, deep: bool, wanted: Collection[Block]) -> Examination:
+    def _examination(self, execution_id: str, deep: bool, wanted: Container[Block]) -> Examination:
         return Examination(self._backend, self._loader, self._definitions, execution_id, deep, wanted)
 
     async def _examine(self, execution_id: str, deep: bool = False) -> Examination | None:

@@ -1,5 +1,6 @@
 """Whatever is damaged is found exactly; what follows from the log is written anew."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -22,11 +23,23 @@ from scenes import (
     timer,
 )
 
+from harmonia_core.builtin.memory_store import MemoryStore
 from harmonia_core.contracts.rows import TaskRow
 from harmonia_core.contracts.state_backend import StateConflict
 from harmonia_core.testing.harness import Harness
 
 pytestmark = pytest.mark.anyio
+
+STRANGE = b'{"name": "no tasks"}'
+STRANGE_ADDRESS = f"sha256:{sha256(STRANGE).hexdigest()}"
+
+
+def strange(store: MemoryStore, execution: str) -> None:
+    """Let the log name a definition that is kept as it says, but that nobody takes."""
+    store.blobs["default", STRANGE_ADDRESS] = STRANGE
+    data = from_json(store.events[execution][0].data)
+    event(store, execution, 0, data=to_json({**data, "definition_hash": STRANGE_ADDRESS}).decode())
+
 
 STRANGER = TaskRow("", "each", 299, "each[299]", "echo", "running", None, 1, 1.0, None, None, None)
 LOST_HEAD = {"status": "running", "ended_at": None, "error": None}
@@ -94,6 +107,10 @@ LOGS: dict[str, tuple[Damage, list[tuple[str, str]]]] = {
         lambda s, x: blob(s, None, definition=True),
         [("definition-missing", "definition/{definition}")],
     ),
+    "refused-definition": (
+        lambda s, x: strange(s, x),
+        [("definition-refused", "definition/{strange}")],
+    ),
     "other-definition": (
         lambda s, x: blob(s, b"{}", definition=True),
         [("definition-damaged", "definition/{definition}")],
@@ -108,7 +125,9 @@ async def test_a_damaged_log_is_found_and_nothing_is_rebuilt_from_it(
     damage, expected = LOGS[name]
     store = store_of(harness)
     row = store.executions[failed]
-    words = {"seq": row.seq, "next": row.seq + 1, "definition": row.definition_hash}
+    words = {
+        "seq": row.seq, "next": row.seq + 1, "definition": row.definition_hash, "strange": STRANGE_ADDRESS,
+    }  # fmt: skip
     damage(store, failed)
     assert await codes(harness) == [(code, place.format(**words)) for code, place in expected]
     assert [report.damaged for report in await checked(harness)] == [True]
