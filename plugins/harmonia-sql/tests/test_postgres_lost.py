@@ -3,6 +3,7 @@
 import anyio
 import psycopg
 import pytest
+from anyio import to_thread
 
 from harmonia_core import DocumentWrite, EngineRow, StateUnavailable, StreamAppend, TimerRow, Unit
 from harmonia_core.testing.state_backend_log import submit
@@ -175,4 +176,41 @@ async def test_a_server_that_is_gone_is_unavailable_and_work_goes_on_afterwards(
                 break
             assert isinstance(error, StateUnavailable)
     assert [event.seq for event in await backend.events(execution_id(1))] == [1, 2]
+    await backend.close()
+
+
+@pytest.mark.parametrize("mode", ["immediate", "fast"])
+async def test_restarts_under_load_lose_and_double_nothing(own_postgres, mode):
+    """Chains of many executions, appends beside them, while the server goes down and up again."""
+    backend = POSTGRES.create(own_postgres.create_database(), "auto")
+    await backend.open(EngineRow("engine-a", 1, "here", 1.0))
+    numbers, steps, running = range(1, 13), [0] * 13, True
+    await submit(backend, [start(number) for number in numbers])
+
+    async def go_on(number):
+        while running:
+            unit = step(number, steps[number] + 1)
+            unit.appends = [StreamAppend("default", f"s{number}", str(steps[number]))]
+            [error] = await submit(backend, [unit])
+            if error is None:
+                steps[number] += 1
+            else:
+                # Whatever was in doubt is looked up, so nobody is told that his own step was another's.
+                assert isinstance(error, StateUnavailable), error
+
+    async with anyio.create_task_group() as group:
+        for number in numbers:
+            group.start_soon(go_on, number)
+        for _ in range(3):
+            before = min(steps[1:])
+            with anyio.fail_after(60):
+                while min(steps[1:]) < before + 5:
+                    await anyio.sleep(0.01)
+            await to_thread.run_sync(own_postgres.restart, mode)
+        running = False
+    for number in numbers:
+        seqs = [event.seq for event in await backend.events(execution_id(number))]
+        assert seqs == list(range(1, steps[number] + 2))
+        values = [value for _, value in await backend.stream("default", f"s{number}", limit=10_000)]
+        assert values == list(range(steps[number]))
     await backend.close()
