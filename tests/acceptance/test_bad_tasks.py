@@ -31,7 +31,7 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("cancel_itself", "thread", {}, "unhandled", "task"),
     ("generator_exit_async", "thread", {}, "unhandled", "task"),
     ("print_for_ever", "thread", {}, "output-too-large", "task"),
-    ("print_for_ever", "process", {}, "output-too-large", "task"),
+    ("print_for_ever", "process", {}, "output-too-large", "validation"),
     ("recurse", "thread", {}, "unhandled", "task"),
     ("leave", "process", {}, "process-died", "infrastructure"),
     ("crash", "process", {}, "process-died", "infrastructure"),

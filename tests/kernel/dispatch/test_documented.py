@@ -51,4 +51,5 @@ def test_limits_in_the_document_are_the_settings(root: Path) -> None:
     settings = KernelSettings()
     assert f"{settings.cancel_grace:g} s (`cancel_grace`)" in text
     assert f"limit of threads ({settings.threads})" in text
-    assert f"last {settings.log_ring} entries" in text
+    activity = (root / "docs/activity.md").read_text("utf-8")
+    assert f"| `log_ring` | {settings.log_ring:,} | entries per execution in memory" in activity
