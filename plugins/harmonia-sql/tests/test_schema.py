@@ -87,6 +87,23 @@ def test_processes_that_make_it_at_once_agree(path):
     assert described(path)[1] == [(HEAD,)]
 
 
+def test_a_file_that_another_process_is_making_is_waited_for(path, monkeypatch):
+    """Before its first switch to the write-ahead log SQLite refuses at once where it waits later."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN IMMEDIATE")
+    waited = []
+
+    def wait(seconds):
+        waited.append(seconds)
+        other.close()
+
+    monkeypatch.setattr("harmonia_sql.sqlite.connection.time.sleep", wait)
+    with closing(connect(address(path))) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert len(waited) == 1
+
+
 def test_opening_imports_no_alembic_and_the_plugin_no_sqlalchemy(path):
     ensure_schema(address(path))
     program = f"""

@@ -246,7 +246,9 @@ async def test_signals_are_as_a_command_expects_them(ctx: Any) -> None:
     """Python ignores SIGPIPE; a command that inherits that never ends in `yes | head`."""
     output = await run(ctx, "yes | head -n 1; grep -E 'Sig(Ign|Blk)' /proc/self/status", stdout="lines")
     assert output["stdout"][0] == "y"
-    assert {int(line.split()[1], 16) for line in output["stdout"][1:]} == {0}
+    # The C library keeps signals 32 and 33 to itself: nobody can undo what a parent did with them.
+    own = 0b11 << (32 - 1)
+    assert {int(line.split()[1], 16) & ~own for line in output["stdout"][1:]} == {0}
 
 
 async def test_a_command_has_only_its_own_descriptors(ctx: Any) -> None:
