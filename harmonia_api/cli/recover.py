@@ -50,6 +50,7 @@ class Recovering:
 
     def __init__(self, engine: Engine, given: KernelSettings, hint: str, json: bool) -> None:
         self._engine, self._given, self._hint, self._json = engine, given, hint, json
+        self._ask = engine.patience.ask
         self._display = create_display(Boards(), json)
         self._session = Session(engine, self._display, hint)
         self._statuses: dict[str, str] = {}
@@ -71,7 +72,7 @@ class Recovering:
         else:
             self._found = await self._engine.recover(retry_lost=retry_lost)
         for execution_id in self._found.adopted:
-            self._display.add(board_of(await self._engine.get(execution_id)))
+            self._display.add(board_of(await self._ask(self._engine.get, execution_id)))
         announce_local(self._given, await self._task_types())
         async with anyio.create_task_group() as group:
             for execution_id in self._found.adopted:
@@ -84,9 +85,9 @@ class Recovering:
     async def _task_types(self) -> set[str]:
         """Return the task types that the definitions of adopted executions name, those of items too."""
         types: set[str] = set()
-        heads = await self._engine.backend.heads(self._found.adopted)
+        heads = await self._ask(self._engine.backend.heads, self._found.adopted)
         for namespace, address in {(head.namespace, head.definition_hash) for head in heads}:
-            text = await self._engine.backend.blob(namespace, address)
+            text = await self._ask(self._engine.backend.blob, namespace, address)
             tasks = json_text.loads(text)["tasks"] if text else []
             items = (task["task"] for task in tasks if task.get("task"))
             types |= {task["type"] for task in (*tasks, *items)}
@@ -95,7 +96,7 @@ class Recovering:
     async def _wait(self, execution_id: str) -> None:
         try:
             status = await self._engine.wait(execution_id)
-            output = await self._engine.output(execution_id)
+            output = await self._ask(self._engine.output, execution_id)
         except HarmoniaError as error:
             self._statuses[execution_id] = error.code
             self._display.say(str(error))
@@ -106,9 +107,8 @@ class Recovering:
             self._display.result(board, board.result(status, output))
 
     async def _report(self) -> None:
-        attention, _ = await self._engine.find(
-            ExecutionQuery(namespace=None, status=("attention",), limit=100)
-        )
+        query = ExecutionQuery(namespace=None, status=("attention",), limit=100)
+        attention, _ = await self._ask(self._engine.find, query)
         waiting = [view["id"] for view in attention]
         if self._json:
             print(json_line(self._document(waiting)), flush=True)
@@ -135,14 +135,15 @@ class Recovering:
         }
 
     async def _describe(self, owner: str) -> str:
-        engine = next((row for row in await self._engine.backend.engines() if row.engine_id == owner), None)
+        engines = await self._ask(self._engine.backend.engines)
+        engine = next((row for row in engines if row.engine_id == owner), None)
         return f"engine {owner}" + (f" (pid {engine.pid} on {engine.host})" if engine else "")
 
     async def _suggest_modules(self) -> None:
         """Name the folders of the modules that refused executions were allowed when they were started."""
         folders = set()
         for execution_id in self._found.refused:
-            head = await self._engine.backend.head(execution_id)
+            head = await self._ask(self._engine.backend.head, execution_id)
             labels = json_text.loads(head.labels) if head is not None else {}
             folders |= {labels[MODULES_LABEL]} if MODULES_LABEL in labels else set()
         for folder in sorted(folders):

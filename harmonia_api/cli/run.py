@@ -85,7 +85,7 @@ class Run:
             self._definition, self._input, labels=self._labels, actor=actor()
         )
         status = await self._engine.wait(execution_id)
-        output = await self._engine.output(execution_id)
+        output = await self._engine.patience.ask(self._engine.output, execution_id)
         self._display.result(self._board, self._board.result(status, output))
         self._display.close()
         if not self._json:

@@ -17,6 +17,7 @@ from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.outcomes import node_of
+from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.projections import begun
 from harmonia_core.errors import (
     DefinitionInvalid,
@@ -55,9 +56,11 @@ class Owner:
     follow_on: called before an execution is driven here that was driven elsewhere, if somebody set it.
     """
 
-    def __init__(self, backend: StateBackend, engine_id: str, driver: Driver, loader: Loader) -> None:
+    def __init__(
+        self, backend: StateBackend, engine_id: str, driver: Driver, loader: Loader, patience: Patience
+    ) -> None:
         self._backend, self._engine_id = backend, engine_id
-        self._driver, self._loader = driver, loader
+        self._driver, self._loader, self._patience = driver, loader, patience
         self.follow_on: Callable[[str], Awaitable[None]] | None = None
 
     async def alive(self, row: ExecutionRow) -> bool:
@@ -71,8 +74,8 @@ class Owner:
         attempts in flight are recorded as lost.
         Raises ExecutionNotAdoptable, nothing is written then; Fenced if another was quicker.
         """
-        live = await self._load(row, await self._runnable(row))
-        stored = await self._backend.requests([row.execution_id])
+        live = await self._patience.ask(self._ready, row)
+        stored = await self._patience.ask(self._backend.requests, [row.execution_id])
         if self.follow_on is not None:
             await self.follow_on(row.execution_id)
         arrivals: list[Arrival] = [self._adopted(row, live, cause)]
@@ -117,6 +120,9 @@ class Owner:
                 raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
         return graph
 
+    async def _ready(self, row: ExecutionRow) -> Live:
+        return await self._load(row, await self._runnable(row))
+
     async def _load(self, row: ExecutionRow, graph: Graph) -> Live:
         state, snapshot = await self._loader.state(row, graph)
         live = Live(state, row.namespace, row.epoch + 1, created=True)
@@ -129,8 +135,11 @@ class Owner:
         retry_lost: tasks that need a person because their attempt was lost are tried again.
         """
         report, orphans = Recovery(), []
-        rows = [row for row in await self._backend.unfinished() if row.execution_id not in self._driver.lives]
-        alive = await self._backend.alive(sorted({row.owner for row in rows if row.owner is not None}))
+        ask = self._patience.ask
+        unfinished = await ask(self._backend.unfinished)
+        rows = [row for row in unfinished if row.execution_id not in self._driver.lives]
+        owners = sorted({row.owner for row in rows if row.owner is not None})
+        alive = await ask(self._backend.alive, owners)
         for row in rows:
             if row.owner in alive:
                 report.living[row.execution_id] = row.owner or ""
@@ -150,7 +159,9 @@ class Owner:
 
         async def one(row: ExecutionRow) -> None:
             async with limiter:
-                if row.status == ExecutionStatus.ATTENTION and not (retry_lost or await self._stirred(row)):
+                if row.status == ExecutionStatus.ATTENTION and not (
+                    retry_lost or await self._patience.ask(self._stirred, row)
+                ):
                     report.attention.append(row.execution_id)
                     return
                 await self._recover(row, report, retry_lost)

@@ -56,6 +56,8 @@ class Engine(Listening):
 
     Leaving releases what is still running: attempts are interrupted, nothing is
     recorded for them, and another engine may adopt the executions.
+
+    patience: what runs outlives an outage of the store; ask questions through it that are to do so, too.
     """
 
     def __init__(
@@ -76,13 +78,13 @@ class Engine(Listening):
         self._catalog = Catalog(plugins, self.settings)
         self._loader = Loader(backend, self._catalog)
         self._publisher = Publisher(plugins.manager)
-        self._patience = Patience(self._clock, self.settings.store_patience)
+        self.patience = Patience(self._clock, self.settings.store_patience)
         evaluator = Evaluator(self.settings, self._fetch, self._clock.now)
         self._driver = Driver(
-            backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self._patience,
+            backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
             self._dispatcher,
         )  # fmt: skip
-        self._owner = Owner(backend, self.engine_id, self._driver, self._loader)
+        self._owner = Owner(backend, self.engine_id, self._driver, self._loader, self.patience)
         self._requests = Requests(
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )
@@ -111,7 +113,7 @@ class Engine(Listening):
     async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
         live = self._driver.lives.get(state.execution_id)
         namespace = live.namespace if live else "default"
-        return await self._patience.ask(self._loader.value, state, namespace, ref)
+        return await self.patience.ask(self._loader.value, state, namespace, ref)
 
     async def __aenter__(self) -> Self:
         """Open the store and begin to serve; raise StateBackendError if the store cannot be used."""
@@ -204,7 +206,7 @@ class Engine(Listening):
         while True:
             if execution_id in self._driver.troubles:
                 raise self._driver.troubles[execution_id]
-            row = await self._head(execution_id)
+            row = await self.patience.ask(self._head, execution_id)
             if row.status in FINAL_EXECUTION or (row.status == "attention" and row.owner is None):
                 return row.status
             await self._requests.next_change(0.5)

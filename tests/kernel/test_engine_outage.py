@@ -128,6 +128,37 @@ async def test_when_patience_ends_executions_are_let_go_and_can_be_adopted() -> 
         assert await other.wait(execution_id) == "completed"
 
 
+@pytest.mark.parametrize("question", ["unfinished", "alive", "blob", "snapshot", "events", "requests"])
+async def test_whoever_recovers_outlives_an_outage(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, failures = FakeClock(), []
+    async with make(clock, f"memory://{question}") as engine:
+        GATES["second"] = anyio.Event()
+        execution_id = await engine.start(CHAIN)
+        await until(lambda: "second" in CALLS)
+    del GATES["second"]
+    async with make(clock, f"memory://{question}") as other:
+        answer = getattr(other.backend, question)
+
+        async def fail_first(*arguments: Any) -> Any:
+            if len(failures) < 5:
+                failures.append(StateUnavailable("gone"))
+                raise failures[-1]
+            return await answer(*arguments)
+
+        monkeypatch.setattr(other.backend, question, fail_first)
+        async with anyio.create_task_group() as group:
+            ended: list[str] = []
+
+            async def recover() -> None:
+                assert (await other.recover()).adopted == [execution_id]
+                ended.append(await other.wait(execution_id))
+
+            group.start_soon(recover)
+            while not ended:
+                await on(clock)
+    assert ended == ["completed"] and len(failures) == 5
+
+
 async def test_damage_is_not_waited_for() -> None:
     async with make(FakeClock()) as engine:
         Failing(engine).error = StateCorrupt("damaged")
