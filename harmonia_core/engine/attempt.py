@@ -214,9 +214,9 @@ class Attempt:
         return Outcome(self.job.key, "deferred", token_hash=token_hash) if token_hash else None
 
     def _failed(self, error: BaseException) -> Outcome:
-        info = describe(error)
         masker = self.context.masker
-        return Outcome(self.job.key, "failed", error=masker.error(info) if masker else info)
+        info = masker.error(describe(error, masker.text)) if masker else describe(error)
+        return Outcome(self.job.key, "failed", error=info)
 
     def _caught(self, error: BaseException) -> Outcome | None:
         if self.ended:

@@ -5,7 +5,7 @@ is all that is kept, so nothing of the task stays referenced and nothing is pick
 """
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from types import TracebackType
 from typing import Any, get_args
@@ -25,6 +25,10 @@ _CATEGORIES = frozenset(get_args(Category))
 _OWN_FRAMES = ("harmonia_core.engine.", "anyio.")
 
 
+Conceal = Callable[[str], str]
+"""Return a text without what must not be recorded; asked before a text is cut, which could split a secret."""
+
+
 class Refused(Exception):
     """End an attempt with an error that is already known; never leaves the dispatcher."""
 
@@ -40,23 +44,26 @@ def refused(code: str, message: str, category: Category = "validation", details:
     )
 
 
-def describe(error: BaseException) -> ErrorInfo:
-    """Return the recorded shape of anything that a task may raise."""
+def describe(error: BaseException, conceal: Conceal = str) -> ErrorInfo:
+    """Return the recorded shape of anything that a task may raise.
+
+    conceal: for message, causes and traceback; the rest is cut nowhere, and left as it is.
+    """
     if isinstance(error, Refused):
         return error.info
     error = _sole(error)
     if isinstance(error, Refused):
         return error.info
     if isinstance(error, TaskError):
-        return _authored(error)
+        return _authored(error, conceal)
     category, code = _known(error)
     return ErrorInfo(
         category,
         code,
-        _message(error),
-        details=_leaves(error),
-        cause=_causes(error),
-        traceback=_traceback(error),
+        _message(error, conceal),
+        details=_leaves(error, conceal),
+        cause=_causes(error, conceal),
+        traceback=_traceback(error, conceal),
         kind=type(error).__name__,
     )
 
@@ -107,17 +114,17 @@ def _known(error: BaseException) -> tuple[Category, str]:
     return "task", "unhandled"
 
 
-def _authored(error: TaskError) -> ErrorInfo:
+def _authored(error: TaskError, conceal: Conceal) -> ErrorInfo:
     """Take an author's error as it is, but for fields of the wrong type: a subclass may forget them."""
     code, category = getattr(error, "error_code", None), getattr(error, "category", None)
     return ErrorInfo(
         category if category in _CATEGORIES else "task",  # type: ignore[arg-type]
         bounded(code, 100) if isinstance(code, str) and code else "task-error",
-        _message(error),
+        _message(error, conceal),
         retryable=bool(getattr(error, "retryable", True)),
         retry_after=_seconds(getattr(error, "retry_after", None)),
         details=_details(getattr(error, "data", None)),
-        cause=_causes(error),
+        cause=_causes(error, conceal),
         kind=type(error).__name__,
     )
 
@@ -137,7 +144,7 @@ def _details(value: Any) -> Any:
         return {"left_out": f"The details were not recorded: {error}."}
 
 
-def _leaves(error: BaseException) -> Any:
+def _leaves(error: BaseException, conceal: Conceal) -> Any:
     if not isinstance(error, BaseExceptionGroup):
         return None
     leaves: list[BaseException] = []
@@ -149,19 +156,21 @@ def _leaves(error: BaseException) -> Any:
         else:
             leaves.append(one)
     return {
-        "errors": [{"kind": type(one).__name__, "message": bounded(_message(one), 500)} for one in leaves]
+        "errors": [
+            {"kind": type(one).__name__, "message": bounded(_message(one, conceal), 500)} for one in leaves
+        ]
     }
 
 
-def _message(error: BaseException) -> str:
+def _message(error: BaseException, conceal: Conceal) -> str:
     try:
         text = str(error)
     except BaseException:
         return f"({type(error).__name__}, whose message cannot be shown)"
-    return bounded(text, MESSAGE_LIMIT) or type(error).__name__
+    return bounded(conceal(text), MESSAGE_LIMIT) or type(error).__name__
 
 
-def _causes(error: BaseException) -> str | None:
+def _causes(error: BaseException, conceal: Conceal) -> str | None:
     causes: list[str] = []
     seen = {id(error)}
     while len(causes) < _CAUSES:
@@ -169,16 +178,16 @@ def _causes(error: BaseException) -> str | None:
         if above is None or id(above) in seen:
             break
         seen.add(id(above))
-        causes.append(f"{type(above).__name__}: {bounded(_message(above), 500)}")
+        causes.append(f"{type(above).__name__}: {bounded(_message(above, conceal), 500)}")
         error = above
     return " ← ".join(causes) or None
 
 
-def _traceback(error: BaseException) -> str | None:
+def _traceback(error: BaseException, conceal: Conceal) -> str | None:
     try:
         trace = _task_frames(error.__traceback__)
         lines = traceback.format_exception(type(error), error, trace)
-        return bounded("".join(lines), TRACEBACK_LIMIT)
+        return bounded(conceal("".join(lines)), TRACEBACK_LIMIT)
     except BaseException:  # an exception may break whatever looks at it
         return None
 

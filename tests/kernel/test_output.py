@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harmonia_core.engine.failures import bounded, describe
+from harmonia_core.engine.failures import MESSAGE_LIMIT, bounded, describe
+from harmonia_core.engine.masking import Masker
 from harmonia_core.engine.output import NotJSON, TooLarge, detached, encode
-from harmonia_core.errors import StateLocked
+from harmonia_core.errors import PermanentError, StateLocked
+from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.values import MAX_DEPTH
 
 JSON = st.recursive(
@@ -127,6 +129,24 @@ def test_a_group_lists_its_leaves() -> None:
     error = describe(group)
     assert error.kind == "ExceptionGroup"
     assert [one["kind"] for one in error.details["errors"]] == ["ValueError", "KeyError", "OSError"]
+
+
+def test_a_text_is_concealed_before_it_is_cut() -> None:
+    secret = "".join(chr(ord("A") + number % 26) for number in range(60))
+    masker = Masker([secret])
+
+    def leaks(error: ErrorInfo) -> bool:
+        texts = f"{error.message} {error.cause} {error.traceback} {error.details}"
+        return any(secret[at : at + 8] in texts for at in range(len(secret) - 8))
+
+    cut = MESSAGE_LIMIT // 4
+    for before in range(cut - 70, cut + 10, 5):
+        error = PermanentError("-" * before + secret + "-" * MESSAGE_LIMIT)
+        error.__cause__ = KeyError("-" * (before % 125) + secret + "-" * MESSAGE_LIMIT)
+        for raised in (error, ExceptionGroup("g", [error, error])):
+            assert not leaks(masker.error(describe(raised, masker.text)))
+        if cut - 50 < before < cut - 10:
+            assert leaks(masker.error(describe(error))), "a secret that was split is found no more"
 
 
 def test_a_failing_store_is_infrastructure() -> None:
