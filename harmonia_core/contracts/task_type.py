@@ -151,7 +151,8 @@ class TaskType:
     handler: the author's function; None for a kernel type, which the engine itself carries out.
     timeout, heartbeat_timeout: seconds per attempt, defaults that a definition may override.
     retry_policy: the default policy, in the keys of a definition's `retry_policy`.
-    check: asked at compile time with the constant parts of the input; returns what is wrong.
+    check: asked at compile time with the constant parts of the input, of which there may be none;
+        returns what is wrong.
     api: plugin API version the type was written for.
     """
 

@@ -42,6 +42,7 @@ class TypeFacts:
         """Add what is wrong with an input: unknown keys, missing keys, constants of a wrong type."""
         value = template.value
         if not isinstance(value, dict):  # one expression for the whole input
+            problems += self._refusals({}, path)
             return
         if self._keys is not None and not value.keys() <= self._keys:
             problems += [self._unknown(key, path) for key in value if key not in self._keys]
@@ -49,7 +50,7 @@ class TypeFacts:
             problems += [self._missing(name, path) for name in self._names_missing(value)]
         if self._has_constants(template, value):
             problems += self._wrong_constants(template, path)
-            problems += self._refusals(template, path)
+        problems += self._refusals(_constants(template, value), path)
 
     def _names_missing(self, value: Mapping[str, Any]) -> list[str]:
         return sorted(self._required - value.keys())
@@ -78,26 +79,29 @@ class TypeFacts:
             for fault in error.errors(include_url=False):
                 if fault["type"] in ("missing", "extra_forbidden") and len(fault["loc"]) == 1:
                     continue  # reported above, with the nearest name
-                if not _may_be_caused_by_slot(fault["loc"], template):
-                    where = write_steps(path, _steps_within(template.value, fault["loc"]))
-                    yield Problem("input-invalid", where, _plain(fault["msg"]))
+                steps = _steps_within(template.value, fault["loc"])
+                if not _may_be_caused_by_slot(steps, template):
+                    yield Problem("input-invalid", write_steps(path, steps), _plain(fault["msg"]))
         except Exception as error:  # validators are code of plugins
             if template.constant:
                 yield Problem("input-invalid", path, f"{type(error).__name__}: {error}"[:300])
 
-    def _refusals(self, template: Template, path: str) -> Iterator[Problem]:
-        """Ask the type's own check about the constant parts."""
+    def _refusals(self, constants: Mapping[str, Any], path: str) -> Iterator[Problem]:
+        """Ask the type's own check about the constant parts; there may be none."""
         check = self.type.check
         if check is None:
             return
-        variable = {slot.pointer[0] for slot in template.slots if slot.pointer}
-        constants = {key: value for key, value in template.value.items() if key not in variable}
         try:
             for found in check(constants):
                 yield _below(found, path)
         except Exception as error:  # and so are checks
             message = f"the check of {self.type.name!r} failed: {type(error).__name__}: {error}"
             yield Problem("check-failed", path, message[:300])
+
+
+def _constants(template: Template, value: Mapping[str, Any]) -> dict[str, Any]:
+    variable = {slot.pointer[0] for slot in template.slots if slot.pointer}
+    return {key: item for key, item in value.items() if key not in variable}
 
 
 def _below(found: "str | Problem", path: str) -> Problem:
@@ -111,24 +115,23 @@ def _plain(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should", "must", 1)
 
 
-def _may_be_caused_by_slot(loc: tuple[Step, ...], template: Template) -> bool:
+def _may_be_caused_by_slot(steps: tuple[Step, ...], template: Template) -> bool:
     """Tell whether an expression stands at, below or above the place of a fault."""
     for slot in template.slots:
-        shared = min(len(slot.pointer), len(loc))
-        if slot.pointer[:shared] == loc[:shared]:
+        shared = min(len(slot.pointer), len(steps))
+        if slot.pointer[:shared] == steps[:shared]:
             return True
     return False
 
 
 def _steps_within(value: Any, loc: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return the part of pydantic's `loc` that is a place in the value; the rest names types."""
+    """Return the steps of pydantic's `loc` that lead into the value; others name members of unions."""
     steps: list[Step] = []
     for step in loc:
-        try:
+        inside = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        if step in inside:
             value = value[step]
-        except (LookupError, TypeError):
-            break
-        steps.append(step)
+            steps.append(step)
     return tuple(steps)
 
 

@@ -383,6 +383,47 @@ def test_models_of_plugins_cannot_break_the_check() -> None:
     assert check({"anything": 1}, Anything, check=broken) == [("check-failed", "tasks.a.input")]
 
 
+@pytest.mark.parametrize("input", ["${input}", {}, {"anything": "${input.x}"}])
+def test_a_type_that_refuses_whatever_the_input_is_asked_without_constants(input: Any) -> None:
+    seen: list[Mapping[str, Any]] = []
+
+    def never(constants: Mapping[str, Any]) -> Iterable[str]:
+        seen.append(constants)
+        yield "not here"
+
+    data = {"name": "x", "tasks": {"a": {"type": "t", "input": input}}}
+    found = [(p.message, p.path) for p in problems(data, of_model(Anything, check=never))]
+    assert (found, seen) == ([("not here", "tasks.a.input")], [{}])
+
+
+class Left(BaseModel):
+    left: int
+
+
+class Right(BaseModel):
+    right: int
+    deep: Left | list[Left] | None = None
+
+
+class Either(BaseModel):
+    side: Left | Right
+
+
+@pytest.mark.parametrize(
+    ("side", "paths"),
+    [
+        ({"left": "${input.x}"}, []),
+        ({"right": "${input.x}"}, []),
+        ({"right": 1, "deep": {"left": "${input.x}"}}, []),
+        ({"right": 1, "deep": [{"left": "${input.x}"}, {"left": 2}]}, []),
+        ({"right": "a", "deep": None}, ["tasks.a.input.side.right", "tasks.a.input.side"]),
+    ],
+)
+def test_a_union_above_an_expression_is_believed_at_run_time_only(side: Any, paths: list[str]) -> None:
+    data = {"name": "x", "tasks": {"a": {"type": "t", "input": {"side": side}}}}
+    assert sorted(p.path for p in problems(data, of_model(Either))) == sorted(paths)
+
+
 def test_a_type_that_declares_nonsense_is_named() -> None:
     types = {"t": TaskType("t", lambda ctx, input: None, retry_policy={"max_retries": -1})}
     (problem,) = problems({"name": "x", "tasks": {"a": {"type": "t"}}}, types)
