@@ -7,9 +7,13 @@ from harmonia_sql.postgres.wire import Wire
 
 
 class PipelineCursor:
-    """Send statements; wait when rows or a count are asked for, or all must be certain."""
+    """Send statements; wait when rows are asked for, or all must be certain.
+
+    timeout: seconds for which it waits each time before it raises NotYet; None as long as it takes.
+    """
 
     def __init__(self, wire: Wire) -> None:
+        self.timeout: float | None = None
         self._wire = wire
         self._rows: list[Any] | None = None
 
@@ -31,13 +35,7 @@ class PipelineCursor:
 
     def settle(self) -> None:
         """Wait until everything so far is done; raise what went wrong."""
-        self._wire.sync()
-
-    @property
-    def rowcount(self) -> int:
-        """Return how many rows the last statement touched."""
-        self._wire.sync()
-        return self._wire.touched
+        self._wire.sync(self.timeout)
 
     def fetchone(self) -> Any:
         """Return the next row of the last statement, or None."""
@@ -51,6 +49,6 @@ class PipelineCursor:
 
     def _fetched(self) -> list[Any]:
         if self._rows is None:
-            self._wire.sync()
+            self._wire.sync(self.timeout)
             self._rows = self._wire.rows()
         return self._rows

@@ -47,6 +47,8 @@ class PostgresWriting:
         self._cursor: PipelineCursor
         self._doubt: Doubt | None = None
         self._doubtful: set[str] = set()
+        # Written units of which nobody has been told yet: themselves, for an id may be used again.
+        self._known: list[Unit] = []
         self._connect()
 
     def commit(self, units: Sequence[Unit], weight: int, patience: float) -> Results:
@@ -87,10 +89,13 @@ class PostgresWriting:
             self._wire = None
 
     def _try(self, units: Sequence[Unit]) -> Results:
-        if self._wire is None or self._doubt is not None:
+        if self._wire is None or self._wire.pending or self._doubt is not None:
             raise StateLocked("the writer's thread has to look after the connection first")
+        # Each time that the server is waited for, for the event loop stands still meanwhile.
+        cursor = self._cursor
+        cursor.timeout = IN_PLACE
         try:
-            self._write_group(units, IN_PLACE)
+            self._write_group(units)
         except NotYet:
             raise StateLocked("the server takes its time") from None
         except ConnectionLost as error:
@@ -101,26 +106,39 @@ class PostgresWriting:
             if fatal(error):
                 raise
             raise StateLocked(str(error)) from error
+        finally:
+            cursor.timeout = None
         return [(unit, None) for unit in units]
 
     def _commit(self, units: Sequence[Unit], patience: float) -> Results:
         deadline = time.monotonic() + patience
-        while True:
-            try:
-                self._reach(deadline)
-                known = self._resolve(deadline)
-                rest = [unit for unit in units if id(unit) not in known]
-                written = {id(unit): error for unit, error in self._write(rest)} if rest else {}
-                self._doubtful.difference_update(map(_execution_of, units))
-                return [(unit, written.get(id(unit))) for unit in units]
-            except ConnectionLost as error:
-                self._lose(error)
-                if time.monotonic() >= deadline:
+        try:
+            while True:
+                try:
+                    return self._commit_rest(units, deadline)
+                except ConnectionLost as error:
+                    self._lose(error)
+                    if time.monotonic() >= deadline:
+                        raise
+                except Exception:
+                    self._roll_back()
                     raise
+        finally:
+            self._known = []
+
+    def _commit_rest(self, units: Sequence[Unit], deadline: float) -> Results:
+        """Commit those units of which it is not known that they are written."""
+        self._reach(deadline)
+        self._resolve(deadline)
+        known = {id(unit) for unit in self._known}
+        rest = [unit for unit in units if id(unit) not in known]
+        written = {id(unit): error for unit, error in self._write(rest)} if rest else {}
+        self._doubtful.difference_update(map(_execution_of, units))
+        return [(unit, written.get(id(unit))) for unit in units]
 
     def _write(self, units: Sequence[Unit]) -> Results:
         try:
-            self._write_group(units, None)
+            self._write_group(units)
             return [(unit, None) for unit in units]
         except ConnectionLost:
             raise
@@ -139,13 +157,14 @@ class PostgresWriting:
                     raise
         return []
 
-    def _write_group(self, units: Sequence[Unit], timeout: float | None) -> None:
-        xid = self._begin(units)
+    def _write_group(self, units: Sequence[Unit]) -> None:
+        xid = self._begin(numbered=witness(units) is None)
         write_group(self._cursor, self._statements, units)
-        self._finish(units, xid, timeout)
+        self._finish(units, xid)
 
     def _write_each(self, units: Sequence[Unit]) -> Results:
-        xid = self._begin(units)
+        # Which of them will be written, and whether their events tell, is not known yet.
+        xid = self._begin(numbered=True)
         # In the order of their ids: two engines that want the same heads wait, and do not block each other.
         ordered = sorted(units, key=_execution_of)
         results = write_each(self._cursor, self._statements, ordered, self._is_own)
@@ -155,18 +174,16 @@ class PostgresWriting:
     def _is_own(self, conflict: StateConflict, unit: Unit) -> bool:
         return conflict.execution_id in self._doubtful and is_written(self._cursor, unit)
 
-    def _begin(self, units: Sequence[Unit] = ()) -> str | None:
-        """Begin a transaction; return its number if nothing else can tell later what became of it."""
+    def _begin(self, *, numbered: bool = False) -> str | None:
+        """Begin a transaction; return its number if it is to tell later what became of it."""
         self._cursor.execute("BEGIN")
-        if not units or witness(units) is not None:
+        if not numbered:
             return None
         self._cursor.execute(XID)
         number: str = self._cursor.fetchone()[0]
         return number
 
-    def _finish(
-        self, units: Sequence[Unit] = (), xid: str | None = None, timeout: float | None = None
-    ) -> None:
+    def _finish(self, units: Sequence[Unit] = (), xid: str | None = None) -> None:
         if any(map(_concerns_others, units)):
             self._cursor.execute(NOTIFY, self._notice)
         if units:
@@ -174,7 +191,7 @@ class PostgresWriting:
         self._cursor.execute("COMMIT")
         self._sent = time.perf_counter()
         try:
-            self._current.sync(timeout)
+            self._current.sync(self._cursor.timeout)
         except (ConnectionLost, NotYet):
             raise
         except BaseException:
@@ -183,11 +200,13 @@ class PostgresWriting:
         self._times.took(time.perf_counter() - self._sent)
         self._doubt = None
 
-    def _resolve(self, deadline: float) -> set[int]:
-        """Find out what came of a commit without an answer; return the ids of the units it wrote."""
+    def _resolve(self, deadline: float) -> None:
+        """Find out what came of a commit without an answer, and end what was left unfinished in place."""
         doubt = self._doubt
         if doubt is None:
-            return set()
+            if self._current.pending:
+                self._roll_back()
+            return
         if self._current.pending:
             # The connection is well, its answer was only slow.
             try:
@@ -208,7 +227,8 @@ class PostgresWriting:
                 raise
             self._roll_back()
         self._doubt = None
-        return {id(unit) for unit in doubt.units} if written else set()
+        if written:
+            self._known.extend(doubt.units)
 
     @property
     def _current(self) -> Wire:

@@ -112,3 +112,20 @@ def own_postgres() -> Iterator[Cluster]:
     cluster = Cluster.make()
     yield cluster
     cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def restartable_cluster() -> Iterator[Cluster]:
+    """Give a cluster to this module: its tests may stop and restart it, see `postgres_server`."""
+    refuse_or_skip()
+    cluster = Cluster.make()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def postgres_server(restartable_cluster: Cluster) -> Iterator[Cluster]:
+    """Give the module's cluster, running; a test that stopped it need not start it again."""
+    yield restartable_cluster
+    if not restartable_cluster.running:
+        restartable_cluster.start()
