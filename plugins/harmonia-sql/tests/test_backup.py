@@ -145,6 +145,8 @@ async def test_a_place_that_takes_no_file_is_named(opened, tmp_path, monkeypatch
     backend = await opened()
     with pytest.raises(BackupRefused, match=r"no/copy\.db"):
         await backend.backup(str(tmp_path / "no" / "copy.db"))
+    with pytest.raises(BackupRefused, match="too long"):
+        await backend.backup(str(tmp_path / ("x" * 300)))
 
     def refuse(path):
         raise PermissionError(13, "Permission denied")

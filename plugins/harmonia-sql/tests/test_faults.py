@@ -124,6 +124,12 @@ async def test_what_is_not_there_is_not_made_by_a_reader(path, opened):
     assert not path.exists()
 
 
+async def test_a_name_that_no_file_can_have_is_said(path):
+    backend = SQLITE.create(f"sqlite:///{path.parent / ('x' * 300)}", "auto")
+    with pytest.raises(StateBackendError, match="too long"):
+        await backend.open(ENGINE)
+
+
 async def test_a_folder_is_no_database(path, opened):
     path.mkdir()
     with pytest.raises(StateUnavailable, match="is a folder"):

@@ -1,9 +1,11 @@
 """Health tells the truth: false with a code while a fault lasts, true afterwards, and never late."""
 
 import sqlite3
+import threading
 import time
 from contextlib import ExitStack, closing
 
+import anyio
 import pytest
 
 from harmonia_core import StateFull
@@ -68,6 +70,34 @@ async def test_readers_that_are_stuck(opened, short_bound):
     while (await told(backend)) == (False, "store-stuck"):
         pass
     assert await told(backend) == (True, None)
+
+
+class Watched:
+    """A lock that says how many have asked for it."""
+
+    def __init__(self, lock):
+        self.asked, self.release, self._lock = 0, lock.release, lock
+
+    def acquire(self, *arguments, **named):
+        self.asked += 1
+        return self._lock.acquire(*arguments, **named)
+
+
+async def test_two_who_ask_at_once_are_told_the_same(opened):
+    backend, go_on, answers = await opened(), threading.Event(), []
+    watched = backend._health._reading = Watched(backend._health._reading)
+    backend._opened.examine = go_on.wait
+
+    async def ask():
+        answers.append(await told(backend))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        group.start_soon(ask)
+        while watched.asked < 2:
+            await anyio.sleep(0)
+        go_on.set()
+    assert answers == [(True, None)] * 2
 
 
 async def test_a_full_store_whose_probe_still_fits(opened, monkeypatch):

@@ -3,7 +3,9 @@
 import sqlite3
 from contextlib import closing
 
+import anyio
 import pytest
+from sqlalchemy.event import listen
 
 from harmonia_core import FinishedQuery, Pruned, StateUnavailable
 from harmonia_core.testing.state_backend_log import submit
@@ -116,6 +118,42 @@ async def test_vacuum_gives_space_back_alone_and_beside_others(path, opened):
         if other is not None:
             await other.commit(start(7))
             await other.commit(step(7, 1))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_a_vacuum_waits_until_another_process_has_written(path, opened, beside):
+    backend = await opened()
+    if beside:
+        await opened("engine-b")
+    await upload(backend)
+    await backend.commit(large(1))
+    full_size = pages(path)
+    await backend.prune([execution_id(1)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with anyio.create_task_group() as group:
+            group.start_soon(backend.vacuum)
+            with anyio.fail_after(4):
+                while backend._opened.writer.connection.failure is None:
+                    await anyio.sleep(0)
+            other.execute("ROLLBACK")
+    assert pages(path) < full_size / 3
+
+
+async def test_a_blob_that_is_deleted_while_it_is_read_is_whole_or_not_there(opened):
+    backend = await opened()
+    await upload(backend)
+    await backend.commit(large(1))
+    other = await opened("engine-b")
+    core, gone = other._opened.reader._engine, []
+
+    def delete(*arguments):
+        if not gone:
+            gone.append(anyio.from_thread.run(backend.prune, [execution_id(1)]))
+
+    listen(core, "after_cursor_execute", delete)
+    assert await other.blob("default", "sha256:file") == b"x" * 3 * 2**20
+    assert gone[0].executions == 1 and await other.blob("default", "sha256:file") is None
 
 
 def pages(path):

@@ -150,6 +150,23 @@ async def test_free_pages_are_given_back_in_slices(path, opened, monkeypatch):
     await eventually(lambda: path.stat().st_size < 1024 * 1024)
 
 
+async def test_pages_that_cannot_be_given_back_now_are_no_fault_of_the_log(path, opened, monkeypatch, caplog):
+    monkeypatch.setattr(maintenance, "QUIET", 1e9)
+    backend = await opened()
+    writing = backend._opened.writer.connection
+    await backend.upload("up", 0, b"x" * 1024 * 1024)
+    await backend._write(lambda cursor, statements: cursor.execute(statements.drop_chunks, ("up",)))
+    upkeep = maintenance.Maintenance(backend._database.address)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for now in (0.0, 2e9):
+            upkeep.tick(writing, now)
+        with pytest.raises(sqlite3.OperationalError, match="locked"), writing.lock:
+            writing.vacuum(maintenance.SLICE)
+    upkeep.close()
+    assert caplog.records == []
+
+
 async def test_a_write_that_is_refused_leaves_no_transaction_open(opened):
     backend = await opened()
 

@@ -19,13 +19,8 @@ class Cursor(Protocol):
     """What a cursor of the writing connection does. Parameters stand as `?` in the text, in order.
 
     A database behind a network may send statements later and together: what a statement
-    did is certain once something was fetched or counted, or the transaction has ended.
+    did is certain once something was fetched, or the transaction has ended.
     """
-
-    @property
-    def rowcount(self) -> int:
-        """Return how many rows the last statement touched."""
-        ...
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
         """Run one statement."""

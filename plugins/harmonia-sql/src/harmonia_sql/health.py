@@ -86,7 +86,7 @@ class Health:
         await to_thread.run_sync(self._look, limiter=limiter, abandon_on_cancel=True)
 
     def _look(self) -> None:
-        if not self._reading.acquire(blocking=False):
+        if not self._reading.acquire(timeout=self.bound):
             raise self._stuck()
         try:
             self._opened.examine()

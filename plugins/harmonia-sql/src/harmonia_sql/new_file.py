@@ -12,9 +12,9 @@ def claim(target: Path) -> Path:
     Raises BackupRefused if either is there already or cannot be made.
     """
     partial = target.with_name(f"{target.name}.partial")
-    if target.exists():
-        raise BackupRefused(f"{target} exists; a backup never writes over anything. Name another file.")
     try:
+        if target.exists():
+            raise BackupRefused(f"{target} exists; a backup never writes over anything. Name another file.")
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         raise BackupRefused(

@@ -1,7 +1,6 @@
 """Questions about executions: each a plain function over Core that returns the contract's rows."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, literal, or_, select, text, tuple_
 
@@ -160,12 +159,11 @@ def engines(core: Connection) -> list[EngineRow]:
 
 def blob(core: Connection, namespace: str, address: str) -> bytes | None:
     """Return a blob whole."""
+    # One question, so that pruning cannot come between the blob and its chunks.
+    both = tables.blob.outerjoin(tables.blob_chunk, _blob.upload_id == _chunk.upload_id)
     here = (_blob.namespace == namespace, _blob.address == address)
-    upload_id = core.execute(select(_blob.upload_id).where(*here)).scalar()
-    if upload_id is None:
-        return None
-    chunks: Any = select(_chunk.data).where(_chunk.upload_id == upload_id).order_by(_chunk.number)
-    return b"".join(core.execute(chunks).scalars())
+    found = core.execute(select(_chunk.data).select_from(both).where(*here).order_by(_chunk.number)).all()
+    return b"".join(row[0] or b"" for row in found) if found else None
 
 
 def blob_chunk(core: Connection, namespace: str, address: str, number: int) -> bytes | None:

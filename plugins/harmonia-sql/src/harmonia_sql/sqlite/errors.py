@@ -55,6 +55,11 @@ def fatal(error: Exception) -> bool:
     )
 
 
+def busy(error: sqlite3.Error) -> bool:
+    """Tell whether somebody else held a lock, so that the same may do later."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _locked(path: Path, _: BaseException) -> StateBackendError:
     return StateLocked(
         f"The database {path} is locked by another process. Nothing was written; "

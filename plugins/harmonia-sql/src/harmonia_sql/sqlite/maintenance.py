@@ -11,7 +11,7 @@ import sqlite3
 from harmonia_core import StateBackendError
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
-from harmonia_sql.sqlite.errors import translate
+from harmonia_sql.sqlite.errors import busy, translate
 from harmonia_sql.sqlite.writing import SqliteWriting
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ class Maintenance:
                 if quiet:
                     writing.vacuum(SLICE)
         except sqlite3.Error as error:
-            self.report(translate(error, writing.path), now)
+            # While somebody else writes, free pages are kept; they do no harm.
+            if not busy(error):
+                self.report(translate(error, writing.path), now)
         self._pages, self._changed = writing.pages, now
 
     def report(self, error: StateBackendError, now: float) -> None:

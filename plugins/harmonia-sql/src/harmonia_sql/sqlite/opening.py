@@ -77,9 +77,9 @@ class SqliteDatabase:
 
 
 def _open(address: Address, engine: EngineRow | None, port: LoopPort, in_place: bool) -> Opened:
-    _refuse(address, engine)
     with ExitStack() as undo:
         try:
+            _refuse(address, engine)
             ensure_schema(address)
             if engine is not None:
                 life = SignOfLife(address.engines, engine.engine_id)

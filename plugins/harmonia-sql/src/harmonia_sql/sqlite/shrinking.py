@@ -8,6 +8,7 @@ from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.errors import translate
 from harmonia_sql.sqlite.life import living
 from harmonia_sql.sqlite.writing import SqliteWriting
+from harmonia_sql.writer import PATIENCE
 
 # Pages that are given back at a time, and seconds between two times, while others are at work.
 SLICE, PAUSE = 256, 0.005
@@ -24,14 +25,14 @@ def shrink(address: Address, connection: SqliteWriting, own: str | None) -> None
                 time.sleep(PAUSE)
         else:
             with connection.lock:
-                connection.rewrite()
+                connection.rewrite(PATIENCE)
     except sqlite3.Error as error:
         raise translate(error, address.path) from error
 
 
 def _cut(connection: SqliteWriting) -> bool:
     with connection.lock:
-        return connection.vacuum(SLICE)
+        return connection.vacuum(SLICE, PATIENCE)
 
 
 def _others(address: Address, own: str | None) -> set[str]:

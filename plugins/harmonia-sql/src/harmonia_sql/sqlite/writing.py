@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -12,7 +13,7 @@ from harmonia_sql.dialect import Cursor, Discord
 from harmonia_sql.pruning_texts import cascade
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
-from harmonia_sql.sqlite.errors import fatal, translate
+from harmonia_sql.sqlite.errors import busy, fatal, translate
 from harmonia_sql.sqlite.log_room import make_room
 from harmonia_sql.sqlite.whereabouts import Whereabouts
 from harmonia_sql.statements import Statements
@@ -40,7 +41,7 @@ class SqliteWriting:
     """Commit units and other writes; whoever calls a method holds `lock`.
 
     pages: about how many pages the write-ahead log holds that are not in the database yet.
-    failure: what a transaction that has begun waits for, None if it does not.
+    failure: what a transaction or a vacuum that has begun waits for, None if it does not.
     """
 
     def __init__(self, address: Address, statements: Statements, times: CommitTimes) -> None:
@@ -51,6 +52,7 @@ class SqliteWriting:
         # From here on waiting is done here: a commit in place must not wait at all.
         self._connection.execute("PRAGMA busy_timeout = 0")
         self._cursor = self._connection.cursor(WritingCursor)
+        self._lock_file = partial(self._cursor.execute, "BEGIN IMMEDIATE")
         self._cursor.execute("PRAGMA schema_version").fetchone()
         self.whereabouts = Whereabouts(address.path)
         self._cursor.execute(cascade())
@@ -114,19 +116,23 @@ class SqliteWriting:
         self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self.pages = 0
 
-    def vacuum(self, most: int) -> bool:
-        """Give free pages back to the file system, at most so many, once there are that many; tell if so."""
+    def vacuum(self, most: int, patience: float = 0.0) -> bool:
+        """Give free pages back to the file system, at most so many, once there are that many; tell if so.
+
+        patience: seconds to wait for the write lock of another process.
+        """
         free: int = self._cursor.execute("PRAGMA freelist_count").fetchone()[0]
         if free < most:
             return False
         # It gives back a page with each step, and only a script is stepped to its end.
-        self._cursor.executescript(f"PRAGMA incremental_vacuum({most})")
+        give_back = partial(self._cursor.executescript, f"PRAGMA incremental_vacuum({most})")
+        self._waiting(give_back, patience)
         self.pages += most
         return True
 
-    def rewrite(self) -> None:
+    def rewrite(self, patience: float) -> None:
         """Write the whole file anew, without free pages; nobody else can write meanwhile."""
-        self._cursor.execute("VACUUM")
+        self._waiting(partial(self._cursor.execute, "VACUUM"), patience)
         self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         self.pages = 0
 
@@ -135,16 +141,19 @@ class SqliteWriting:
         self._connection.close()
 
     def _begin(self, patience: float) -> None:
+        self._waiting(self._lock_file, patience)
+        self.whereabouts.check()
+
+    def _waiting(self, act: Callable[[], object], patience: float) -> None:
+        """Do what needs the write lock as soon as nobody else holds it."""
         deadline, pause = time.monotonic() + patience, SHORTEST_WAIT
         while True:
             try:
-                self._cursor.execute("BEGIN IMMEDIATE")
+                act()
                 self.failure = None
-                self.whereabouts.check()
                 return
             except sqlite3.OperationalError as error:
-                locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-                if not locked or time.monotonic() >= deadline:
+                if not busy(error) or time.monotonic() >= deadline:
                     raise
                 self.failure = translate(error, self.path)
             time.sleep(pause)
