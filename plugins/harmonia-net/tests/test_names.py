@@ -1,5 +1,8 @@
 """Names: looked up once per connection, every answer judged, and rebinding without effect."""
 
+import socket
+
+import anyio
 import pytest
 from net_servers import answer, redirect, serving
 
@@ -120,8 +123,6 @@ async def test_no_address_answers() -> None:
 
 async def test_a_resolver_that_does_not_answer_ends_by_time() -> None:
     async def silent(host: str, port: int) -> list[str]:
-        import anyio
-
         await anyio.sleep_forever()
         raise AssertionError
 
@@ -132,12 +133,17 @@ async def test_a_resolver_that_does_not_answer_ends_by_time() -> None:
     assert caught.value.phase == "connect"
 
 
-async def test_the_system_resolver() -> None:
+async def test_the_system_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(await system_resolver("localhost", 80)) <= {"127.0.0.1", "::1"}
-    with pytest.raises(NameNotResolved, match="does-not-exist"):
-        await system_resolver("does-not-exist.invalid", 80)
     with pytest.raises(NameNotResolved):
         await system_resolver("a" * 70, 80)
+
+    async def unknown(host: str, port: int, **more: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(anyio, "getaddrinfo", unknown)
+    with pytest.raises(NameNotResolved, match=r"does-not-exist.*not known"):
+        await system_resolver("does-not-exist.invalid", 80)
 
 
 async def test_ipv6_literals_and_host_headers() -> None:

@@ -1,7 +1,9 @@
 """Proxies: chosen from settings or, if asked for, the environment; the target is still judged here."""
 
 import ssl
+from dataclasses import replace
 
+import anyio
 import pytest
 import trustme
 from net_servers import Asked, answer, serving, tunnelling
@@ -15,6 +17,7 @@ from harmonia_net import (
     ProxyFailed,
     ProxyOptions,
     Request,
+    Timeouts,
     TlsOptions,
 )
 from harmonia_net.proxies import Proxy, choose_proxy, parse_proxy
@@ -39,22 +42,33 @@ CHOICES = [
     (ProxyOptions(from_environment=True), "http://ported.corp:8080/", None),
     (ProxyOptions(from_environment=True), "http://ported.corp/", "lower.example"),
     (ProxyOptions(from_environment=True), "http://[fd00::1]/", None),
-    (ProxyOptions(from_environment=True), "http://localhost:1/", None),
     (ProxyOptions("http://set.example:3"), "http://a.example/", "set.example"),
     (ProxyOptions("http://set.example:3", from_environment=True), "http://left.example/", "set.example"),
     (ProxyOptions("http://set.example:3", ("*",)), "http://a.example/", None),
     (ProxyOptions("http://set.example:3", ("*.example",)), "http://a.example/", None),
     (ProxyOptions("http://set.example:3", ("8.8.8.8",)), "http://8.8.8.8/", None),
     (ProxyOptions("http://set.example:3", ("nonsense/8",)), "http://8.8.8.8/", "set.example"),
-    (ProxyOptions("http://set.example:3"), "http://127.0.0.1/", None),
+    (ProxyOptions("http://set.example:3"), "http://127.0.0.1.example/", "set.example"),
 ]
 
 
 @pytest.mark.parametrize(("options", "url", "host"), CHOICES)
 def test_choice(options: ProxyOptions, url: str, host: str | None) -> None:
-    target = GUARD.check_url(url, trusted=not url.startswith(("http://localhost", "http://127")))
+    target = GUARD.check_url(url, trusted=True)
     proxy = choose_proxy(options, ENVIRONMENT, target)
     assert (proxy.host if proxy else None) == host
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/", "http://localhost:1/", "https://a.localhost/", "http://[::1]/"]
+)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_this_machine_is_never_called_through_a_proxy(url: str, trusted: bool) -> None:
+    """Neither as loopback nor as an origin that settings trust: the proxy would see what is sent."""
+    target = GUARD.check_url(url, trusted=trusted)
+    assert choose_proxy(ProxyOptions("http://set.example:3"), {}, target) is None
+    named = Guard((url.rstrip("/"),)).check_url(url)
+    assert choose_proxy(ProxyOptions("http://set.example:3"), {}, named) is None
 
 
 def test_the_environment_of_a_cgi_process_is_a_clients_header() -> None:
@@ -180,3 +194,17 @@ async def test_a_proxy_that_refuses_or_is_not_there() -> None:
             with pytest.raises(ProxyFailed, match="cannot be reached") as caught:
                 await client.request(Request(url="http://a.example/"))
         assert "word" not in str(caught.value)
+
+
+async def test_a_proxy_that_does_not_answer_says_nothing_of_the_origin() -> None:
+    async def silent(host: str, port: int) -> list[str]:
+        if host == "a.example":
+            return ["8.8.8.8"]
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    settings = replace(options(3128), timeouts=Timeouts(connect=0.05))
+    async with Client(settings, resolver=silent) as client:
+        with pytest.raises(ProxyFailed, match="in time"):
+            await client.request(Request(url="http://a.example/"))
+        assert client.circuits() == {}

@@ -26,6 +26,7 @@ from harmonia_net.errors import (
 from harmonia_net.guard import Guard, SettingNames
 from harmonia_net.headers import Headers
 from harmonia_net.options import ClientOptions, ProxyOptions, Timeouts, TlsOptions
+from harmonia_net.proxies import Proxy, parse_proxy
 from harmonia_net.request import UNSET, FilePart, Request
 from harmonia_net.resolving import Resolver
 from harmonia_net.response import Response
@@ -51,6 +52,7 @@ __all__ = [
     "NameNotResolved",
     "NetError",
     "ProtocolFailed",
+    "Proxy",
     "ProxyFailed",
     "ProxyOptions",
     "Reach",
@@ -69,6 +71,7 @@ __all__ = [
     "TlsFailed",
     "TlsOptions",
     "TooManyRedirects",
+    "parse_proxy",
     "retry_after",
     "shared",
 ]

@@ -95,5 +95,6 @@ class ProxyBackend(GuardedBackend):
     ) -> httpcore.AsyncNetworkStream:
         try:
             return await super().connect_tcp(host, port, timeout)
-        except NetError as error:
-            raise ProxyFailed(f"The proxy cannot be reached. {error}") from error
+        except (NetError, httpcore.ConnectTimeout) as error:  # which says nothing of the origin
+            reason = str(error) or "It did not answer in time."
+            raise ProxyFailed(f"The proxy cannot be reached. {reason}") from error

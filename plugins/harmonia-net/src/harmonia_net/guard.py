@@ -11,7 +11,7 @@ from typing import NoReturn
 from harmonia_net.addresses import Address, is_loopback, is_nat64, parse_address, refused_by
 from harmonia_net.errors import AddressRefused
 from harmonia_net.hosts import names_internal, names_loopback
-from harmonia_net.targets import Reach, Target, read_url
+from harmonia_net.targets import Reach, Target, bracketed, read_url
 from harmonia_net.trust import Trust, parse_trust
 
 DEFAULT_PORTS = frozenset({80, 443, 8080, 8443})
@@ -79,7 +79,7 @@ class Guard:
             return Reach.PUBLIC
         if trusted or self._covers(target):
             return Reach.TRUSTED
-        if self.allow_loopback and _says_loopback(target):
+        if self.allow_loopback and target.says_loopback:
             return Reach.LOOPBACK
         return Reach.LISTED if self.trust.networks else Reach.PUBLIC
 
@@ -115,21 +115,13 @@ class Guard:
     def _check_port(self, host: str, port: int) -> None:
         if port not in self.ports:
             known = ", ".join(map(str, sorted(self.ports)))
-            allow = f"Add {_entry(host)}:{port} to {self.names.trusted}, or the port to {self.names.ports}"
+            allow = f"Add {bracketed(host)}:{port} to {self.names.trusted}, or the port to {self.names.ports}"
             raise AddressRefused("port", host, f"port {port} is none of {known}", f"{allow}, to allow it.")
 
     def _refuse(self, rule: str, host: str, reason: str) -> NoReturn:
-        allow = f"Add {_entry(host)} to {self.names.trusted} to allow it."
+        allow = f"Add {bracketed(host)} to {self.names.trusted} to allow it."
         raise AddressRefused(rule, host, reason, allow)
 
     def _refuse_loopback(self, host: str, reason: str) -> NoReturn:
-        allow = f"Set {self.names.loopback}, or add {_entry(host)} to {self.names.trusted}, to allow it."
+        allow = f"Set {self.names.loopback}, or add {bracketed(host)} to {self.names.trusted}, to allow it."
         raise AddressRefused("loopback", host, reason, allow)
-
-
-def _says_loopback(target: Target) -> bool:
-    return names_loopback(target.host) if target.literal is None else is_loopback(target.literal)
-
-
-def _entry(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

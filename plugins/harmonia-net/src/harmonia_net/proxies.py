@@ -10,7 +10,7 @@ from harmonia_net.addresses import parse_address
 from harmonia_net.errors import ProxyFailed
 from harmonia_net.hosts import is_within
 from harmonia_net.options import ProxyOptions
-from harmonia_net.targets import DEFAULT_SCHEME_PORTS, Reach, Target, bracketed
+from harmonia_net.targets import DEFAULT_SCHEME_PORTS, Target, bracketed
 
 _NO_PROXY = re.compile(r"(?P<host>\[[^\]]*\]|.*?)(?::(?P<port>[0-9]+))?")
 
@@ -35,7 +35,7 @@ def choose_proxy(options: ProxyOptions, environment: Mapping[str, str], target: 
 
     environment: read only if the options ask for it and name no proxy themselves.
     """
-    if target.reach is Reach.LOOPBACK:
+    if target.says_loopback:
         return None
     url, left_out = options.url, options.no_proxy
     if url is None and options.from_environment:

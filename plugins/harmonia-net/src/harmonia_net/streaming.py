@@ -27,6 +27,14 @@ class Streaming:
         self._has_body = hop.method != "HEAD" and self.status not in (204, 304)
         self._answer, self._host, self._timeouts, self._limit = answer, hop.target.host, timeouts, limit
 
+    @property
+    def length(self) -> int | None:
+        """Return the bytes of the body as sent: 0 where there can be none, None if the head does not say."""
+        if not self._has_body:
+            return 0
+        said = self.headers.get("content-length", "")
+        return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else None
+
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
         """Yield the decoded body once, in pieces of at most 64 KiB or so.
 
@@ -37,7 +45,7 @@ class Streaming:
 
         coding = Identity()
         if self._has_body:
-            self._refuse_announced()
+            self._check(self.length or 0)
             coding = decoder(self.headers)
         received = decoded = 0
         with translated(self._host, self._timeouts):
@@ -49,11 +57,6 @@ class Streaming:
                     self._check(decoded)
                     yield piece
         coding.finish()
-
-    def _refuse_announced(self) -> None:
-        length = self.headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and len(length) < 20:
-            self._check(int(length))
 
     def _check(self, size: int) -> None:
         if size > self._limit:

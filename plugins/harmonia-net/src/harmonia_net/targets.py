@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harmonia_net.addresses import Address
+from harmonia_net.addresses import Address, is_loopback
 from harmonia_net.errors import AddressRefused
-from harmonia_net.hosts import HostFault, canonical_host
+from harmonia_net.hosts import HostFault, canonical_host, names_loopback
 
 _URL = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?P<slashes>//)?(?P<authority>[^/?#]*)(?P<rest>[^#]*)"
@@ -48,6 +48,11 @@ class Target:
     def origin(self) -> str:
         """Return `scheme://host:port`, the port always said."""
         return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
+
+    @property
+    def says_loopback(self) -> bool:
+        """Tell whether the URL names this machine as such; a name that merely leads here does not."""
+        return names_loopback(self.host) if self.literal is None else is_loopback(self.literal)
 
 
 def bracketed(host: str) -> str:
