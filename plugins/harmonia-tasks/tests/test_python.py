@@ -94,24 +94,34 @@ async def test_the_allow_list_holds_at_run_time(ctx: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_call_leaves_its_thread_behind_at_once(
+async def test_a_cancelled_call_waits_for_its_thread_to_clean_up(
     ctx: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, release = threading.Event(), threading.Event()
+    """It has the grace of the engine, which then lets go of the whole attempt."""
+    begun, release, clean = threading.Event(), threading.Event(), threading.Event()
 
     def hang() -> None:
         begun.set()
         release.wait(30)
+        clean.set()
 
+    async def go_on() -> None:
+        await anyio.wait_all_tasks_blocked()
+        waited.append(not ended.is_set())
+        release.set()
+
+    waited, ended = list[bool](), anyio.Event()
     monkeypatch.setattr(sample_calls, "hang", hang, raising=False)
     monkeypatch.setattr(hang, "__module__", "sample_calls")
-    try:
+    async with anyio.create_task_group() as outer:
         async with anyio.create_task_group() as group:
             group.start_soon(call, ctx, "hang")
             assert await anyio.to_thread.run_sync(begun.wait, 10)
+            outer.start_soon(go_on)
             group.cancel_scope.cancel()
-    finally:
-        release.set()
+        ended.set()
+        assert clean.is_set()
+    assert waited == [True]
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,24 @@ async def test_an_artifact_that_cannot_be_opened_fails_in_the_function(ctx: Any)
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [("set", "heartbeat-not-json"), ("nan", "heartbeat-not-json"), ("large", "heartbeat-too-large")],
+    [
+        ("set", "heartbeat-not-json"),
+        ("nan", "heartbeat-not-json"),
+        ("half", "heartbeat-not-json"),
+        ("large", "heartbeat-too-large"),
+    ],
 )
 async def test_a_heartbeat_that_cannot_be_kept_fails(ctx: Any, kind: str, code: str) -> None:
     error = await failure(ctx, "beat", kind=kind)
     assert isinstance(error, TaskError)
     assert error.error_code == code
     assert ctx.said == []
+
+
+async def test_a_heartbeat_is_measured_as_in_the_engine(ctx: Any) -> None:
+    """In bytes of UTF-8: what a thread may say, a process may say, too."""
+    await call(ctx, "beat", kind="wide")
+    assert ctx.said == [("heartbeat", {"text": "é" * 8000, "more": [1, 2]})]
 
 
 async def test_a_heartbeat_that_the_engine_refuses_ends_the_child(ctx: Any) -> None:

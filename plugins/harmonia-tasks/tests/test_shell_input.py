@@ -69,7 +69,7 @@ async def test_it_is_off_when_a_task_runs(ctx: Any) -> None:
 
 @pytest.mark.anyio
 async def test_other_systems_are_told_so(ctx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harmonia_tasks.shell.os.name", "nt")
+    monkeypatch.setattr("harmonia_tasks.process_support.os.name", "nt")
     with pytest.raises(TaskError) as caught:
         await shell_type(TasksSettings(shell=True))(ctx, ShellInput(command=("true",)))
     assert caught.value.error_code == "shell-not-supported"

@@ -11,6 +11,7 @@ from harmonia_tasks.process_wire import Wire
 
 LEVELS = ("debug", "info", "warning", "error")
 HEARTBEAT_LIMIT = 16 * 1024
+"""Bytes of compact JSON in UTF-8, measured as the engine does."""
 
 
 class ChildContext:
@@ -46,13 +47,16 @@ class ChildContext:
     def heartbeat(self, details: Any = None) -> None:
         """Show a sign of life; raise PermanentError for details that cannot be kept."""
         try:
-            frame = message({"heartbeat": details})
+            size = len(
+                json.dumps(details, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            )
         except (TypeError, ValueError) as error:
             text = f"Heartbeat details are not JSON: {error}."
             raise PermanentError(text, "heartbeat-not-json") from error
-        if len(frame) > HEARTBEAT_LIMIT + 64:
-            raise PermanentError("Heartbeat details are too large.", "heartbeat-too-large")
-        self._wire.send(frame)
+        if size > HEARTBEAT_LIMIT:
+            text = f"Heartbeat details are too large: {size:,} bytes, more than {HEARTBEAT_LIMIT:,}."
+            raise PermanentError(text, "heartbeat-too-large")
+        self._wire.send(message({"heartbeat": details}))
 
     def artifact(self, name: str, media_type: str = "application/octet-stream") -> ChildArtifact:
         """Open a file that is kept with the execution."""

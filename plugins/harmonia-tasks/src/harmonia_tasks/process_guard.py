@@ -149,10 +149,19 @@ def _wait(control: int, children: int, command: int, grace: float) -> None:
         if children in found:
             os.read(children, 4096)
         if control in found:
-            if os.read(control, 1) != TERMINATE:
+            if not _is_asked_politely(control):
                 return
-            os.killpg(command, signal.SIGTERM)
+            with suppress(OSError):  # a command may have become another user's
+                os.killpg(command, signal.SIGTERM)
             killed_at = killed_at or time.monotonic() + grace
+
+
+def _is_asked_politely(control: int) -> bool:
+    """Tell whether the command is to be asked to end; a socket that is closed or reset says: at once."""
+    try:
+        return os.read(control, 1) == TERMINATE
+    except OSError:  # an end that was closed with unread data resets the connection
+        return False
 
 
 def _has_ended(command: int) -> bool:

@@ -7,15 +7,13 @@ from contextlib import suppress
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 from anyio.abc import ByteReceiveStream
 from anyio.lowlevel import checkpoint
 
-from harmonia_core import ArtifactWriter, PermanentError
+from harmonia_core import PermanentError
 from harmonia_tasks.processes import STREAM_GONE, Guarded
 
 PIECE = 64 * 1024
-CHUNK = 1024 * 1024
 TAIL = 4096
 """Characters of a stream's end that an error shows."""
 STRAGGLERS = 1.0
@@ -90,24 +88,6 @@ class Lines:
             self._size -= len(self._last.popleft()) + 1
 
 
-class Passed:
-    """Write everything to an artifact, in a thread: the store may be slow."""
-
-    def __init__(self, writer: ArtifactWriter) -> None:
-        self._writer = writer
-        self._waiting = bytearray()
-
-    async def take(self, piece: bytes) -> None:
-        self._waiting += piece
-        if len(self._waiting) >= CHUNK:
-            await self.finish()
-
-    async def finish(self) -> None:
-        if self._waiting:
-            data, self._waiting = bytes(self._waiting), bytearray()
-            await anyio.to_thread.run_sync(self._writer.write, data)
-
-
 class Pump:
     """Carry one stream of a command to its sinks, up to a limit in bytes.
 
@@ -137,12 +117,14 @@ class Pump:
     async def _carry(self, piece: bytes) -> None:
         self.busy = True
         self.taken += len(piece)
-        if self._limit is not None and self.taken > self._limit:
-            message = f"The command wrote more than {self._limit:,} bytes to {self._name}."
-            raise PermanentError(message, "output-too-large", category="validation")
-        for sink in self._sinks:
-            await sink.take(piece)
-        self.busy = False
+        try:
+            if self._limit is not None and self.taken > self._limit:
+                message = f"The command wrote more than {self._limit:,} bytes to {self._name}."
+                raise PermanentError(message, "output-too-large", category="validation")
+            for sink in self._sinks:
+                await sink.take(piece)
+        finally:
+            self.busy = False
         await checkpoint()  # what is buffered is received without waiting
 
 

@@ -1,6 +1,5 @@
 """The task type `python`: call an importable function from an allow-list of modules."""
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from harmonia_core import PermanentError, Problem, TaskContext, TaskType, task_t
 from harmonia_tasks.callables import Target, is_allowed, refusal, resolve, split
 from harmonia_tasks.failures import from_base_exception
 from harmonia_tasks.process_limits import ProcessLimits, rlimits
+from harmonia_tasks.process_support import missing
 from harmonia_tasks.settings import TasksSettings
 
 
@@ -111,8 +111,8 @@ async def _await(awaitable: Any) -> Any:
 
 
 async def _in_process(ctx: TaskContext, input: PythonInput, settings: TasksSettings) -> Any:
-    if os.name != "posix":
-        raise PermanentError("Process mode needs a POSIX system.", "process-not-supported")
+    if (needed := missing()) is not None:
+        raise PermanentError(f"`mode: process` needs {needed}.", "process-not-supported")
     from harmonia_tasks.process_call import call_in_process  # thread mode needs no processes
 
     module, _ = split(input.callable)

@@ -20,6 +20,14 @@ def _trusted(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
+def _proxy(held: SecretStr | None) -> SecretStr | None:
+    if held is None:
+        return None
+    from harmonia_tasks.http.proxies import checked  # only if there is anything to judge
+
+    return checked(held)
+
+
 def _connections(sections: dict[str, Any]) -> "dict[str, Connection]":
     """Read connections; their models are imported only if there are any: every command reads settings."""
     if not sections:
@@ -49,13 +57,13 @@ class TasksSettings(BaseModel):
         each one for itself; a task may ask for less. None = no limit.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     shell: bool = False
     allow_loopback: bool = False
     http_trusted: Trusted = ()
     http_ports: Annotated[tuple[int, ...], BeforeValidator(_split)] = (80, 443, 8080, 8443)
-    http_proxy: SecretStr | None = None
+    http_proxy: Annotated[SecretStr | None, AfterValidator(_proxy)] = None
     connections: Annotated[dict[str, Any], AfterValidator(_connections)] = Field(default_factory=dict)
     python_modules: Prefixes = ()
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)

@@ -1,11 +1,11 @@
 """The task type `shell`: run a command."""
 
-import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from harmonia_core import PermanentError, Problem, TaskContext, TaskType, task_type
+from harmonia_tasks.process_support import missing
 from harmonia_tasks.settings import TasksSettings
 from harmonia_tasks.shell_input import ShellInput
 from harmonia_tasks.shell_outcome import ShellOutput
@@ -29,8 +29,8 @@ def shell_type(settings: TasksSettings) -> TaskType:
 
 
 def _check(settings: TasksSettings, constants: Mapping[str, Any]) -> Iterator[Problem]:
-    if os.name != "posix":
-        yield Problem("shell-not-supported", "", "Commands can be run on POSIX systems only.")
+    if (needed := missing()) is not None:
+        yield Problem("shell-not-supported", "", f"Commands cannot be run here: they need {needed}.")
     if not settings.shell:
         message = (
             f"Commands may not be run here. If whoever writes definitions may do all that the "

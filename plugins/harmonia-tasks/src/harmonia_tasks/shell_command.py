@@ -10,8 +10,9 @@ from subprocess import DEVNULL, PIPE, STDOUT
 import anyio
 
 from harmonia_core import PermanentError, TaskContext
+from harmonia_tasks.artifact_sink import Passed
 from harmonia_tasks.process_limits import rlimits
-from harmonia_tasks.process_streams import Kept, Lines, Passed, Pump, Sink, drain, feed
+from harmonia_tasks.process_streams import Kept, Lines, Pump, Sink, drain, feed
 from harmonia_tasks.processes import Ended, Guarded, NotStarted, Order, guarded
 from harmonia_tasks.settings import TasksSettings
 from harmonia_tasks.shell_input import ShellInput

@@ -193,7 +193,14 @@ def leave_open(ctx) -> None:
 
 
 def beat(ctx, kind: str) -> None:
-    ctx.heartbeat({"set": {1}, "large": "x" * 20_000, "nan": float("nan")}[kind])
+    given = {
+        "set": {1},
+        "large": "x" * 16_383,
+        "nan": float("nan"),
+        "half": "\ud800",
+        "wide": {"text": "é" * 8000, "more": [1, 2]},
+    }
+    ctx.heartbeat(given[kind])
 
 
 def log_badly(ctx) -> None:

@@ -80,6 +80,10 @@ class Service:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        return len(self._sockets)
+
     def on(self, path: str, answer: Callable[[Received], Reply] | Reply) -> None:
         self._routes[path] = answer if callable(answer) else lambda request: answer
 

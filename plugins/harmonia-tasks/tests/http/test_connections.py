@@ -84,12 +84,30 @@ def test_everything_secret_is_known_and_nothing_of_it_is_shown() -> None:
         }
     )
     pair = b64encode(b"u:pass-word").decode()
+    at_proxy = b64encode(b"p:proxy pass").decode()
     assert set(made.secrets()) == {
         "key-key-key", "round-and-red", "pass-word", pair, f"Basic {pair}", "proxy%20pass", "proxy pass",
+        at_proxy,
     }  # fmt: skip
     assert made.secret_names() == {"X-Api-Key", "X-Shape", "Authorization"}
     shown = repr(made) + str(made) + made.model_dump_json()
     assert not [value for value in made.secrets() if value in shown]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "secret"),
+    [
+        (f"u:{TOKEN}@proxy.example:3128", TOKEN),
+        (f"HTTPS://u:{TOKEN}@proxy.example", TOKEN),
+        ("http://u:a%3Ab%2Fc@proxy.example", "a:b/c"),
+        ("http://u@proxy.example", None),
+        ("proxy.example:3128", None),
+        ("environment", None),
+    ],
+)
+def test_the_password_of_a_proxy_is_known_however_its_url_is_written(proxy: str, secret: str | None) -> None:
+    made = Connection.model_validate({"base_url": "https://crm.example", "proxy": proxy})
+    assert (secret in made.secrets()) if secret else made.secrets() == ()
 
 
 @pytest.mark.parametrize(
@@ -102,6 +120,11 @@ def test_everything_secret_is_known_and_nothing_of_it_is_shown() -> None:
         {"headers": {"Host": "x"}},
         {"headers": {"X-Key": f"{TOKEN}\n"}},
         {"secret_headers": {"X": "abc"}},
+        {"proxy": f"socks5://u:{TOKEN}@proxy.example"},
+        {"proxy": f"http://u:{TOKEN}@proxy.example:port"},
+        {"proxy": "http://"},
+        {"proxy": "http://u:a:b/c@proxy.example"},
+        {"proxy": "http://u:abc@proxy.example"},
         {"unknown": 1},
     ],
 )
@@ -158,6 +181,7 @@ def problems(constants: dict[str, Any], **settings: Any) -> list[tuple[str, str]
         ({"paginate": {"by": "cursor"}}, [("pagination-contradictory", "paginate")]),
         ({"paginate": {"by": "page", "send": "json"}, "form": {}}, [("pagination-contradictory",
                                                                      "paginate.send")]),
+        ({"paginate": {"by": "page", "send": "json"}, "form": None, "multipart": None, "body": None}, []),
         ({"paginate": {"by": "nonsense"}}, []),
     ],
 )  # fmt: skip
@@ -197,3 +221,12 @@ async def test_a_proxy_of_the_settings_is_used(ctx: Any, service: Any, reply: An
     assert got.headers["host"] == "crm.example"
     assert got.headers["proxy-authorization"].startswith("Basic ")
     assert TOKEN not in repr(made)
+    assert TOKEN in ctx.hidden
+
+
+@pytest.mark.parametrize("proxy", [f"socks5://u:{TOKEN}@p.example", f"http://u:{TOKEN}@p.example:port"])
+def test_a_faulty_proxy_of_the_settings_is_found_when_they_are_read(proxy: str) -> None:
+    with pytest.raises(ValidationError, match=r"[Pp]roxy|proxies") as caught:
+        TasksSettings.model_validate({"http_proxy": proxy})
+    assert TOKEN not in str(caught.value)
+    assert TasksSettings.model_validate({"http_proxy": "environment"}).http_proxy is not None

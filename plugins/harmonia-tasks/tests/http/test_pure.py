@@ -201,6 +201,10 @@ def test_the_next_page_stays_at_home() -> None:
         ("https://a.example/", "response"),
         ("https://a.example/a%00b", "response"),
         (f"https://a.example/{'x' * 300}", "response"),
+        ("https://a.example/..%2Fx", "x"),
+        ("https://a.example/f/..%5C..%5Cx", "x"),
+        ("https://a.example/f/%2E%2E", "response"),
+        ("https://a.example/f/.%2F", "response"),
     ],
 )
 def test_a_file_is_called_like_its_url(url: str, name: str) -> None:

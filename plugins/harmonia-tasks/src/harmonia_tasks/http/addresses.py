@@ -90,9 +90,13 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def file_name(url: str) -> str:
-    """Return what a file at a URL is called: the last part of its path, or `response`."""
-    name = unquote(split(url).path.rstrip("/").rpartition("/")[2])
-    return name if name.isprintable() and 0 < len(name) <= 255 else "response"
+    """Return what a file at a URL is called: the last part of its path, or `response`.
+
+    Encoded slashes, backslashes too, separate parts like others: a name never leads elsewhere.
+    """
+    name = re.split(r"[/\\]", unquote(split(url).path).rstrip("/\\"))[-1]
+    fits = name.isprintable() and 0 < len(name) <= 255 and name not in (".", "..")
+    return name if fits else "response"
 
 
 def _decoded(path: str) -> str:

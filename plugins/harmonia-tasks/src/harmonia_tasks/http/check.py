@@ -123,6 +123,6 @@ def _paginate(given: Mapping[str, Any]) -> Iterator[Problem]:
         return  # said elsewhere, field by field; or there is none
     for message in paging.faults(spec):
         yield Problem("pagination-contradictory", "paginate", f"{message}.")
-    if spec.send == "json" and given.keys() & {"form", "multipart", "body"}:
+    if spec.send == "json" and any(given.get(name) is not None for name in ("form", "multipart", "body")):
         message = "`send: json` needs a body of the form `json`, or none."
         yield Problem("pagination-contradictory", "paginate.send", message)

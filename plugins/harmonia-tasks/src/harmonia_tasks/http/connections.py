@@ -8,10 +8,10 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from harmonia_core import PermanentError
-from harmonia_tasks.http import addresses
+from harmonia_tasks.http import addresses, proxies
 from harmonia_tasks.http.headers import fault
 
 _SOUNDS_SECRET = re.compile(r"auth|cookie|credential|key|password|secret|signature|token", re.IGNORECASE)
@@ -56,7 +56,7 @@ class Connection(_Section):
 
     headers: sent with every request; a value is secret if the name sounds like it (authorization,
         key, token, …). secret_headers: always secret. bearer, basic: for the Authorization header.
-    proxy: URL, may hold credentials.
+    proxy: URL, may hold credentials, or `environment`.
     """
 
     base_url: str
@@ -65,7 +65,7 @@ class Connection(_Section):
     bearer: SecretStr | None = None
     basic: Login | None = None
     tls: Tls = Tls()
-    proxy: SecretStr | None = None
+    proxy: Annotated[SecretStr | None, AfterValidator(proxies.checked)] = None
 
     @field_validator("base_url")
     @classmethod
@@ -109,9 +109,7 @@ class Connection(_Section):
         values = [value for name, value in self.sent().items() if self._is_secret(name)]
         if self.basic is not None:
             values += [self.basic.password.get_secret_value(), self._pair()]
-        if self.proxy is not None and (password := urlsplit(self.proxy.get_secret_value()).password):
-            values += [password, unquote(password)]
-        return values
+        return [*values, *proxies.secrets(self.proxy)]
 
     def _is_secret(self, name: str) -> bool:
         return name in self.secret_headers or _SOUNDS_SECRET.search(name) is not None

@@ -31,10 +31,15 @@ class Payload:
         return sum(len(one) if isinstance(one, bytes) else one.size for one in self.segments)
 
     @property
+    def is_held(self) -> bool:
+        """Tell whether the bytes are all in memory."""
+        return all(isinstance(one, bytes) for one in self.segments)
+
+    @property
     def whole(self) -> bytes | None:
         """Return the bytes if they are all in memory."""
         held = [one for one in self.segments if isinstance(one, bytes)]
-        return b"".join(held) if len(held) == len(self.segments) else None
+        return b"".join(held) if self.is_held else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for segment in self.segments:

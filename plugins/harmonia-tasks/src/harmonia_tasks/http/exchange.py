@@ -8,16 +8,17 @@ import anyio
 import anyio.to_thread
 
 from harmonia_core import ArtifactWriter, PermanentError, TaskContext
+from harmonia_tasks.artifact_sink import Passed
 from harmonia_tasks.http import addresses, statuses
 from harmonia_tasks.http.answers import EXCERPT, unexpected, value_of
 from harmonia_tasks.http.check import require_sound
-from harmonia_tasks.http.contents import pairs, payload
+from harmonia_tasks.http.contents import Payload, pairs, payload
 from harmonia_tasks.http.headers import authorization, request_headers, shown
 from harmonia_tasks.http.models import GIB, HttpInput, HttpOutput
 from harmonia_tasks.http.outbound import Outbound, as_task_error
 
 if TYPE_CHECKING:
-    from harmonia_net import Request, Response, Streaming
+    from harmonia_net import Request, Response, Streaming, Timeouts
 
 REPORT_EVERY = 1.0
 """Seconds between two reports of progress while bytes arrive."""
@@ -25,6 +26,8 @@ QUICK = 256 * 1024
 """Bytes of a body that may be read as JSON or text on the loop; more goes to a thread."""
 EXCERPT_SECONDS = 5.0
 """How long the body of a refused request is waited for."""
+TOTAL = 300.0
+"""Seconds after which a request ends, however busily it drips, unless the task says otherwise."""
 HARMLESS = frozenset(("accept", "accept-language", "content-type", "user-agent"))
 
 
@@ -50,6 +53,7 @@ class Exchange:
             if self.spec.to == "artifact":
                 return await self._kept(answer)
             if self.spec.as_ == "none":
+                await self._excerpt(answer)  # a connection whose short body was read is kept
                 return self.output(answer)
             response = await self.read(answer)
         return self.output(response, body=await self.value(response, self.spec.as_))
@@ -74,7 +78,7 @@ class Exchange:
 
     async def read(self, answer: "Streaming") -> "Response":
         """Return an answer with its body; raise PermanentError `output-too-large` past the limit."""
-        if (_announced(answer) or 0) > self.limit:
+        if (answer.length or 0) > self.limit:
             raise too_large(self.limit)
         data = bytearray()
         async for piece in answer.aiter_bytes():
@@ -113,13 +117,15 @@ class Exchange:
         most, done = self.spec.max_bytes or GIB, 0
         media_type = answer.headers.get("content-type") or "application/octet-stream"
         with self.artifact(addresses.file_name(answer.url), media_type) as writer:
+            sink = Passed(writer)
             async for piece in answer.aiter_bytes():
                 done += len(piece)
                 if done > most:
                     message = f"The response is larger than max_bytes, {most:,}; nothing of it is kept."
                     raise PermanentError(message, "response-too-large", category="validation")
-                writer.write(piece)
+                await sink.take(piece)
                 self._report(done, answer)
+            await sink.finish()
         return self.output(answer, artifact=writer.reference)
 
     def _report(self, done: int, answer: "Streaming") -> None:
@@ -129,11 +135,11 @@ class Exchange:
             return
         self._reported = now
         self.ctx.heartbeat({"bytes": done})
-        length = None if "content-encoding" in answer.headers else _announced(answer)
+        length = None if "content-encoding" in answer.headers else answer.length
         self.ctx.progress(done / length if length else None, f"{done:,} bytes")
 
     def _request(self, input: HttpInput, url: str, key: str) -> "Request":
-        from harmonia_net import Request, Timeouts
+        from harmonia_net import Request
 
         connection, body = self._connection, payload(self.ctx, input)
         sent = connection.sent() if connection else {}
@@ -152,10 +158,21 @@ class Exchange:
             secret_headers=self._secret_names(),
             follow_redirects=input.redirects > 0,
             max_redirects=input.redirects,
-            timeouts=Timeouts(**dict(input.timeouts), total=None),
+            timeouts=self._timeouts(input, body),
             max_bytes=GIB,
             trusted=connection is not None,
         )
+
+    def _timeouts(self, input: HttpInput, body: Payload | None) -> "Timeouts":
+        """Return the limits of one request; whole files may take as long as the attempt has."""
+        from harmonia_net import Timeouts
+
+        given = input.timeouts
+        is_file = (self.spec.to == "artifact" and not input.paginate) or (
+            body is not None and not body.is_held
+        )
+        total = given.total or (None if is_file else max(TOTAL, 2 * given.read))
+        return Timeouts(**{**dict(given), "total": total})
 
     def _secret_names(self) -> frozenset[str]:
         """Return the headers that a redirect to another origin drops: all of the task's but harmless ones."""
@@ -166,6 +183,7 @@ class Exchange:
         """Mask what the engine does not know as secrets: the connection's, and credentials joined here."""
         if self._connection is not None:
             self.ctx.mask(*self._connection.secrets())
+        self.ctx.mask(*self._outbound.proxy_secrets())
         auth = self.input.auth
         if auth is not None and auth.basic is not None and (value := authorization(auth)):
             self.ctx.mask(value.partition(" ")[2])
@@ -191,11 +209,6 @@ def too_large(limit: int) -> PermanentError:
         "output-too-large",
         category="validation",
     )
-
-
-def _announced(answer: "Streaming") -> int | None:
-    length = answer.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
 
 
 def _whole(answer: "Streaming", data: bytes) -> "Response":

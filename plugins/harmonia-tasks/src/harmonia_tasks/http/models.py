@@ -65,12 +65,16 @@ class FormPart(Content):
 
 
 class Timeouts(_Part):
-    """Hold seconds per phase of one request: connecting, a read, a write, a free connection."""
+    """Hold seconds per phase of one request: connecting, a read, a write, a free connection.
+
+    total: of the whole request, redirects and body included; None: 300 or twice `read`, of files no limit.
+    """
 
     connect: Seconds = 10.0
     read: Seconds = 60.0
     write: Seconds = 60.0
     pool: Seconds = 60.0
+    total: Seconds | None = None
 
 
 class ResponseSpec(_Part):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harmonia_core import PermanentError, TaskError
+from harmonia_tasks.http import proxies
 from harmonia_tasks.settings import TasksSettings
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Outbound:
             raise PermanentError(message, "connection-unknown", category="validation")
         return found
 
+    def proxy_secrets(self) -> tuple[str, ...]:
+        """Return what must not be seen of the proxy that holds where a connection names none."""
+        return proxies.secrets(self._settings.http_proxy)
+
     def judge(self, url: str) -> None:
         """Raise TaskError `address-refused` for a URL whose text gives away that it may not be called."""
         from harmonia_net import NetError
@@ -68,7 +73,7 @@ class Outbound:
 
         held = (connection and connection.proxy) or self._settings.http_proxy
         proxy = held.get_secret_value() if held else None
-        found = proxy == "environment"
+        found = proxy == proxies.FROM_ENVIRONMENT
         return ClientOptions(
             guard=self._guard(),
             tls=TlsOptions(**dict(connection.tls)) if connection else TlsOptions(),

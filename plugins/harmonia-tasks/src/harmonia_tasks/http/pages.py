@@ -1,12 +1,14 @@
 """Every page of a task with `paginate`: fetched one after the other, their items joined or written out."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from anyio import to_thread
 from pydantic_core import to_json
 
-from harmonia_core import PermanentError
+from harmonia_core import ArtifactWriter, PermanentError
 from harmonia_tasks.http import addresses
 from harmonia_tasks.http.exchange import Exchange, too_large
 from harmonia_tasks.http.models import HttpInput, HttpOutput, Paginate
@@ -14,7 +16,7 @@ from harmonia_tasks.http.paging import Page, Pager, Turn
 
 JSON_LINES = "application/jsonl"
 
-Take = Callable[[list[Any], int], None]
+Take = Callable[[list[Any], int], Awaitable[None]]
 """Take the items of a page, and how many bytes the page had."""
 
 
@@ -25,7 +27,7 @@ async def all_pages(exchange: Exchange, spec: Paginate) -> HttpOutput:
         output = await _fetch(exchange, spec, joined.take)
         return output.model_copy(update={"body": joined.items})
     with exchange.artifact("items.jsonl", JSON_LINES) as writer:
-        output = await _fetch(exchange, spec, lambda items, size: _write(writer.write, items))
+        output = await _fetch(exchange, spec, partial(_keep, writer))
     return output.model_copy(update={"artifact": writer.reference})
 
 
@@ -34,16 +36,20 @@ class _Joined:
         self.items: list[Any] = []
         self._limit = self._room = limit
 
-    def take(self, items: list[Any], size: int) -> None:
+    async def take(self, items: list[Any], size: int) -> None:
         self._room -= size
         if self._room < 0:
             raise too_large(self._limit)
         self.items += items
 
 
-def _write(write: Callable[[bytes], int], items: list[Any]) -> None:
+async def _keep(writer: ArtifactWriter, items: list[Any], size: int) -> None:
+    await to_thread.run_sync(_write, writer, items)  # a page may have any number
+
+
+def _write(writer: ArtifactWriter, items: list[Any]) -> None:
     for item in items:
-        write(to_json(item) + b"\n")
+        writer.write(to_json(item) + b"\n")
 
 
 async def _fetch(exchange: Exchange, spec: Paginate, take: Take) -> HttpOutput:
@@ -61,7 +67,7 @@ async def _fetch(exchange: Exchange, spec: Paginate, take: Take) -> HttpOutput:
         body = await exchange.value(response, "json")
         links = tuple(response.headers.get_all("link"))
         items, next_turn = pager.take(Page(turn, body, links, sha256(response.content).digest()))
-        take(items, len(response.content))
+        await take(items, len(response.content))
         exchange.ctx.heartbeat({"page": len(urls), "items": pager.collected})
         exchange.ctx.progress(text=f"page {len(urls)}, {pager.collected:,} items")
         if next_turn is None:
