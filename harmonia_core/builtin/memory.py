@@ -9,7 +9,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import islice
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import Any
 
 from anyio.lowlevel import current_token
@@ -18,7 +18,7 @@ from harmonia_core.builtin.memory_activity import MemoryActivity
 from harmonia_core.builtin.memory_checking import MemoryChecking
 from harmonia_core.builtin.memory_documents import document_page
 from harmonia_core.builtin.memory_pruning import MemoryPruning
-from harmonia_core.builtin.memory_store import MemoryStore, apply
+from harmonia_core.builtin.memory_store import apply
 from harmonia_core.contracts.rows import (
     Document,
     EngineRow,
@@ -32,26 +32,16 @@ from harmonia_core.contracts.rows import (
     Unit,
 )
 from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, Results
-from harmonia_core.errors import StateUnavailable
 
 CHUNK = 1024 * 1024
-
-_named: dict[str, MemoryStore] = {}
-# One lock for all stores: commits are short, and engines of several threads are rare.
-_lock = RLock()
 
 
 class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
     """Keep a store in this process; every method is done when it returns."""
 
-    _lock = _lock
-
     def __init__(self, url: str, commit_in_place: str = "auto") -> None:
-        name = url.partition(":")[2].strip("/")
-        self._store = _named.setdefault(name, MemoryStore()) if name else MemoryStore()
-        self._name = name or "private"
+        super().__init__(url)
         self._engine_id: str | None = None
-        self._opened = False
 
     async def open(self, engine: EngineRow | None) -> None:
         if engine is not None:
@@ -71,9 +61,9 @@ class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
             return
         if not self._opened:
             return done([(unit, self._closed()) for unit in units])
-        with _lock:
+        with self._lock:
             results = [(unit, apply(self._store, unit)) for unit in units]
-        if any(error is None and _concerns_others(unit) for unit, error in results):
+        if any(error is None and unit.concerns_others for unit, error in results):
             self._wake(but=id(self))
         done(results)
 
@@ -190,23 +180,10 @@ class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
             return {"ok": False, "backend": "memory", "code": closed.code, "error": str(closed)}
         return {"ok": True, "backend": "memory", "store": self._name}
 
-    def _read(self) -> MemoryStore:
-        if not self._opened:
-            raise self._closed()
-        return self._store
-
-    def _closed(self) -> StateUnavailable:
-        return StateUnavailable(f"The memory store {self._name!r} is not open; open the engine first.")
-
     def _wake(self, but: int | None = None) -> None:
         for key, wake in list(self._store.watchers.items()):
             if key != but:
                 wake()
-
-
-def _concerns_others(unit: Unit) -> bool:
-    """Tell whether engines other than the writer have to hear of a unit: a request, or a new epoch."""
-    return bool(unit.requests) or (unit.head is not None and unit.head.epoch != unit.head.expected_epoch)
 
 
 def _on_this_loop(wake: Callable[[], None]) -> Callable[[], None]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from harmonia_core.builtin.memory_store import MemoryStore
+from harmonia_core.builtin.memory_access import MemoryAccess
 from harmonia_core.contracts.activity import ActivityQuery
 from harmonia_core.contracts.rows import ActivityRow
 
 
-class MemoryActivity:
+class MemoryActivity(MemoryAccess):
     """Keep the rows of an execution by position; part of `MemoryBackend`."""
 
     async def add_activity(self, rows: Sequence[ActivityRow]) -> None:
@@ -25,6 +25,3 @@ class MemoryActivity:
         for position in gone:
             del rows[position]
         return len(gone)
-
-    def _read(self) -> MemoryStore:
-        raise NotImplementedError

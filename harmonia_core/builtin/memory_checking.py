@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from threading import RLock
 from typing import Any
 
+from harmonia_core.builtin.memory_access import MemoryAccess
 from harmonia_core.builtin.memory_store import FINAL, MemoryStore
 from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.contracts.state_backend import StateConflict
@@ -15,12 +15,8 @@ from harmonia_core.errors import BackupRefused, Problem
 PAGE = 1000
 
 
-class MemoryChecking:
+class MemoryChecking(MemoryAccess):
     """Describe, compare and mend; part of `MemoryBackend`."""
-
-    _lock: RLock
-    _name: str
-    _store: MemoryStore
 
     async def describe(self) -> dict[str, Any]:
         store = self._store
@@ -35,6 +31,7 @@ class MemoryChecking:
             "finished": {"oldest": min(ended, default=None), "newest": max(ended, default=None)},
             "owners": dict(Counter(store.executions[key].owner or "" for key in store.unfinished)),
             "requests": len(store.requests),
+            "activity": sum(map(len, store.activity.values())),
             "blobs": {"count": len(store.blobs), "bytes": sum(map(len, store.blobs.values()))},
         }
 
@@ -91,9 +88,6 @@ class MemoryChecking:
             store.timers[key] = {(row.path, row.kind): row for row in timers}
             for seq in drop_snapshots:
                 store.snapshots[key].pop(seq, None)
-
-    def _read(self) -> MemoryStore:
-        raise NotImplementedError
 
 
 def fence(row: ExecutionRow) -> tuple[int, int, str | None]:

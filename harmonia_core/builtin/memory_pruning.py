@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from heapq import nsmallest
-from threading import RLock
 
 from anyio.lowlevel import checkpoint
 
+from harmonia_core.builtin.memory_access import MemoryAccess
 from harmonia_core.builtin.memory_store import FINAL, MemoryStore
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
@@ -14,10 +14,8 @@ from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
 SLICE = 20
 
 
-class MemoryPruning:
+class MemoryPruning(MemoryAccess):
     """Delete what is not wanted any more; part of `MemoryBackend`."""
-
-    _lock: RLock
 
     async def finished(self, query: FinishedQuery) -> tuple[list[ExecutionRow], str | None]:
         behind = _place(query.cursor) if query.cursor else (float("-inf"), "")
@@ -45,9 +43,6 @@ class MemoryPruning:
 
     async def vacuum(self) -> None:
         self._read()
-
-    def _read(self) -> MemoryStore:
-        raise NotImplementedError
 
 
 def _place(cursor: str) -> tuple[float, str]:

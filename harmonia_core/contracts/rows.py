@@ -243,6 +243,17 @@ class Unit:
     appends: list[StreamAppend] = field(default_factory=list)
 
     @property
+    def execution_id(self) -> str | None:
+        """Return which execution this unit moves or begins."""
+        row = self.head or self.created
+        return None if row is None else row.execution_id
+
+    @property
+    def concerns_others(self) -> bool:
+        """Tell whether engines other than the writer have to hear of it: a request, or a new epoch."""
+        return bool(self.requests) or (self.head is not None and self.head.epoch != self.head.expected_epoch)
+
+    @property
     def weight(self) -> int:
         """Return about how many rows this unit writes."""
         return 1 + len(self.events) + len(self.tasks) + len(self.timers) + len(self.blobs)

@@ -18,6 +18,7 @@ from harmonia_core.contracts.rows import (
 from harmonia_core.contracts.state_backend import StateBackend, StateConflict
 from harmonia_core.contracts.upkeep import Holding
 from harmonia_core.errors import BackupRefused
+from harmonia_core.testing.state_backend_activity import said
 from harmonia_core.testing.state_backend_log import submit
 from harmonia_core.testing.state_backend_rows import (
     ENGINE,
@@ -31,6 +32,11 @@ from harmonia_core.testing.state_backend_rows import (
 
 KEY = execution_id(1)
 ADDRESS = "sha256:" + "0" * 64
+# What a description of an open store says.
+FACTS = {
+    *("backend", "place", "schema", "bytes", "executions", "estimated"),
+    *("finished", "owners", "requests", "activity", "blobs"),
+}
 
 
 def blob(owner: str, address: str = ADDRESS) -> BlobRow:
@@ -136,11 +142,14 @@ class InspectionTests:
         unit.blobs = [blob(execution_id(4))]
         unit.requests = [request_row("r", 1)]
         await submit(backend, [start(1), start(2, **ended), start(3, **{**ended, "ended_at": 9.0}), unit])
+        await backend.add_activity([said(1, 1), said(2, 1), said(1, 4)])
         facts = await backend.describe()
+        assert set(facts) == FACTS
         assert facts["executions"] == {"running": 2, "failed": 2} and facts["estimated"] is False
         assert facts["finished"] == {"oldest": 5.0, "newest": 9.0}
         assert facts["owners"] == {ENGINE.engine_id: 1, "": 1}
-        assert facts["requests"] == 1 and facts["blobs"] == {"count": 1, "bytes": 3}
+        assert facts["requests"] == 1 and facts["activity"] == 3
+        assert facts["blobs"] == {"count": 1, "bytes": 3}
         assert facts["backend"] and facts["place"] and isinstance(facts["bytes"], dict)
 
     async def test_an_empty_store_and_one_that_is_not_open_are_described(

@@ -17,7 +17,7 @@ from harmonia_api.cli.db_store import Progress
 from harmonia_api.cli.source import Refused
 from harmonia_api.cli.text import size
 from harmonia_core import BackupRefused
-from harmonia_core.builtin.memory import _named
+from harmonia_core.builtin.memory_access import _named
 from harmonia_core.host import ExecutionNotFound
 from harmonia_core.testing.harness import Harness
 

@@ -133,16 +133,16 @@ def _try_one(cursor: Cursor, statements: Statements, unit: Unit) -> Exception | 
 
 
 def _conflict(cursor: Cursor, statements: Statements, unit: Unit) -> StateConflict | None:
-    row = unit.head or unit.created
-    if row is None:
+    execution_id = unit.execution_id
+    if execution_id is None:
         return None
-    cursor.execute(statements.head, (row.execution_id,))
+    cursor.execute(statements.head, (execution_id,))
     found = cursor.fetchone()
     expected = unit.head and (unit.head.expected_seq, unit.head.expected_epoch)
     if (found and found[:2]) == expected:
         return None
     seq, epoch, owner = found or (0, 0, None)
-    return StateConflict(row.execution_id, seq, epoch, owner)
+    return StateConflict(execution_id, seq, epoch, owner)
 
 
 def _refusal(error: Exception) -> StateBackendError:

@@ -84,7 +84,9 @@ Job = tuple[Sequence[Unit], Done] | Call | None
 
 @dataclass(slots=True)
 class Writer:
-    """Own the writing connection. `submit`, `call` and `close` belong to the loop's thread.
+    """Own the writing connection.
+
+    `submit` and `call` belong to the loop's thread; `stop` blocks, and may be called from any.
 
     damage: what was found damaged since the start, if anything was.
     no_room: that the last group of units found no room, and when (monotonic), if it did not.
@@ -129,8 +131,7 @@ class Writer:
             self._thread.join()
 
     def _lone(self, unit: Unit) -> bool:
-        row = unit.head or unit.created
-        lone = self.pace.lone(row.execution_id if row else None, time.perf_counter())
+        lone = self.pace.lone(unit.execution_id, time.perf_counter())
         return lone and not self._waiting
 
     def _in_place(self, units: Sequence[Unit], done: Done) -> bool:

@@ -33,7 +33,7 @@ class Doubt:
 
 def witness(units: Sequence[Unit]) -> Unit | None:
     """Return a unit whose events tell whether all these units were written."""
-    return next((unit for unit in units if unit.events and (unit.head or unit.created)), None)
+    return next((unit for unit in units if unit.events and unit.execution_id), None)
 
 
 def committed(cursor: Cursor, statements: Statements, doubt: Doubt, deadline: float) -> bool:
@@ -43,9 +43,8 @@ def committed(cursor: Cursor, statements: Statements, doubt: Doubt, deadline: fl
     """
     unit = witness(doubt.units)
     if unit is not None:
-        row = unit.head or unit.created
         # Whoever still changes the head holds this lock.
-        cursor.execute(statements.head, (row.execution_id if row else "",))
+        cursor.execute(statements.head, (unit.execution_id,))
         cursor.fetchone()
         return is_written(cursor, unit)
     while doubt.xid is not None:

@@ -184,7 +184,7 @@ class PostgresWriting:
         return number
 
     def _finish(self, units: Sequence[Unit] = (), xid: str | None = None) -> None:
-        if any(map(_concerns_others, units)):
+        if any(unit.concerns_others for unit in units):
             self._cursor.execute(NOTIFY, self._notice)
         if units:
             self._doubt = Doubt(units, xid)
@@ -284,10 +284,4 @@ class PostgresWriting:
 
 
 def _execution_of(unit: Unit) -> str:
-    row = unit.head or unit.created
-    return row.execution_id if row else ""
-
-
-def _concerns_others(unit: Unit) -> bool:
-    head = unit.head
-    return bool(unit.requests) or (head is not None and head.epoch != head.expected_epoch)
+    return unit.execution_id or ""
