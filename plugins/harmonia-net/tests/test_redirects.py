@@ -7,7 +7,6 @@ from harmonia_net import (
     AddressRefused,
     Client,
     ClientOptions,
-    FilePart,
     Guard,
     RedirectRefused,
     Request,
@@ -166,18 +165,12 @@ def unread(parts: list[bytes]):
 
 
 @pytest.mark.parametrize("status", [307, 308, 301])
-def test_what_can_be_sent_once_is_not_sent_again(status: int, tmp_path) -> None:
-    path = tmp_path / "f"
-    path.write_bytes(b"x")
+def test_what_can_be_sent_once_is_not_sent_again(status: int) -> None:
     hop = Hop(GUARD.check_url("https://a.example/"), "PUT")
-    with path.open("rb") as file:
-        for request in (
-            Request(url=hop.target.url, content=unread([b"x"])),
-            Request(url=hop.target.url, files=[FilePart("f", "f", file)]),
-        ):
-            with pytest.raises(RedirectRefused, match="only once"):
-                next_hop(GUARD, request, hop, status, "/b")
-            assert next_hop(GUARD, request, hop, 303, "/b").method == "GET"
+    request = Request(url=hop.target.url, content=unread([b"x"]))
+    with pytest.raises(RedirectRefused, match="only once"):
+        next_hop(GUARD, request, hop, status, "/b")
+    assert next_hop(GUARD, request, hop, 303, "/b").method == "GET"
 
 
 @pytest.mark.parametrize("location", ["http://[", "http://[::1"])

@@ -6,6 +6,7 @@ call. Where a call may go is decided by `Guard`, from settings; see docs/net.md.
 
 from harmonia_net.circuits import BreakerOptions, CircuitState, CircuitStatus
 from harmonia_net.client import Client
+from harmonia_net.encoding import query_pairs
 from harmonia_net.errors import (
     AddressRefused,
     CircuitOpen,
@@ -24,10 +25,10 @@ from harmonia_net.errors import (
     TooManyRedirects,
 )
 from harmonia_net.guard import Guard, SettingNames
-from harmonia_net.headers import Headers
+from harmonia_net.headers import FRAMING_HEADERS, Headers, is_header_name
 from harmonia_net.options import ClientOptions, ProxyOptions, Timeouts, TlsOptions
 from harmonia_net.proxies import Proxy, parse_proxy
-from harmonia_net.request import UNSET, FilePart, Request
+from harmonia_net.request import UNSET, Request
 from harmonia_net.resolving import Resolver
 from harmonia_net.response import Response
 from harmonia_net.retry_after import retry_after
@@ -36,6 +37,7 @@ from harmonia_net.streaming import Streaming
 from harmonia_net.targets import Reach, Target
 
 __all__ = [
+    "FRAMING_HEADERS",
     "UNSET",
     "AddressRefused",
     "BreakerOptions",
@@ -46,7 +48,6 @@ __all__ = [
     "ClientOptions",
     "ConnectFailed",
     "ConnectionLost",
-    "FilePart",
     "Guard",
     "Headers",
     "NameNotResolved",
@@ -71,7 +72,9 @@ __all__ = [
     "TlsFailed",
     "TlsOptions",
     "TooManyRedirects",
+    "is_header_name",
     "parse_proxy",
+    "query_pairs",
     "retry_after",
     "shared",
 ]

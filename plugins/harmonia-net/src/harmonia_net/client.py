@@ -84,7 +84,7 @@ class Client:
             try:
                 yield Streaming(answer, hop, timeouts, limit)
             finally:
-                await _close(answer)
+                await answer.aclose()
         if scope.cancelled_caught:
             raise TimedOut("total", hop.target.host, timeouts.total)
 
@@ -175,8 +175,4 @@ async def _drain(answer: "httpcore.Response") -> None:
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
         pass  # the redirect itself has arrived
     finally:
-        await _close(answer)
-
-
-async def _close(answer: "httpcore.Response") -> None:
-    await answer.aclose()
+        await answer.aclose()

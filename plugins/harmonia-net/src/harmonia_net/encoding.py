@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from harmonia_net.errors import AddressRefused, RequestInvalid
+from harmonia_net.headers import FRAMING_HEADERS, is_header_name
 from harmonia_net.redirects import Hop
 from harmonia_net.request import Request, Scalar, Unset
 
@@ -15,12 +16,7 @@ if TYPE_CHECKING:
 
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_FRAMING = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection"}
-    | {"te", "trailer", "upgrade", "expect", "proxy-authorization"}
-)
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
 
 
@@ -31,15 +27,14 @@ def check_request(request: Request) -> None:
         raise RequestInvalid(f"{request.method[:20]!r} is no method that may be called.")
     for name, value in header_pairs(request):
         _check_header(name, value)
-    kinds = (request.content is not None, not isinstance(request.json, Unset))
-    if sum((*kinds, request.data is not None or bool(request.files))) > 1:
-        raise RequestInvalid("A request has one kind of body: content, json, or data with files.")
+    if request.content is not None and not isinstance(request.json, Unset):
+        raise RequestInvalid("A request has one kind of body: content or json.")
 
 
 def _check_header(name: str, value: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not is_header_name(name):
         raise RequestInvalid(f"{name[:80]!r} is no name of a header.")
-    if name.lower() in _FRAMING:
+    if name.lower() in FRAMING_HEADERS:
         raise RequestInvalid(f"The header {name!r} is set by the client and cannot be given.")
     if _UNSAFE.search(value):
         raise RequestInvalid(f"The value of the header {name!r} has control characters.")
@@ -53,7 +48,7 @@ def header_pairs(request: Request) -> Iterator[tuple[str, str]]:
 
 def with_params(request: Request) -> str:
     """Return a request's URL with its parameters added to the query that it has."""
-    pairs = list(_param_pairs(request.params or {}))
+    pairs = list(query_pairs(request.params or {}))
     if not pairs:
         return request.url
     url = request.url.partition("#")[0]
@@ -61,7 +56,8 @@ def with_params(request: Request) -> str:
     return f"{url}{joint}{urlencode(pairs)}"
 
 
-def _param_pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def query_pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a query or a form as pairs: lists repeat the name, None is left out, booleans are lower case."""
     for name, value in params.items():
         for single in value if isinstance(value, list | tuple) else (value,):
             if single is not None:
@@ -102,11 +98,6 @@ def _body(request: Request, headers: list[tuple[bytes, bytes]]) -> dict[str, Any
         if not any(name.lower() == b"content-type" for name, _ in headers):
             headers.append((b"content-type", b"application/json"))
         return {"content": _json(request.json)}
-    if request.files:
-        files = [(part.field, (part.filename, part.content, part.media_type)) for part in request.files]
-        return {"data": request.data or {}, "files": files}
-    if request.data is not None:
-        return {"data": request.data}
     if request.length is not None and isinstance(request.content, AsyncIterable):
         headers.append((b"content-length", str(request.length).encode()))
     return {"content": request.content}

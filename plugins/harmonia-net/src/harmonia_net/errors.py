@@ -28,13 +28,14 @@ class AddressRefused(NetError):
 
     rule: the rule in one kebab-case word (`private`, `metadata`, `port`, `credentials`, `host-form`, ...).
     host: the host as it was given, without port, credentials, path and query; empty where there is none.
+    allow: a sentence on what would allow it.
     """
 
     code = "address-refused"
     category = "validation"
 
     def __init__(self, rule: str, host: str, reason: str, allow: str = "") -> None:
-        self.rule, self.host, self.allow = rule, host, allow
+        self.rule, self.host = rule, host
         subject = f"The address of {host!r}" if host else "The address"
         super().__init__(f"{subject} is refused ({rule}): {reason}.{f' {allow}' if allow else ''}")
 

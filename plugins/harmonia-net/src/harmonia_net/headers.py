@@ -1,8 +1,20 @@
-"""Header fields as they were received: several of one name, names without case. Pure."""
+"""Header fields: as they were received, several of one name; and which names a request may have. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+FRAMING_HEADERS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection"}
+    | {"te", "trailer", "upgrade", "expect", "proxy-authorization"}
+)
+"""Names, in lower case, of the headers that the client itself decides on."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def is_header_name(text: str) -> bool:
+    """Tell whether a text may name a header (a token, RFC 9110)."""
+    return _NAME.fullmatch(text) is not None
 
 
 class Headers(Mapping[str, str]):

@@ -47,9 +47,8 @@ def next_hop(guard: Guard, request: Request, hop: Hop, status: int, location: st
 
 
 def can_repeat(request: Request) -> bool:
-    """Tell whether a request's body can be sent again: bytes can, streams and open files cannot."""
-    files = all(isinstance(part.content, bytes) for part in request.files)
-    return files and not isinstance(request.content, AsyncIterable)
+    """Tell whether a request's body can be sent again: bytes can, streams cannot."""
+    return not isinstance(request.content, AsyncIterable)
 
 
 def _joined(url: str, location: str) -> str:

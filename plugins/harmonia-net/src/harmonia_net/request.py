@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Final, final
+from typing import Any, Final, final
 
 from harmonia_net.options import Timeouts
 
@@ -20,24 +20,13 @@ class Unset:
 UNSET: Final = Unset()
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """One file of a multipart body: bytes, or an open binary file that can be sent once."""
-
-    field: str
-    filename: str
-    content: bytes | IO[bytes]
-    media_type: str = "application/octet-stream"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Request:
-    """One call. At most one kind of body: `content`, `json`, or `data` with or without `files`.
+    """One call. At most one kind of body: `content` or `json`.
 
     params: added to the URL's own query; lists repeat the name, None leaves it out; booleans: true, false.
     headers: those that frame a message (Host, Content-Length, Connection, ...) are refused.
     content: an async iterable is sent only once, and chunked unless `length` says how many bytes it gives.
-    data: form fields, as multipart if there are files.
     secret_headers: names that a redirect to another origin drops, beside Authorization, Cookie and
         Proxy-Authorization. max_redirects, timeouts, max_bytes: instead of the client's.
     trusted: the URL comes from settings or a connection made by an administrator, not from data.
@@ -50,8 +39,6 @@ class Request:
     content: bytes | str | AsyncIterable[bytes] | None = None
     length: int | None = None
     json: Any = UNSET
-    data: Mapping[str, str | Sequence[str]] | None = None
-    files: Sequence[FilePart] = ()
     secret_headers: frozenset[str] = frozenset()
     follow_redirects: bool = True
     max_redirects: int | None = None

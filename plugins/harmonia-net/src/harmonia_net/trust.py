@@ -11,11 +11,11 @@ from ipaddress import ip_network
 
 from harmonia_net.addresses import Address, Network
 from harmonia_net.hosts import HostFault, canonical_host
+from harmonia_net.targets import DEFAULT_SCHEME_PORTS
 
 _ENTRY = re.compile(
     r"(?:(?P<scheme>https?)://)?(?P<host>\[[^\]]*\]|[^:/\[\]]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?"
 )
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +89,4 @@ def _origin(text: str) -> OriginEntry | None:
         return None
     if (below and literal is not None) or port > 65535:
         return None
-    return OriginEntry(host, scheme, port or _DEFAULT_PORTS.get(scheme), below)
+    return OriginEntry(host, scheme, port or DEFAULT_SCHEME_PORTS.get(scheme or ""), below)

@@ -6,24 +6,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import anyio
-
 from harmonia_core import TaskContext, TaskError
 from harmonia_tasks.failures import from_child
 from harmonia_tasks.process_answers import Answers
 from harmonia_tasks.process_artifacts import CHUNK
 from harmonia_tasks.process_frames import Frames, message
-from harmonia_tasks.process_streams import Lines, Pump, drain
+from harmonia_tasks.process_limits import HINTS
+from harmonia_tasks.process_streams import Lines, Pump, carry
 from harmonia_tasks.processes import Channel, Ended, Guarded, NotStarted, Order, command, environment, guarded
 
 PRINT_LIMIT = 1024 * 1024
 ROOM = 64 * 1024
 """Bytes that a frame may have beyond the output in it."""
 LEVELS = {"stdout": "info", "stderr": "warning"}
-_HINTS = {
-    "SIGKILL": " The system may have run out of memory.",
-    "SIGXCPU": " It has used up its CPU time (`limits.cpu_seconds`).",
-}
 
 
 async def call_in_process(ctx: TaskContext, request: Mapping[str, Any], limits: Mapping[str, int]) -> Any:
@@ -76,7 +71,7 @@ class _Call:
     async def hold(self, request: bytes) -> Any:
         prints = [Pump(name, self._child, [Lines(partial(self._log, name))], PRINT_LIMIT) for name in LEVELS]
         try:
-            ended = await self._carry(request, prints)
+            ended = await carry(self._child, prints, partial(self._channel.send, request), self._listen)
         finally:
             self._answers.close()
         faults = [self._fault, *(pump.fault for pump in prints)]
@@ -84,24 +79,6 @@ class _Call:
             if fault is not None:
                 raise fault
         return self._result(ended)
-
-    async def _carry(self, request: bytes, prints: list[Pump]) -> Ended:
-        done = anyio.Event()
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._channel.send, request)
-            group.start_soon(self._read, prints, done)
-            ended = await self._child.wait()
-            await drain(prints, done)
-            group.cancel_scope.cancel()
-        return ended
-
-    async def _read(self, prints: list[Pump], done: anyio.Event) -> None:
-        process = self._child.process
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._listen)
-            for pump, stream in zip(prints, (process.stdout, process.stderr), strict=True):
-                group.start_soon(pump.run, stream)
-        done.set()
 
     async def _listen(self) -> None:
         try:
@@ -129,5 +106,5 @@ def _died(ended: Ended) -> TaskError:
         how, details = f"by {ended.signal}", {"signal": ended.signal}
     else:
         how, details = f"with exit code {ended.exit_code}", {"exit_code": ended.exit_code}  # type: ignore[dict-item]
-    message = f"The child process ended {how} before it gave an answer.{_HINTS.get(ended.signal or '', '')}"
+    message = f"The child process ended {how} before it gave an answer.{HINTS.get(ended.signal or '', '')}"
     return TaskError(message, "process-died", "infrastructure", details=details)

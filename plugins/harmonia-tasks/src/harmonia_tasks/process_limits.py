@@ -14,6 +14,13 @@ RLIMITS = {
     "processes": "RLIMIT_NPROC",
 }
 
+HINTS = {
+    "SIGKILL": " The system may have run out of memory.",
+    "SIGXCPU": " It has used up its CPU time (`limits.cpu_seconds`).",
+    "SIGXFSZ": " It wrote a larger file than it may (`limits.file_bytes`).",
+}
+"""What the signal that ended a process says about its limits, to follow a sentence."""
+
 
 class ProcessLimits(BaseModel):
     """Limits of each process for itself. cpu_seconds: of computing, not of waiting."""

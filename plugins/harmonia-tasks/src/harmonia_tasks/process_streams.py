@@ -2,17 +2,18 @@
 
 from codecs import getincrementaldecoder
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 from anyio.abc import ByteReceiveStream
 from anyio.lowlevel import checkpoint
 
 from harmonia_core import PermanentError
-from harmonia_tasks.processes import STREAM_GONE, Guarded
+from harmonia_tasks.processes import STREAM_GONE, Ended, Guarded
 
+Step = Callable[[], Coroutine[Any, Any, None]]
 PIECE = 64 * 1024
 TAIL = 4096
 """Characters of a stream's end that an error shows."""
@@ -137,6 +138,34 @@ async def feed(command: Guarded, pieces: AsyncIterable[bytes]) -> None:
             await stream.send(piece)
     with suppress(*STREAM_GONE):
         await stream.aclose()
+
+
+async def carry(
+    command: Guarded, pumps: Sequence[Pump], send: Step | None = None, listen: Step | None = None
+) -> Ended:
+    """Carry what a command takes and gives until it has ended; return how.
+
+    pumps: of stdout and of stderr; their faults are not raised. send: gives the command its input, and is
+    given up when the command has ended. listen: takes what comes another way; waited for like a stream.
+    """
+    done = anyio.Event()
+
+    async def take() -> None:
+        async with anyio.create_task_group() as group:
+            for pump, stream in zip(pumps, (command.process.stdout, command.process.stderr), strict=True):
+                group.start_soon(pump.run, stream)
+            if listen is not None:
+                group.start_soon(listen)
+        done.set()
+
+    async with anyio.create_task_group() as group:
+        if send is not None:
+            group.start_soon(send)
+        group.start_soon(take)
+        ended = await command.wait()
+        await drain(pumps, done)
+        group.cancel_scope.cancel()
+    return ended
 
 
 async def drain(pumps: Sequence[Pump], done: anyio.Event) -> None:

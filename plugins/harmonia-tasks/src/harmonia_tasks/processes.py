@@ -90,11 +90,11 @@ class Channel:
         end.setblocking(False)
         self._end = end
 
-    async def receive(self, size: int = 64 * 1024) -> bytes:
-        """Return what has come, at most `size` bytes; nothing at the end."""
+    async def receive(self) -> bytes:
+        """Return what has come, at most 64 KiB; nothing at the end."""
         while True:
             try:
-                return self._end.recv(size)
+                return self._end.recv(64 * 1024)
             except BlockingIOError:
                 await anyio.wait_readable(self._end)
             except ConnectionError:

@@ -51,7 +51,8 @@ class TasksSettings(BaseModel):
         http_proxy: URL of a proxy, which may hold credentials, or `environment` for HTTPS_PROXY and its kin.
     python_modules: prefixes of the modules whose callables `python` may call; `pkg` allows
         `pkg` and `pkg.sub`. As text: separated by commas. Empty = none.
-    output_limit: bytes of the JSON that a callable in a process may return, and of a rendered text.
+    output_limit: bytes of the JSON that a callable in a process may return, of a rendered text, of each
+        stream that a command writes, and of a body that `http` holds.
     render_timeout: seconds after which a rendering is ended.
     max_cpu_seconds, max_memory_bytes: what a process of `shell` and `python` may use at most,
         each one for itself; a task may ask for less. None = no limit.

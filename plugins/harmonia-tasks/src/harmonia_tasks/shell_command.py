@@ -7,12 +7,10 @@ from contextlib import ExitStack
 from functools import partial
 from subprocess import DEVNULL, PIPE, STDOUT
 
-import anyio
-
 from harmonia_core import PermanentError, TaskContext
 from harmonia_tasks.artifact_sink import Passed
 from harmonia_tasks.process_limits import rlimits
-from harmonia_tasks.process_streams import Kept, Lines, Pump, Sink, drain, feed
+from harmonia_tasks.process_streams import Kept, Lines, Pump, Sink, carry, feed
 from harmonia_tasks.processes import Ended, Guarded, NotStarted, Order, guarded
 from harmonia_tasks.settings import TasksSettings
 from harmonia_tasks.shell_input import ShellInput
@@ -108,25 +106,12 @@ class _Conversation:
             Pump("stdout", self._command, out, limit),
             Pump("stderr", self._command, list(self._sinks("stderr")), self._limit),
         ]
-        done = anyio.Event()
-        async with anyio.create_task_group() as group:
-            if data is not None:
-                group.start_soon(feed, self._command, data)
-            group.start_soon(self._run, pumps, done)
-            ended = await self._command.wait()
-            await drain(pumps, done)
-            group.cancel_scope.cancel()
+        send = None if data is None else partial(feed, self._command, data)
+        ended = await carry(self._command, pumps, send)
         for pump in pumps:
             if pump.fault is not None:
                 raise pump.fault
         return ended
-
-    async def _run(self, pumps: list[Pump], done: anyio.Event) -> None:
-        process = self._command.process
-        async with anyio.create_task_group() as group:
-            for pump, stream in zip(pumps, (process.stdout, process.stderr), strict=True):
-                group.start_soon(pump.run, stream)
-        done.set()
 
     def _sinks(self, name: str) -> Iterator[Sink]:
         given = self._input.stdout if name == "stdout" else self._input.stderr

@@ -10,16 +10,12 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from harmonia_core import PermanentError, TaskError
+from harmonia_tasks.process_limits import HINTS
 from harmonia_tasks.process_streams import last_lines
 from harmonia_tasks.processes import Ended, NotStarted
 from harmonia_tasks.shell_input import ShellInput
 
 _LINE = 300
-_HINTS = {
-    "SIGKILL": " The system may have run out of memory.",
-    "SIGXCPU": " It has used up its CPU time (`limits.cpu_seconds`).",
-    "SIGXFSZ": " It wrote a larger file than it may (`limits.file_bytes`).",
-}
 
 
 class ShellOutput(BaseModel):
@@ -86,7 +82,7 @@ def _require_expected(input: ShellInput, ended: Ended, written: Written) -> None
     if written.stdout:
         details["stdout"] = last_lines(_decoded_loosely(input, written.stdout))
     if ended.exit_code is None:
-        message = f"{_subject(input)} was ended by {ended.signal}.{_HINTS.get(ended.signal or '', '')}"
+        message = f"{_subject(input)} was ended by {ended.signal}.{HINTS.get(ended.signal or '', '')}"
         raise TaskError(message, "killed-by-signal", details={"signal": ended.signal, **details})
     message = f"{_subject(input)} ended with exit code {ended.exit_code}{_last_line(details)}"
     raise TaskError(message, "exit-code", details={"exit_code": ended.exit_code, **details})

@@ -21,17 +21,14 @@ def problems(
     connections: "Mapping[str, Connection]", judge: Judge, constants: Mapping[str, Any]
 ) -> Iterator[Problem]:
     """Yield everything that is wrong with those parts of an input that are written out."""
-    method = constants.get("method")
-    if isinstance(method, str) and method.upper() not in METHODS:
-        message = f"{method!r} is no method; known: {', '.join(METHODS)}."
-        yield Problem("method-unknown", "method", message)
     yield from _address(connections, judge, constants)
     yield from _headers(constants)
     yield from contradictions(constants)
 
 
 def contradictions(given: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what does not go together."""
+    """Yield what does not go together, and an unknown method."""
+    yield from _method(given.get("method"))
     forms = [name for name in contents.FORMS if name in given and (name == "json" or given[name] is not None)]
     if len(forms) > 1:
         yield Problem("body-contradictory", forms[1], contents.contradiction(forms))
@@ -45,11 +42,14 @@ def require_sound(input: HttpInput) -> None:
     bodies = {"json_", "form", "multipart", "body", "query"}
     given = input.model_dump(by_alias=True, exclude_unset=True, exclude=bodies)
     given |= dict.fromkeys(contents.forms_given(input), True)
-    if input.method not in METHODS:
-        message = f"{input.method!r} is no method; known: {', '.join(METHODS)}."
-        raise PermanentError(message, "method-unknown", category="validation")
     for problem in contradictions(given):
         raise PermanentError(problem.message, problem.code, category="validation")
+
+
+def _method(method: Any) -> Iterator[Problem]:
+    if isinstance(method, str) and method.upper() not in METHODS:
+        message = f"{method!r} is no method; known: {', '.join(METHODS)}."
+        yield Problem("method-unknown", "method", message)
 
 
 def _address(

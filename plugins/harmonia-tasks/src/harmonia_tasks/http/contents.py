@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from pydantic_core import PydanticSerializationError, to_json
 
 from harmonia_core import ArtifactReader, PermanentError, TaskContext
-from harmonia_tasks.http.models import Content, FormPart, HttpInput, Query
+from harmonia_net import query_pairs
+from harmonia_tasks.http.models import Content, FormPart, HttpInput
 
 TEXT, JSON_TYPE = "text/plain; charset=utf-8", "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -60,15 +61,12 @@ def forms_given(input: HttpInput) -> list[str]:
 def payload(ctx: TaskContext, input: HttpInput) -> Payload | None:
     """Return the body to send, None without one.
 
-    Raises PermanentError `body-contradictory`, `body-invalid`, `artifact-invalid`.
+    input: sound (`check.require_sound`). Raises PermanentError `body-invalid`, `artifact-invalid`.
     """
-    given = forms_given(input)
-    if len(given) > 1:
-        raise _invalid(contradiction(given), "body-contradictory")
     if input.has_json:
         return Payload(JSON_TYPE, (_json(input.json_),))
     if input.form is not None:
-        return Payload(FORM_TYPE, (urlencode(pairs(input.form)).encode(),))
+        return Payload(FORM_TYPE, (urlencode(list(query_pairs(input.form))).encode(),))
     if input.multipart is not None:
         return _multipart(ctx, input.multipart)
     if input.body is None:
@@ -81,16 +79,6 @@ def payload(ctx: TaskContext, input: HttpInput) -> Payload | None:
 def contradiction(given: Iterable[str]) -> str:
     """Return the message for several body forms at once."""
     return f"Only one of {', '.join(FORMS)} can be sent, not {' and '.join(given)}."
-
-
-def pairs(query: Query) -> list[tuple[str, str]]:
-    """Return a query or a form as pairs; lists repeat their name, null is left out."""
-    found: list[tuple[str, str]] = []
-    for name, value in query.items():
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                found.append((name, str(one).lower() if isinstance(one, bool) else str(one)))
-    return found
 
 
 def _json(value: Any) -> bytes:
@@ -153,5 +141,5 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _invalid(message: str, code: str = "body-invalid") -> PermanentError:
-    return PermanentError(message, code, category="validation")
+def _invalid(message: str) -> PermanentError:
+    return PermanentError(message, "body-invalid", category="validation")

@@ -12,7 +12,7 @@ from harmonia_tasks.artifact_sink import Passed
 from harmonia_tasks.http import addresses, statuses
 from harmonia_tasks.http.answers import EXCERPT, unexpected, value_of
 from harmonia_tasks.http.check import require_sound
-from harmonia_tasks.http.contents import Payload, pairs, payload
+from harmonia_tasks.http.contents import Payload, payload
 from harmonia_tasks.http.headers import authorization, request_headers, shown
 from harmonia_tasks.http.models import GIB, HttpInput, HttpOutput
 from harmonia_tasks.http.outbound import Outbound, as_task_error
@@ -145,14 +145,11 @@ class Exchange:
         sent = connection.sent() if connection else {}
         media_type = body.media_type if body else None
         stable = f"{self.ctx.idempotency_key}{key}"
-        params: dict[str, list[str]] = {}
-        for name, value in pairs(input.query):
-            params.setdefault(name, []).append(value)
         return Request(
             method=input.method,
             url=url,
             headers=request_headers(input, sent, media_type, stable, self.ctx.attempt),
-            params=params,
+            params=input.query,
             content=None if body is None else body if (held := body.whole) is None else held,
             length=body.length if body else None,
             secret_headers=self._secret_names(),

@@ -6,29 +6,24 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from harmonia_core import PermanentError
+from harmonia_net import FRAMING_HEADERS, is_header_name
 from harmonia_tasks.http.models import Auth, HttpInput, Scalar
 
 Headers: TypeAlias = dict[str, str]
 """Values by name; the names of a request's headers are compared without case."""
 
 UNSAFE_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
-NOT_ALLOWED = re.compile(
-    r"connection|content-length|expect|host|keep-alive|proxy-authorization|proxy-connection|te|trailer"
-    r"|transfer-encoding|upgrade"
-)
-"""What the client itself decides on."""
 CREDENTIALS = re.compile(r"set-cookie2?|(proxy-)?authorization|(proxy-)?authentication-info")
 """Headers of a response that are shown only if they are asked for."""
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NOT_IN_VALUES = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 def fault(name: str, value: object = "") -> tuple[str, str] | None:
     """Return code and message of what is wrong with a header of a request, if anything is."""
-    if not _NAME.fullmatch(name):
+    if not is_header_name(name):
         return "header-invalid", f"{name!r} cannot name a header."
-    if NOT_ALLOWED.fullmatch(name.lower()):
+    if name.lower() in FRAMING_HEADERS:
         return "header-not-allowed", f"The header {name!r} is the client's own business."
     if isinstance(value, str) and (_NOT_IN_VALUES.search(value) or value != value.strip()):
         return "header-invalid", f"The value of the header {name!r} has characters that a header cannot hold."
