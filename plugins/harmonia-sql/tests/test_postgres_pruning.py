@@ -68,7 +68,7 @@ async def test_tables_keep_their_size_though_nobody_waits_for_autovacuum(backend
 
 def test_a_large_store_is_vacuumed_more_rarely(monkeypatch):
     tidying = Tidying(None)
-    monkeypatch.setattr("harmonia_sql.postgres.tidying._vacuum", lambda address: 100_000.0)
+    monkeypatch.setattr("harmonia_sql.postgres.tidying.vacuum", lambda *arguments: 100_000.0)
     assert not tidying.note(LEAST - 1)
     assert tidying.note(1)
     tidying.vacuum()

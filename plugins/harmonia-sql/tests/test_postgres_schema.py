@@ -15,8 +15,8 @@ from harmonia_core.testing.state_backend_rows import execution_id, start
 from harmonia_sql import POSTGRES
 from harmonia_sql.postgres.address import Address
 from harmonia_sql.postgres.connection import SETTINGS, connect
-from harmonia_sql.postgres.schema import core_over, ensure_schema
-from harmonia_sql.schema import HEAD, MIGRATIONS, plan, upgrade
+from harmonia_sql.postgres.schema import CORE, ensure_schema
+from harmonia_sql.schema import HEAD, MIGRATIONS, core_over, plan, upgrade
 from harmonia_sql.tables import metadata
 
 COLUMNS = """
@@ -60,7 +60,7 @@ def test_a_new_database_equals_a_migrated_one(url):
     emptied(url)
     with closing(connect(address, SETTINGS)) as connection:
         connection.autocommit = False
-        with core_over(connection) as core:
+        with core_over(CORE, connection) as core:
             upgrade(core, plan("x", HEAD, HEAD, MIGRATIONS), HEAD)
     assert described(url) == new
     tables, version = new

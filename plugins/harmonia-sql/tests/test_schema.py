@@ -12,10 +12,10 @@ import pytest
 
 from harmonia_core import SchemaMismatch
 from harmonia_core.testing.state_backend_rows import execution_id, head_row, start
-from harmonia_sql.schema import HEAD, MIGRATIONS
+from harmonia_sql.schema import HEAD, MIGRATIONS, core_over
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
-from harmonia_sql.sqlite.schema import core_over, ensure_schema
+from harmonia_sql.sqlite.schema import ensure_schema
 from harmonia_sql.tables import metadata
 
 NEXT = f"{int(HEAD) + 1:04}"
@@ -57,7 +57,7 @@ def migrate_from_nothing(path, to="head"):
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with closing(connect(address(path), new=True)) as connection, core_over(connection) as core:
+    with closing(connect(address(path), new=True)) as connection, core_over("sqlite://", connection) as core:
         config.attributes["connection"] = core
         command.upgrade(config, to)
 

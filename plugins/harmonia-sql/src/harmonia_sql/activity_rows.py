@@ -1,25 +1,23 @@
 """What attempts said: rows beside the log, written between commits, trimmed in slices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, func, or_, select
 
 from harmonia_core import ActivityQuery, ActivityRow
 from harmonia_sql import tables
+from harmonia_sql.access import SqlAccess
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.statements import Statements
 
-Value = TypeVar("Value")
-Rest = ParamSpec("Rest")
 # Rows that one transaction deletes.
 SLICE = 1000
 
 _row = tables.activity.c
 
 
-class ActivityRows:
+class ActivityRows(SqlAccess):
     """Keep activity; part of `SqlBackend`."""
 
     async def add_activity(self, rows: Sequence[ActivityRow]) -> None:
@@ -34,17 +32,6 @@ class ActivityRows:
         for last in [*positions[SLICE - 1 :: SLICE], *positions[-1:]]:
             await self._write(partial(_drop, (execution_id, last)))
         return len(positions)
-
-    async def _ask(
-        self,
-        question: Callable[Concatenate[Connection, Rest], Value],
-        *arguments: Rest.args,
-        **no: Rest.kwargs,
-    ) -> Value:
-        raise NotImplementedError
-
-    async def _write(self, write: Callable[[Cursor, Statements], object]) -> None:
-        raise NotImplementedError
 
 
 def _drop(up_to: tuple[str, int], cursor: Cursor, statements: Statements) -> None:

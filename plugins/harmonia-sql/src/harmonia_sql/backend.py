@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import anyio
-from sqlalchemy import Connection
 
 from harmonia_core import (
     Document,
@@ -16,8 +15,6 @@ from harmonia_core import (
     ExecutionRow,
     HeartbeatRow,
     RequestRow,
-    StateBackendError,
-    StateUnavailable,
     TaskRow,
     TimerRow,
     TokenRow,
@@ -27,30 +24,21 @@ from harmonia_sql import document_queries, queries
 from harmonia_sql.activity_rows import ActivityRows
 from harmonia_sql.blob_rows import CHUNK, write_chunk
 from harmonia_sql.checking import SqlChecking
-from harmonia_sql.dialect import Cursor
 from harmonia_sql.health import Health, refusal
 from harmonia_sql.letting_go import SqlPruning
-from harmonia_sql.opened import Database, Opened
-from harmonia_sql.slices import Slices
-from harmonia_sql.statements import Statements
+from harmonia_sql.opened import Database
 from harmonia_sql.transaction import Results
-from harmonia_sql.writer import Call
-
-Value = TypeVar("Value")
-Rest = ParamSpec("Rest")
 
 
 class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
     """Keep executions, blobs and documents in one database."""
 
     def __init__(self, database: Database, commit_in_place: str = "auto") -> None:
-        self._database = database
+        super().__init__(database)
         self._in_place = commit_in_place == "auto"
         self._wake: Callable[[], None] | None = None
-        self._opened: Opened | None = None
         self._health: Health | None = None
         self._engine_id: str | None = None
-        self._slices = Slices()
 
     async def open(self, engine: EngineRow | None) -> None:
         if self._opened is None:
@@ -175,32 +163,3 @@ class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
         health = self._health
         told = refusal(self._closed()) if health is None else await health.ask()
         return {**self._database.about, **told}
-
-    async def _ask(
-        self,
-        question: Callable[Concatenate[Connection, Rest], Value],
-        *arguments: Rest.args,
-        **no: Rest.kwargs,
-    ) -> Value:
-        return await self._require().reader.ask(question, *arguments, **no)
-
-    async def _write(self, write: Callable[[Cursor, Statements], object]) -> None:
-        finished = anyio.Event()
-        outcome: list[StateBackendError | None] = []
-
-        def done(error: StateBackendError | None) -> None:
-            outcome.append(error)
-            finished.set()
-
-        self._require().writer.call(Call(write, done))
-        await finished.wait()
-        if outcome[0] is not None:
-            raise outcome[0]
-
-    def _require(self) -> Opened:
-        if self._opened is None:
-            raise self._closed()
-        return self._opened
-
-    def _closed(self) -> StateUnavailable:
-        return StateUnavailable(f"The database {self._database} is not open; open the engine first.")

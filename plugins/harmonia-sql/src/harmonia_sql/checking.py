@@ -15,20 +15,13 @@ from harmonia_core import (
     TimerRow,
 )
 from harmonia_sql import inspection_queries
-from harmonia_sql.dialect import Cursor
+from harmonia_sql.access import SqlAccess
 from harmonia_sql.inspection import Inspection
-from harmonia_sql.opened import Database, Opened
 from harmonia_sql.projection_rows import replacement
-from harmonia_sql.statements import Statements
 
 
-class SqlChecking:
+class SqlChecking(SqlAccess):
     """Describe, compare, copy and mend; part of `SqlBackend`."""
-
-    _database: Database
-    _opened: Opened | None
-    _ask: Any
-    _write: Callable[[Callable[[Cursor, Statements], object]], Any]
 
     @property
     def _inspection(self) -> Inspection:
@@ -42,7 +35,7 @@ class SqlChecking:
         return found
 
     async def verify(self) -> list[Problem]:
-        found: list[Problem] = await self._ask(self._inspection.verify)
+        found = await self._ask(self._inspection.verify)
         try:
             found += await self._ask(inspection_queries.astray, self._inspection.begin)
         except StateBackendError as error:
@@ -70,15 +63,12 @@ class SqlChecking:
                 raise StateUnavailable(f"The connection to {self._database} was lost while rows were read.")
             return inspection_queries.projections(core, begin, execution_id, take_once)
 
-        found: tuple[ExecutionRow, list[TimerRow]] | None = await self._ask(question)
-        return found
+        return await self._ask(question)
 
     async def holdings(
         self, execution_id: str, namespace: str, addresses: Sequence[str]
     ) -> dict[str, Holding]:
-        found: dict[str, Holding]
-        found = await self._ask(inspection_queries.holdings, execution_id, namespace, addresses)
-        return found
+        return await self._ask(inspection_queries.holdings, execution_id, namespace, addresses)
 
     async def replace_projections(
         self,
@@ -87,4 +77,4 @@ class SqlChecking:
         timers: Sequence[TimerRow],
         drop_snapshots: Sequence[int] = (),
     ) -> None:
-        await self._write(replacement(self._inspection.dialect, head, tasks, timers, drop_snapshots))
+        await self._write(replacement(head, tasks, timers, drop_snapshots))

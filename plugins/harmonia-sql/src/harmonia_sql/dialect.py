@@ -59,6 +59,7 @@ class Dialect:
     raced: tells whether an error may come from a row that somebody else wrote at the same time.
     turn: a statement with one text that waits until nobody else holds that name in an open
         transaction; empty where there is one writer anyway.
+    cascades: deleting a head deletes the rest of its execution, unless that is noted as half deleted.
     few_heads: below this many, single updates are quicker than one update of many rows.
     touches_twice: one statement may insert a row and then replace it.
     """
@@ -70,6 +71,7 @@ class Dialect:
     fatal: Callable[[Exception], bool]
     raced: Callable[[Exception], bool]
     turn: str
+    cascades: bool
     few_heads: int
     touches_twice: bool
 

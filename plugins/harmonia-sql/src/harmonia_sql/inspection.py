@@ -6,19 +6,10 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from harmonia_core import Problem
-from harmonia_sql.dialect import Dialect
 
 
 class Inspection(Protocol):
-    """Look at one database below its tables, and copy it.
-
-    dialect: of its writing connection. begin: statements for a transaction that sees one instant.
-    """
-
-    @property
-    def dialect(self) -> Dialect:
-        """Return the dialect of the writing connection."""
-        ...
+    """Look at one database below its tables, and copy it."""
 
     @property
     def begin(self) -> Sequence[str]:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, literal, null, select, text, tuple_
+from sqlalchemy import Connection, case, func, literal, select, text, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from harmonia_core import ExecutionRow, Holding, Problem, TaskRow, TimerRow
 from harmonia_sql import tables
 from harmonia_sql.queries import MOST_IDS, head, timers
+from harmonia_sql.sweeping import orphans
 
 PAGE = 1000
 # Rows that one check names; more of a kind say nothing new.
@@ -123,26 +124,11 @@ def _astray(core: Connection) -> list[Problem]:
         tables.event, tables.task, tables.timer, tables.snapshot, tables.heartbeat,
         tables.completion_token, tables.activity, tables.blob_reference,
     ):  # fmt: skip
-        for execution_id in _orphans(core, table):
+        for execution_id in orphans(core, table, MOST_NAMED):
             place = f"{execution_id}/{table.name}"
             message = "rows stand here, but there is no such execution"
             found.append(Problem("row-orphaned", place, message))
     return [*found, *_lost_blobs(core), *_short_blobs(core)]
-
-
-def _orphans(core: Connection, table: Table) -> list[str]:
-    """Return the executions that a table has rows of and that are neither there nor on their way out.
-
-    It goes from one id to the next by the index, so that a log is not read whole.
-    """
-    key, pruning = table.c.execution_id, tables.pruning.c
-    ids = select(func.min(key).label("id")).cte("ids", recursive=True)
-    following = select(func.min(key)).where(key > ids.c.id).scalar_subquery()
-    ids = ids.union_all(select(following).where(ids.c.id.is_not(null())))
-    there = select(1).where(tables.execution.c.execution_id == ids.c.id).exists()
-    going = select(1).where(pruning.kind == "execution", pruning.id == ids.c.id).exists()
-    rows = select(ids.c.id).where(ids.c.id.is_not(null()), ~there, ~going).limit(MOST_NAMED)
-    return list(core.execute(rows).scalars())
 
 
 def _lost_blobs(core: Connection) -> Iterator[Problem]:

@@ -2,52 +2,31 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Concatenate
 
 import anyio
 
 from harmonia_core import ExecutionRow, FinishedQuery, Pruned
 from harmonia_sql import pruning, queries, sweeping
+from harmonia_sql.access import Rest, SqlAccess, Value
 from harmonia_sql.dialect import Cursor
-from harmonia_sql.opened import Database, Opened
+from harmonia_sql.opened import Database
 from harmonia_sql.slices import TOGETHER, Slices
 from harmonia_sql.statements import Statements
 
-Value = TypeVar("Value")
-Rest = ParamSpec("Rest")
 # Ids in one question.
 MANY = 200
 
 
-class Shrinkable(Database, Protocol):
-    """A database that can forget an engine and give space back."""
-
-    async def bury(self, engine_id: str) -> bool:
-        """Remove the sign of life of an engine; return whether it is dead."""
-        ...
-
-    async def tidy(self, executions: int) -> None:
-        """Hear that so many executions were pruned; make their space usable if it needs to be done."""
-        ...
-
-    async def vacuum(self, opened: Opened) -> None:
-        """Give back as much space as can be had."""
-        ...
-
-
-class SqlPruning:
+class SqlPruning(SqlAccess):
     """Find, prune, sweep and vacuum; part of `SqlBackend`."""
 
-    _database: Database
-    _opened: Opened | None
-    _ask: Any
-    _write: Callable[[Callable[[Cursor, Statements], object]], Any]
-    _require: Callable[[], Opened]
-    _slices: Slices
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._slices = Slices()
 
     async def finished(self, query: FinishedQuery) -> tuple[list[ExecutionRow], str | None]:
-        found: tuple[list[ExecutionRow], str | None] = await self._ask(queries.finished, query)
-        return found
+        return await self._ask(queries.finished, query)
 
     async def prune(self, execution_ids: Sequence[str]) -> Pruned:
         gone = await self._finish()
@@ -61,7 +40,7 @@ class SqlPruning:
                     gone += await self._slice(pruning.begin_large, waiting[0].execution_id)
                     gone += await self._finish()
                 waiting = waiting[count or 1 :]
-        await cast(Shrinkable, self._database).tidy(gone.executions)
+        await self._database.tidy(gone.executions)
         return gone
 
     async def sweep(self, before: float) -> Pruned:
@@ -74,7 +53,7 @@ class SqlPruning:
                 await self._slice(sweeping.drop_upload, upload_id)
         await self._slice(sweeping.drop_requests, before)
         for table in sweeping.STRAYS:
-            while ids := await self._ask(sweeping.strays, table, "", TOGETHER):
+            while ids := await self._ask(sweeping.orphans, table, TOGETHER):
                 gone += await self._slice(sweeping.drop_strays, table, ids)
         gone += await self._sweep_blobs()
         await self._sweep_engines()
@@ -91,11 +70,11 @@ class SqlPruning:
         idle = await self._ask(sweeping.idle_engines)
         alive = await self._require().living(idle)
         for engine_id in idle:
-            if engine_id not in alive and await cast(Shrinkable, self._database).bury(engine_id):
+            if engine_id not in alive and await self._database.bury(engine_id):
                 await self._slice(sweeping.drop_engine, engine_id)
 
     async def vacuum(self) -> None:
-        await cast(Shrinkable, self._database).vacuum(self._require())
+        await self._database.vacuum(self._require())
 
     async def _finish(self) -> Pruned:
         """Delete the rest of what is noted as half deleted, by whomever."""

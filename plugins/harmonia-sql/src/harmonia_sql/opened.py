@@ -55,3 +55,15 @@ class Database(Protocol):
     async def open(self, engine: EngineRow | None, in_place: bool) -> Opened:
         """Check place and schema, begin the engine's sign of life, start the writer."""
         ...
+
+    async def bury(self, engine_id: str) -> bool:
+        """Remove the sign of life of an engine; return whether it is dead."""
+        ...
+
+    async def tidy(self, executions: int) -> None:
+        """Hear that so many executions were pruned; make their space usable if it needs to be done."""
+        ...
+
+    async def vacuum(self, opened: Opened) -> None:
+        """Give back as much space as can be had."""
+        ...

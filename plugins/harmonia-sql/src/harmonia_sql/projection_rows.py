@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, update
 
 from harmonia_core import ExecutionRow, StateConflict, TaskRow, TimerRow
 from harmonia_sql import tables
-from harmonia_sql.dialect import Cursor, Dialect
+from harmonia_sql.dialect import Cursor
 from harmonia_sql.statements import Statements, deletion
 
 # Truths: they are compared, or belong to others.
@@ -14,7 +14,6 @@ KEPT = frozenset({"execution_id", "namespace", "seq", "epoch", "owner"})
 
 
 def replacement(
-    dialect: Dialect,
     head: ExecutionRow,
     tasks: Sequence[TaskRow],
     timers: Sequence[TimerRow],
@@ -24,7 +23,8 @@ def replacement(
     key = (head.execution_id,)
 
     def write(cursor: Cursor, statements: Statements) -> None:
-        _replace_head(cursor, dialect, head)
+        dialect = statements.dialect
+        _replace_head(cursor, statements, head)
         for table in (tables.task, tables.timer):
             cursor.execute(deletion(dialect, table, "execution_id"), key)
         statements.task.run(cursor, tasks)
@@ -36,7 +36,7 @@ def replacement(
     return write
 
 
-def _replace_head(cursor: Cursor, dialect: Dialect, head: ExecutionRow) -> None:
+def _replace_head(cursor: Cursor, statements: Statements, head: ExecutionRow) -> None:
     # The update locks the row, so that what is compared next cannot move before the commit.
     row = tables.execution.c
     names = [name for name in ExecutionRow._fields if name not in KEPT]
@@ -46,7 +46,8 @@ def _replace_head(cursor: Cursor, dialect: Dialect, head: ExecutionRow) -> None:
         .where(row.execution_id == bindparam("id"))
         .returning(row.seq, row.epoch, row.owner)
     )
-    cursor.execute(dialect.text_of(statement), (*(getattr(head, name) for name in names), head.execution_id))
+    text = statements.dialect.text_of(statement)
+    cursor.execute(text, (*(getattr(head, name) for name in names), head.execution_id))
     found = cursor.fetchone()
     if found is None or tuple(found) != (head.seq, head.epoch, head.owner):
         raise StateConflict(head.execution_id, *(found or (0, 0, None)))

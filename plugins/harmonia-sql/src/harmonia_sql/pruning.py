@@ -70,7 +70,7 @@ def drop_small(cursor: Cursor, statements: Statements, waiting: Sequence[Weight]
     gone = _drop_heads(cursor, statements, padded([one.execution_id for one in waiting]))
     if not gone:
         return Pruned()
-    if not pruning_texts.cascades(statements.dialect):
+    if not statements.dialect.cascades:
         mine = padded([row[0] for row in gone])
         for table in TABLES["execution"]:
             cursor.execute(pruning_texts.rows(statements.dialect, table, len(mine)), mine)
@@ -109,7 +109,7 @@ def drop_blobs(cursor: Cursor, statements: Statements, places: Sequence[Place]) 
 
 def _drop_blobs(cursor: Cursor, statements: Statements, namespace: str, addresses: Sequence[str]) -> Pruned:
     dialect, some = statements.dialect, padded(addresses)
-    if not pruning_texts.cascades(dialect):
+    if dialect.turn:
         cursor.execute(pruning_texts.lock_blobs(dialect, len(some)), [namespace, *some])
         if not cursor.fetchall():
             return Pruned()

@@ -19,29 +19,6 @@ _execution, _blob, _reference = tables.execution.c, tables.blob.c, tables.blob_r
 REFERRED = exists().where(_reference.namespace == _blob.namespace, _reference.address == _blob.address)
 
 
-def cascades(dialect: Dialect) -> bool:
-    """Tell whether deleting a head may delete everything: SQLite does so with a trigger."""
-    return dialect.core.name == "sqlite"
-
-
-@lru_cache(maxsize=1)
-def cascade() -> str:
-    """Return a trigger of the writing connection's own: one statement instead of ten.
-
-    After each statement the writer's thread has to wait for the interpreter, with the
-    database locked; a busy event loop lets it wait for milliseconds.
-    """
-    gone = " ".join(
-        f"DELETE FROM {table.name} WHERE execution_id = OLD.execution_id;"
-        for table in (*OWN, tables.blob_reference)
-    )
-    noted = "SELECT 1 FROM pruning WHERE kind = 'execution' AND id = OLD.execution_id"
-    return (
-        "CREATE TEMP TRIGGER execution_gone AFTER DELETE ON main.execution "
-        f"WHEN NOT EXISTS ({noted}) BEGIN {gone} END"
-    )
-
-
 @lru_cache(maxsize=8)
 def note(dialect: Dialect) -> Insertion:
     """Note something as half deleted: kind, id."""

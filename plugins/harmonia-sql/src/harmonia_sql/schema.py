@@ -4,10 +4,13 @@ Alembic is imported only for an upgrade: it costs a fifth of a second. A new dat
 made from the tables directly, and a test holds the two ways equal.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import StaticPool
 
 from harmonia_core import SchemaMismatch
 from harmonia_sql import tables
@@ -17,6 +20,18 @@ if TYPE_CHECKING:
 
 HEAD = "0002"
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+@contextmanager
+def core_over(url: str, connection: Any) -> Iterator[Connection]:
+    """Give Core's face of a driver's connection; what is not committed at the end is rolled back.
+
+    url: names dialect and driver. A transaction of the driver's has to begin inside: Core rolls back
+    when it connects.
+    """
+    engine = create_engine(url, creator=lambda: connection, poolclass=StaticPool)
+    with engine.connect() as core:
+        yield core
 
 
 def create(core: Connection) -> None:

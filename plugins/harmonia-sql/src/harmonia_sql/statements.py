@@ -35,6 +35,12 @@ MOST_ROWS = 256
 ENDING = ("seq", "epoch", "owner", "status", "reason", "error", "ended_at")
 GOING_ON = ENDING[:-1]
 
+_owner, _engine_id = tables.execution.c.owner, tables.engine.c.engine_id
+# Engines that own nothing unfinished.
+IDLE_ENGINES = select(_engine_id).where(
+    _engine_id.not_in(select(_owner).where(text(tables.UNFINISHED), _owner.is_not(None)))
+)
+
 Rows = Sequence[Sequence[Any]]
 
 
@@ -238,9 +244,7 @@ class Statements:
         self.stored_blob = text_of(stored.with_for_update(read=True, key_share=True))
         size = func.coalesce(func.sum(func.length(chunk.data)), literal_column("0"))
         self.uploaded = text_of(_by(select(size), chunk.upload_id))
-        owners = select(row.owner).where(text(tables.UNFINISHED), row.owner.is_not(None))
-        idle = select(tables.engine.c.engine_id).where(tables.engine.c.engine_id.not_in(owners))
-        self.idle_engines = text_of(idle)
+        self.idle_engines = text_of(IDLE_ENGINES)
 
 
 def _by(statement: Select[Any], *columns: ColumnElement[Any]) -> Select[Any]:

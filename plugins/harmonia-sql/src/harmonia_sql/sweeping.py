@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, func, null, select, text
 
 from harmonia_core import Pruned
 from harmonia_sql import pruning_texts, tables
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.pruning import Place, drop_blobs, padded
-from harmonia_sql.statements import Statements
+from harmonia_sql.statements import IDLE_ENGINES, Statements
 
 # Rows may be left in these without their execution: by a late heartbeat, by a crash of an older version.
 STRAYS = (tables.heartbeat, tables.activity, tables.blob_reference)
@@ -40,17 +40,19 @@ def drop_requests(cursor: Cursor, statements: Statements, before: float) -> None
     cursor.execute(STALE_REQUESTS, (before,))
 
 
-def strays(core: Connection, table: Table, after: str, limit: int) -> list[str]:
-    """Return ids behind `after` that a table has rows for, but that no execution has."""
-    # From id to id by the key of the table, which costs one look per execution and none per row.
-    name = table.name
-    found = text(
-        f"WITH RECURSIVE ids(id) AS (SELECT min(execution_id) FROM {name} WHERE execution_id > :after "
-        f"UNION ALL SELECT (SELECT min(execution_id) FROM {name} WHERE execution_id > id) "
-        "FROM ids WHERE id IS NOT NULL) SELECT id FROM ids WHERE id IS NOT NULL AND NOT EXISTS "
-        "(SELECT 1 FROM execution WHERE execution.execution_id = id) LIMIT :limit"
-    )
-    return [row[0] for row in core.execute(found, {"after": after, "limit": limit})]
+def orphans(core: Connection, table: Table, limit: int) -> list[str]:
+    """Return executions that a table has rows of and that are neither there nor on their way out.
+
+    It goes from one id to the next by the index: one look per execution, and none per row.
+    """
+    key, pruning = table.c.execution_id, tables.pruning.c
+    ids = select(func.min(key).label("id")).cte("ids", recursive=True)
+    following = select(func.min(key)).where(key > ids.c.id).scalar_subquery()
+    ids = ids.union_all(select(following).where(ids.c.id.is_not(null())))
+    there = select(1).where(tables.execution.c.execution_id == ids.c.id).exists()
+    going = select(1).where(pruning.kind == "execution", pruning.id == ids.c.id).exists()
+    rows = select(ids.c.id).where(ids.c.id.is_not(null()), ~there, ~going).limit(limit)
+    return list(core.execute(rows).scalars())
 
 
 def drop_strays(cursor: Cursor, statements: Statements, table: Table, execution_ids: Sequence[str]) -> Pruned:
@@ -78,10 +80,7 @@ def unreferenced(core: Connection, after: Place, limit: int) -> list[Place]:
 
 def idle_engines(core: Connection) -> list[str]:
     """Return engines that own nothing unfinished."""
-    row = tables.execution.c
-    owners = select(row.owner).where(text(tables.UNFINISHED), row.owner.is_not(None))
-    engine_id = tables.engine.c.engine_id
-    return list(core.execute(select(engine_id).where(engine_id.not_in(owners))).scalars())
+    return list(core.execute(IDLE_ENGINES).scalars())
 
 
 def drop_engine(cursor: Cursor, statements: Statements, engine_id: str) -> None:

@@ -66,10 +66,6 @@ class Rounds(Protocol):
         """Do a slice of what is due; call `wake` if another engine may have written."""
         ...
 
-    def close(self) -> None:
-        """Release what the rounds have opened."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -28,6 +28,7 @@ POSTGRES_DIALECT = Dialect(
     fatal=fatal,
     raced=raced,
     turn="SELECT pg_advisory_xact_lock(hashtextextended('harmonia ' || ?, 0))",
+    cascades=False,
     few_heads=2,
     touches_twice=False,
 )

@@ -9,10 +9,8 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from harmonia_core import Problem
-from harmonia_sql.dialect import Dialect
 from harmonia_sql.postgres.address import Address
 from harmonia_sql.postgres.backup import dump
-from harmonia_sql.postgres.dialect import POSTGRES_DIALECT
 
 # Since this version the extension also checks the rows of tables.
 CHECKS_TABLES = 140000
@@ -42,7 +40,6 @@ MOST_FAULTS = 100
 class PostgresInspection:
     """Look below the tables of one schema."""
 
-    dialect: Dialect = POSTGRES_DIALECT
     begin = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL statement_timeout = 0")
 
     def __init__(self, address: Address) -> None:

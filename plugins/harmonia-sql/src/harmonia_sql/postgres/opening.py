@@ -1,9 +1,8 @@
 """Open a PostgreSQL database for an engine or a reader."""
 
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -20,20 +19,18 @@ from harmonia_sql.loop import LoopPort
 from harmonia_sql.opened import Opened
 from harmonia_sql.pace import Pace
 from harmonia_sql.postgres.address import Address
-from harmonia_sql.postgres.connection import READING, SETTINGS, connect
+from harmonia_sql.postgres.connection import READING, connect
 from harmonia_sql.postgres.dialect import POSTGRES_DIALECT
 from harmonia_sql.postgres.errors import ServerError, translate
 from harmonia_sql.postgres.inspection import PostgresInspection
 from harmonia_sql.postgres.schema import ensure_schema
 from harmonia_sql.postgres.session import HELD, Session, key_of, living
-from harmonia_sql.postgres.tidying import Tidying
+from harmonia_sql.postgres.tidying import Tidying, vacuum
 from harmonia_sql.postgres.writing import PostgresWriting
 from harmonia_sql.reader import READERS, Reader
 from harmonia_sql.statements import Statements
 from harmonia_sql.tables import metadata
 from harmonia_sql.writer import PATIENCE, Writer
-
-logger = logging.getLogger(__name__)
 
 # The server cuts longer names of channels.
 LONGEST_CHANNEL = 63
@@ -81,16 +78,7 @@ class PostgresDatabase:
 
     async def vacuum(self, opened: Opened) -> None:
         """Make the space of deleted rows available again, and give back what lies at the ends of tables."""
-        await to_thread.run_sync(_vacuum, self.address)
-
-
-def _vacuum(address: Address) -> None:
-    try:
-        with closing(connect(address, {**SETTINGS, "statement_timeout": "0"})) as connection:
-            for table in metadata.sorted_tables:
-                connection.execute(f"VACUUM (ANALYZE) {table.name}".encode())
-    except psycopg.Error as error:
-        raise translate(error, address) from error
+        await to_thread.run_sync(vacuum, self.address, metadata.sorted_tables, "ANALYZE")
 
 
 def _open(
@@ -133,9 +121,6 @@ class NoRounds:
     every: float | None = None
 
     def go(self, now: float, wake: Callable[[], None] | None) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
         """Do nothing."""
 
 

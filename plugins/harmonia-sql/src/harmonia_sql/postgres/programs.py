@@ -18,7 +18,7 @@ def find_dump(server: int, distribution: Path = DISTRIBUTION) -> Path:
     BackupRefused, naming the package.
     """
     found: dict[Path, int] = {}
-    for program in _places(distribution):
+    for program in places("pg_dump", distribution):
         if program.exists() and program not in found:
             found[program] = version(program)
             if found[program] >= server:
@@ -39,14 +39,15 @@ def version(program: Path) -> int:
     return int(number[1]) if number else 0
 
 
-def _places(distribution: Path) -> Iterator[Path]:
-    on_path = shutil.which("pg_dump")
+def places(name: str, distribution: Path = DISTRIBUTION) -> Iterator[Path]:
+    """Return where a program may be: on PATH, where `pg_config` says, in the distribution's folders."""
+    on_path = shutil.which(name)
     if on_path:
         yield Path(on_path)
     if shutil.which("pg_config"):
         told = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=False)
         if told.stdout.strip():
-            yield Path(told.stdout.strip()) / "pg_dump"
+            yield Path(told.stdout.strip()) / name
     folders = [path for path in distribution.glob("*/bin") if path.parent.name.isdigit()]
     for folder in sorted(folders, key=lambda path: int(path.parent.name), reverse=True):
-        yield folder / "pg_dump"
+        yield folder / name

@@ -1,23 +1,21 @@
 """The schema in a PostgreSQL database: compared at start, made or upgraded under a lock."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import StaticPool
 
 from harmonia_core import SchemaMismatch, StateUnavailable
 from harmonia_sql import schema
 from harmonia_sql.postgres.address import Address
 from harmonia_sql.postgres.connection import SETTINGS, connect
-from harmonia_sql.schema import HEAD, MIGRATIONS
+from harmonia_sql.schema import HEAD, MIGRATIONS, core_over
 
 logger = logging.getLogger(__name__)
 
 OLDEST = 130000
+CORE = "postgresql+psycopg://"
 # Whoever makes or upgrades tables holds this lock, so that processes which start at once do it once.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('harmonia schema ' || current_schema(), 0))"
 LOOK = (
@@ -73,7 +71,7 @@ def _look(connection: psycopg.Connection, address: Address) -> tuple[str, str | 
 
 def _bring(connection: psycopg.Connection, address: Address, head: str, migrations: Path) -> None:
     connection.autocommit = False
-    with core_over(connection) as core:
+    with core_over(CORE, connection) as core:
         connection.execute(LOCK)
         # Another process may have been quicker while this one waited for the lock.
         _, found = _look(connection, address)
@@ -85,11 +83,3 @@ def _bring(connection: psycopg.Connection, address: Address, head: str, migratio
             logger.warning("The tables of the database %s are upgraded from %s to %s.", address, found, head)
             schema.upgrade(core, plan, head)
         connection.rollback()
-
-
-@contextmanager
-def core_over(connection: psycopg.Connection) -> Iterator[Connection]:
-    """Give Core's face of a driver's connection; what is not committed at the end is rolled back."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as core:
-        yield core

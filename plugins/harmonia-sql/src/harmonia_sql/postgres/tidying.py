@@ -5,9 +5,11 @@ would have grown by thirty thousand executions, and would stay that large.
 """
 
 import logging
+from collections.abc import Iterable
 from contextlib import closing
 
 import psycopg
+from sqlalchemy import Table
 
 from harmonia_core import StateBackendError
 from harmonia_sql import tables
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 # Executions that are pruned between two vacuums: at least so many, and this share of all.
 LEAST, SHARE = 500, 0.1
+# To cut off its end a table would be needed alone; if somebody vacuums it now, that will do.
+GENTLY = "SKIP_LOCKED, TRUNCATE FALSE"
 EMPTIED = (tables.execution, *OWN, tables.blob_reference, tables.blob, tables.blob_chunk)
 
 
@@ -39,18 +43,17 @@ class Tidying:
         """Vacuum what pruning empties. Blocks, but keeps nobody waiting; a fault is only reported."""
         self._pruned = 0
         try:
-            self._enough = max(LEAST, int(SHARE * _vacuum(self._address)))
+            self._enough = max(LEAST, int(SHARE * vacuum(self._address, EMPTIED, GENTLY)))
         except StateBackendError as error:
             logger.warning("The space of pruned executions could not be made usable again: %s", error)
 
 
-def _vacuum(address: Address) -> float:
-    """Vacuum and return about how many executions there are."""
+def vacuum(address: Address, emptied: Iterable[Table], options: str) -> float:
+    """Vacuum tables, with options of VACUUM; return about how many executions there are."""
     try:
         with closing(connect(address, {**SETTINGS, "statement_timeout": "0"})) as connection:
-            for table in EMPTIED:
-                # To cut off its end a table would be needed alone; if somebody vacuums it now, that will do.
-                connection.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE FALSE) {table.name}".encode())
+            for table in emptied:
+                connection.execute(f"VACUUM ({options}) {table.name}".encode())
             found = connection.execute(
                 b"SELECT reltuples FROM pg_class WHERE oid = 'execution'::regclass"
             ).fetchone()

@@ -67,7 +67,6 @@ class Wire:
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection, self._pg = connection, connection.pgconn
-        self.pid = self._pg.backend_pid
         self.trips = 0
         self._poll = select.poll()
         self._poll.register(self._pg.socket, select.POLLIN)
@@ -138,11 +137,6 @@ class Wire:
             )
             for row in range(found.ntuples)
         ]
-
-    @property
-    def touched(self) -> int:
-        """Return how many rows the last statement touched, after a sync."""
-        return 0 if self._rows is None else self._rows.command_tuples or 0
 
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back by the server."""

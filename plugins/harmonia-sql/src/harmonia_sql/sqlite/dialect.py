@@ -13,6 +13,7 @@ SQLITE_DIALECT = Dialect(
     fatal=fatal,
     raced=lambda error: False,
     turn="",
+    cascades=True,
     few_heads=8,
     touches_twice=True,
 )

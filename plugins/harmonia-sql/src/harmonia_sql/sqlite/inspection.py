@@ -8,10 +8,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from harmonia_core import Problem
-from harmonia_sql.dialect import Dialect
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.backup import back_up
-from harmonia_sql.sqlite.dialect import SQLITE_DIALECT
+from harmonia_sql.sqlite.whereabouts import log_of
 
 MOST_FAULTS = 100
 
@@ -19,7 +18,6 @@ MOST_FAULTS = 100
 class SqliteInspection:
     """Look below the tables of one file. begin: a reading transaction of WAL sees one instant anyway."""
 
-    dialect: Dialect = SQLITE_DIALECT
     begin = ("BEGIN",)
 
     def __init__(self, address: Address) -> None:
@@ -28,7 +26,7 @@ class SqliteInspection:
     def outside(self) -> Mapping[str, Any]:
         """Return the path, and the sizes of the file and of its write-ahead log."""
         path = self._address.path
-        sizes = {"file": path, "log": path.with_name(f"{path.name}-wal")}
+        sizes = {"file": path, "log": log_of(path)}
         return {
             "backend": "sqlite",
             "place": str(path),

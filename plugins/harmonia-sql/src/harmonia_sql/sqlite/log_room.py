@@ -10,6 +10,8 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from harmonia_sql.sqlite.whereabouts import log_of
+
 # What the log grows to between two checkpoints of a busy chain, about.
 ROOM = 8 * 1024 * 1024
 FEW_PAGES = 10
@@ -21,7 +23,7 @@ def make_room(connection: sqlite3.Connection, path: Path) -> None:
     Nothing of it is ever valid, and later commits overwrite it. It is left undone if another
     process writes just now, or if there is no room: nothing depends on it.
     """
-    log = path.with_name(path.name + "-wal")
+    log = log_of(path)
     if log.exists() and log.stat().st_size >= ROOM:
         return
     cache = connection.execute("PRAGMA cache_size").fetchone()[0]

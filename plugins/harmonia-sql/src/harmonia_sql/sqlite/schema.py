@@ -2,16 +2,12 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import StaticPool
 
 from harmonia_core import SchemaMismatch
 from harmonia_sql import schema
-from harmonia_sql.schema import HEAD, MIGRATIONS
+from harmonia_sql.schema import HEAD, MIGRATIONS, core_over
 from harmonia_sql.sqlite.address import Address
 from harmonia_sql.sqlite.connection import connect
 
@@ -52,7 +48,7 @@ def _look(path: Path) -> str | None:
 
 
 def _create(connection: sqlite3.Connection) -> str:
-    with core_over(connection) as core:
+    with core_over("sqlite://", connection) as core:
         connection.execute("BEGIN IMMEDIATE")
         # Another process may have been quicker while this one waited for the lock.
         found = revision(connection)
@@ -65,7 +61,7 @@ def _create(connection: sqlite3.Connection) -> str:
 def _upgrade(connection: sqlite3.Connection, path: Path, found: str, head: str, migrations: Path) -> None:
     plan = schema.plan(str(path), found, head, migrations)
     _back_up(connection, path, found)
-    with core_over(connection) as core:
+    with core_over("sqlite://", connection) as core:
         connection.execute("BEGIN IMMEDIATE")
         schema.upgrade(core, plan, head)
 
@@ -75,14 +71,3 @@ def _back_up(connection: sqlite3.Connection, path: Path, found: str) -> None:
     copy = path.with_name(f"{path.name}.{found}-{moment}.backup")
     with closing(sqlite3.connect(copy)) as target:
         connection.backup(target)
-
-
-@contextmanager
-def core_over(connection: sqlite3.Connection) -> Iterator[Connection]:
-    """Give Core's face of a driver's connection; what is not committed at the end is rolled back.
-
-    A transaction of the driver's has to begin inside: Core rolls back when it connects.
-    """
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.connect() as core:
-        yield core

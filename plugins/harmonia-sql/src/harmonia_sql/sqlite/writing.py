@@ -10,8 +10,8 @@ from typing import Any
 from harmonia_core import StateBackendError, Unit
 from harmonia_sql.commit_times import CommitTimes
 from harmonia_sql.dialect import Cursor, Discord
-from harmonia_sql.pruning_texts import cascade
 from harmonia_sql.sqlite.address import Address
+from harmonia_sql.sqlite.cascade import cascade
 from harmonia_sql.sqlite.connection import connect
 from harmonia_sql.sqlite.errors import busy, fatal, translate
 from harmonia_sql.sqlite.log_room import make_room

@@ -2,12 +2,12 @@
 
 import os
 import pwd
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
+
+from harmonia_sql.postgres.programs import places
 
 # Oldest major version that has everything: pg_xact_status, DROP DATABASE ... WITH (FORCE).
 OLDEST = 13
@@ -16,18 +16,9 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 def find_programs() -> Path | None:
     """Return the folder of `initdb`, `pg_ctl` and `postgres`: from PATH, pg_config or the distribution."""
-    return next((folder for folder in _places() if (folder / "initdb").exists()), None)
-
-
-def _places() -> Iterator[Path]:
-    found = shutil.which("initdb")
-    if found:
-        yield Path(found).resolve().parent
-    if shutil.which("pg_config"):
-        told = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=False)
-        yield Path(told.stdout.strip() or os.devnull)
-    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()]
-    yield from sorted(folders, key=lambda path: int(path.parent.name), reverse=True)
+    # What lies on PATH may be a link to where the others are.
+    folders = (place.resolve().parent for place in places("initdb"))
+    return next((folder for folder in folders if (folder / "initdb").exists()), None)
 
 
 def major_version(programs: Path) -> int:
