@@ -22,7 +22,7 @@ demo: $(STAMP) ## Audit the installed Python distributions with a workflow, and 
 	@$(BIN)/harmonia run examples/dependency-audit.yaml
 
 test: lint types ## Check style, types and imports, then run every test.
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 bench: $(STAMP) ## Measure the engine beside its floor, as one table.
 	$(BIN)/python benchmarks/run.py $(ARGS)
