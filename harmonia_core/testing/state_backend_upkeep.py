@@ -190,11 +190,18 @@ class UpkeepTests:
     ) -> None:
         other = create()
         await other.open(EngineRow("engine-b", 4712, "there", 2.0))
-        await other.upload("theirs", 0, b"abc")
+        for upload_id in ("theirs", "fresh"):
+            await other.upload(upload_id, 0, b"abc")
         await other.close()
         await backend.upload("ours", 0, b"abc")
         await backend.sweep(time.time() - SOON)
+        # What was begun only just now is left alone.
+        fresh = start(3)
+        fresh.blobs = [blob(3, "sha256:fresh", None, 3, "fresh")]
+        await backend.commit(fresh)
+        assert await backend.blob("default", "sha256:fresh") == b"abc"
         await backend.sweep(time.time() + SOON)
+        assert await backend.blob("default", "sha256:fresh") == b"abc"
         unit = start(1)
         unit.blobs = [blob(1, "sha256:ours", None, 3, "ours")]
         await backend.commit(unit)
