@@ -7,13 +7,29 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
+# What their assertions compared is told as in a test; before they are imported.
+pytest.register_assert_rewrite("programs", "postgres_place", "steady")
 
-from postgres_place import PostgresPlace
-from programs import Place
+from postgres_place import PostgresPlace  # noqa: E402
+from programs import HERE, Place, Program  # noqa: E402
 
-from harmonia_sql.testing.fixtures import own_postgres, postgres_cluster, postgres_database, postgres_url
+from harmonia_sql.testing.fixtures import (  # noqa: E402
+    own_postgres,
+    postgres_cluster,
+    postgres_database,
+    postgres_server,
+    postgres_url,
+    restartable_cluster,
+)
 
-__all__ = ("own_postgres", "postgres_cluster", "postgres_database", "postgres_url")
+__all__ = (
+    "own_postgres",
+    "postgres_cluster",
+    "postgres_database",
+    "postgres_server",
+    "postgres_url",
+    "restartable_cluster",
+)
 
 
 @pytest.fixture
@@ -28,6 +44,21 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         place = Place(tmp_path)
     yield place
     place.end()
+
+
+@pytest.fixture
+def load(place: Place) -> Program:
+    """Return a process that keeps fifty executions in flight at the place's store."""
+    program = place.script("load.py", place.folder / "stop")
+    # From now on: it contributes the type itself.
+    place.environment["HARMONIA_PLUGIN_FILES"] = str(HERE / "load.py")
+    return program
+
+
+@pytest.fixture
+def loaded(place: Place, load: Program) -> Place:
+    """Return a place at whose store a process keeps fifty executions in flight."""
+    return place
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -4,6 +4,7 @@ Nothing sleeps to be in step with a process: `until` looks for what is awaited, 
 """
 
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +29,7 @@ def until(what: Callable[[], Found], seconds: float = 15.0, about: str = "") -> 
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain {about}"
-        time.sleep(0.002)
+        time.sleep(0.005)
     return found
 
 
@@ -56,6 +58,11 @@ class Program:
     def stderr(self) -> str:
         return self.err.read_text()
 
+    @property
+    def code(self) -> int:
+        """Return the exit code of a process that has ended."""
+        return int(self.process.returncode)
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
@@ -77,6 +84,19 @@ class Program:
         """Tell whether the process is stopped (SIGSTOP)."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         return stat.rpartition(")")[2].split()[0] == "T"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said, and its exit code."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return the JSON lines on stdout."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
 
 
 @dataclass
@@ -111,9 +131,16 @@ class Place:
         self, *arguments: str | Path, db: bool = True, prefix: Sequence[str] = (), **options: Any
     ) -> Program:
         """Start `harmonia` with these arguments and this store, behind a prefix; options are Popen's."""
+        command = [*prefix, str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
+        return self._begin(command, options)
+
+    def script(self, name: str, *arguments: object, **options: Any) -> Program:
+        """Start a program of this folder with the store's URL and these arguments; options are Popen's."""
+        return self._begin([sys.executable, str(HERE / name), self.url, *map(str, arguments)], options)
+
+    def _begin(self, command: Sequence[str], options: dict[str, Any]) -> Program:
         number = len(self._programs)
         out, err = self.folder / f"out.{number}", self.folder / f"err.{number}"
-        command = [*prefix, str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
                 command,
@@ -133,6 +160,32 @@ class Place:
         program = self.start(*arguments, db=db, **options)
         program.ended(seconds)
         return program
+
+    def ask(self, *arguments: str | Path, db: bool = True) -> Answer:
+        """Run a command of `harmonia` in this process: for what only looks, and is shown elsewhere to start.
+
+        A process takes a second of a slow core to start. An exception that the command lets through fails.
+        """
+        from typer.testing import CliRunner
+
+        from harmonia_api.cli.app import app
+
+        words = [*map(str, arguments), *(["--db", self.url] if db else [])]
+        root = logging.getLogger()
+        before = root.handlers[:], root.level
+        try:
+            with chdir(self.folder):
+                done = CliRunner().invoke(app, words, prog_name="harmonia", env=dict(self.environment))
+        finally:
+            root.handlers[:], root.level = before
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Answer(done.exit_code, done.stdout, done.stderr)
+
+    def completed(self) -> int:
+        """Return how many executions have completed; none while there are no tables yet."""
+        rows = self.rows("SELECT count(*) FROM execution WHERE status = 'completed'")
+        return int(rows[0][0]) if rows else 0
 
     def end(self) -> None:
         """Kill what still runs, stopped processes included."""
@@ -219,9 +272,9 @@ class Place:
 
     def show(self, execution_id: str) -> dict[str, Any]:
         """Return `executions show --json`."""
-        program = self.call("executions", "show", execution_id, "--json")
-        assert program.process.returncode == 0, program.stderr
-        shown: dict[str, Any] = json.loads(program.stdout)
+        answer = self.ask("executions", "show", execution_id, "--json")
+        assert answer.code == 0, answer.stderr
+        shown: dict[str, Any] = json.loads(answer.stdout)
         return shown
 
 

@@ -63,13 +63,13 @@ def write(place: Place, text: str, name: str = "bad.yaml") -> Path:
 def problems_of(place: Place, path: Path, command: str = "run", *more: str) -> list[dict[str, Any]]:
     """Return the problems of a file, the same as JSON and as lines; nothing has run."""
     before = sorted(place.folder.glob("store*"))
-    told = place.call(command, path, "--json", *more, db=command == "run")
-    assert told.process.returncode == 2, told.stderr
+    told = place.ask(command, path, "--json", *more, db=command == "run")
+    assert told.code == 2, told.stderr
     document = json.loads(told.stdout)
     assert list(document) == ["problems"]
     found: list[dict[str, Any]] = document["problems"]
-    lines = place.call(command, path, *more, db=command == "run")
-    assert (lines.process.returncode, lines.stdout) == (2, "")
+    lines = place.ask(command, path, *more, db=command == "run")
+    assert (lines.code, lines.stdout) == (2, "")
     assert "Traceback" not in told.stderr + lines.stderr
     for problem in found:
         assert set(problem) == {"code", "path", "line", "column", "message", "suggestion"}

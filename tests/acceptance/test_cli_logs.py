@@ -16,9 +16,9 @@ SLOW = 2.0
 
 
 def logs(place: Place, *options: str | int) -> list[dict[str, Any]]:
-    program = place.call("executions", "logs", place.execution(), "--json", *map(str, options))
-    assert program.process.returncode == 0, program.stderr
-    return program.documents()
+    answer = place.ask("executions", "logs", place.execution(), "--json", *map(str, options))
+    assert answer.code == 0, answer.stderr
+    return answer.documents()
 
 
 def texts(place: Place, *options: str | int) -> list[str]:
@@ -53,13 +53,13 @@ def test_everything_said_is_there_when_run_returns(place: Place) -> None:
 
 
 def test_an_unknown_execution_and_a_silent_one(place: Place) -> None:
-    assert place.call("run", place.define({"a": {"type": "noop"}})).process.returncode == 0
-    unknown = place.call("executions", "logs", NOTHING)
-    assert (unknown.process.returncode, unknown.stdout) == (3, "")
-    silent = place.call("executions", "logs", place.execution())
-    assert (silent.process.returncode, silent.stdout, silent.stderr) == (0, "", "No entries.\n")
-    wrong = place.call("executions", "logs", place.execution(), "--level", "loud")
-    assert wrong.process.returncode == 2 and "debug" in wrong.stderr
+    assert place.ask("run", place.define({"a": {"type": "noop"}})).code == 0
+    unknown = place.ask("executions", "logs", NOTHING)
+    assert (unknown.code, unknown.stdout) == (3, "")
+    silent = place.ask("executions", "logs", place.execution())
+    assert (silent.code, silent.stdout, silent.stderr) == (0, "", "No entries.\n")
+    wrong = place.ask("executions", "logs", place.execution(), "--level", "loud")
+    assert wrong.code == 2 and "debug" in wrong.stderr
 
 
 def test_another_process_follows_until_the_end(place: Place) -> None:

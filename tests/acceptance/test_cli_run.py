@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import HARMONIA, Place, Program, task, until
+from programs import HARMONIA, Answer, Place, Program, task, until
 
 HELLO = {"greet": {"type": "transform", "input": {"value": "Hello, ${input.name}!"}}}
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}, "count": {"type": "integer"}}}
@@ -20,16 +20,16 @@ def write(place: Place, name: str, text: str) -> Path:
     return path
 
 
-def code(program: Program) -> int:
-    assert "Traceback" not in program.stderr
-    return int(program.process.returncode)
+def code(said: Program | Answer) -> int:
+    assert "Traceback" not in said.stderr
+    return said.code
 
 
-def problems(program: Program) -> list[dict[str, Any]]:
+def problems(said: Program | Answer) -> list[dict[str, Any]]:
     """Return the problems on stdout, after checking that each has the shape every problem has."""
-    (document,) = program.documents()
+    (document,) = said.documents()
     found: list[dict[str, Any]] = document["problems"]
-    assert code(program) == 2
+    assert code(said) == 2
     assert all(set(one) == {"code", "path", "line", "column", "message", "suggestion"} for one in found)
     return found
 
@@ -71,7 +71,7 @@ def test_a_failed_workflow_says_why_and_ends_with_1(place: Place) -> None:
     assert (code(program), program.stdout) == (1, "")
     assert "bad: failed in " in program.stderr
     assert "error: no-luck: two lines [2J\nfailed in " in program.stderr
-    failed = place.call("run", place.define(tasks), "--json").documents()[-1]
+    failed = place.ask("run", place.define(tasks), "--json").documents()[-1]
     assert (failed["status"], failed["error"]["code"], failed["failed_tasks"]) == (
         "failed",
         "no-luck",
@@ -81,7 +81,7 @@ def test_a_failed_workflow_says_why_and_ends_with_1(place: Place) -> None:
 
 def test_an_output_of_any_size_is_printed_whole(place: Place) -> None:
     text = "long " * 40_000
-    program = place.call(
+    program = place.ask(
         "run", place.define(ECHO, output="${tasks.echo.output}"), "-i", f"text={text[:100_000]}"
     )
     assert json.loads(program.stdout) == {"text": text[:100_000]}
@@ -92,7 +92,7 @@ def test_an_output_of_any_size_is_printed_whole(place: Place) -> None:
 )
 def test_input_comes_from_a_file(place: Place, name: str, text: str) -> None:
     file = place.define(ECHO, input_schema=SCHEMA, output="${tasks.echo.output}")
-    program = place.call("run", file, "--input-file", write(place, name, text))
+    program = place.ask("run", file, "--input-file", write(place, name, text))
     assert json.loads(program.stdout) == {"name": "Ada", "count": 3}
 
 
@@ -106,7 +106,7 @@ def test_input_comes_from_stdin(place: Place) -> None:
 
 def test_a_wrong_input_is_refused_before_anything_exists(place: Place) -> None:
     file = place.define(ECHO, input_schema=SCHEMA)
-    program = place.call("run", file, "--json", "--input", "count=many")
+    program = place.ask("run", file, "--json", "--input", "count=many")
     assert [(one["code"], one["path"]) for one in problems(program)] == [("input-invalid", "input.count")]
     assert not place.database.exists()
 
@@ -130,7 +130,7 @@ def test_all_problems_come_at_once_with_their_places(place: Place, command: str)
     assert found["task-type-unknown"] == (4, "tasks.b.type")
     assert found["dependency-unknown"] == (4, "tasks.b.depends_on[0]")
     assert "dependency-cycle" in found
-    program = place.call(command, file, db=command == "run")
+    program = place.ask(command, file, db=command == "run")
     assert (code(program), program.stdout) == (2, "")
     assert (
         f"{file}:3:7: tasks.a.typ: unknown key 'typ' (did you mean 'type'?) [key-unknown]" in program.stderr
@@ -152,14 +152,14 @@ def test_a_file_that_is_no_definition_is_a_problem(
 ) -> None:
     if content is not None:
         (place.folder / name).write_bytes(content)
-    assert [one["code"] for one in problems(place.call("validate", name, "--json", db=False))] == [expected]
+    assert [one["code"] for one in problems(place.ask("validate", name, "--json", db=False))] == [expected]
 
 
 def test_a_valid_definition_is_described(place: Place) -> None:
     file = place.define(HELLO)
     program = place.call("validate", file, db=False)
     assert (code(program), program.stdout) == (0, f"{file}: valid: acceptance 1.0.0, 1 task\n")
-    (document,) = place.call("validate", file, "--json", db=False).documents()
+    (document,) = place.ask("validate", file, "--json", db=False).documents()
     assert document["problems"] == [] and document["workflow"]["tasks"] == 1
 
 
@@ -174,14 +174,14 @@ def test_a_valid_definition_is_described(place: Place) -> None:
 )
 def test_a_store_that_cannot_be_used_ends_with_4(place: Place, db: str, said: str) -> None:
     write(place, "broken.db", "this is no database, though it is long enough to be looked at " * 20)
-    program = place.call("run", place.define(HELLO), "-i", "name=x", "--db", db, db=False)
+    program = place.ask("run", place.define(HELLO), "-i", "name=x", "--db", db, db=False)
     assert code(program) == 4
     assert said in program.stderr
 
 
 def test_an_unknown_scheme_names_the_distribution_to_install(place: Place) -> None:
     place.environment["HARMONIA_DISABLED_PLUGINS"] = "sql"
-    program = place.call("executions", "list", "--json", "--db", "postgresql://x/y", db=False)
+    program = place.ask("executions", "list", "--json", "--db", "postgresql://x/y", db=False)
     (document,) = program.documents()
     assert (code(program), document["error"]["code"]) == (4, "plugin-not-found")
     assert "harmonia-sql" in document["error"]["message"]
@@ -210,7 +210,7 @@ def test_modules_beside_the_definition_may_be_called_and_that_is_said(place: Pla
 
 def test_without_python_tasks_nothing_is_said_of_modules(place: Place) -> None:
     write(place, "beside.py", "")
-    program = place.call("run", place.define(HELLO), "-i", "name=x")
+    program = place.ask("run", place.define(HELLO), "-i", "name=x")
     assert "beside" not in program.stderr
     assert place.show(place.execution())["labels"] == {}
 

@@ -2,40 +2,15 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from programs import HERE, Place, Program, task, until
+from programs import Answer, Place, Program, task, until
 
 
-@pytest.fixture
-def loaded(place: Place) -> Iterator[Place]:
-    """Return a place at whose store a process keeps fifty executions in flight."""
-    place.environment["HARMONIA_PLUGIN_FILES"] = str(HERE / "load.py")
-    command = [sys.executable, str(HERE / "load.py"), place.url, str(place.folder / "stop")]
-    with (place.folder / "load").open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
-    try:
-        yield place
-    finally:
-        process.kill()
-        process.wait()
-
-
-def ended(place: Place) -> int:
-    """Return how many executions have ended; none while there are no tables yet."""
-    try:
-        return int(place.rows("SELECT count(*) FROM execution WHERE ended_at IS NOT NULL")[0][0])
-    except (IndexError, sqlite3.OperationalError):
-        return 0
-
-
-def problems(program: Program) -> list[tuple[str, str]]:
+def problems(said: Program | Answer) -> list[tuple[str, str]]:
     """Return (code, place) of what `db check --json` said."""
-    return sorted((one["code"], one["path"]) for one in program.documents()[0]["problems"])
+    return sorted((one["code"], one["path"]) for one in said.documents()[0]["problems"])
 
 
 def damage(place: Place, *statements: str) -> None:
@@ -47,30 +22,30 @@ def damage(place: Place, *statements: str) -> None:
 
 
 def test_a_copy_is_made_while_fifty_executions_go_on(loaded: Place) -> None:
-    until(lambda: ended(loaded) > 150, seconds=40, about="for a load")
+    until(lambda: loaded.completed() > 150, seconds=40, about="for a load")
     copy = loaded.folder / "copy.db"
-    before = ended(loaded)
+    before = loaded.completed()
     made = loaded.call("db", "backup", copy, "--json")
     assert made.process.returncode == 0, made.stderr
-    assert ended(loaded) > before, "work went on"
+    assert loaded.completed() > before, "work went on"
     said = made.documents()[0]
     assert said["path"] == str(copy) and said["bytes"] == copy.stat().st_size and str(copy) in said["restore"]
     assert copy.stat().st_mode & 0o777 == 0o600
     # No false alarm beside an engine at work, whatever moves meanwhile.
-    beside = loaded.call("db", "check", "--sample", "60", "--deep", "--json")
-    assert (beside.process.returncode, problems(beside)) == (0, []), beside.stdout
+    beside = loaded.ask("db", "check", "--sample", "60", "--deep", "--json")
+    assert (beside.code, problems(beside)) == (0, []), beside.stdout
     (loaded.folder / "stop").touch()
     url = f"sqlite:///{copy}"
-    checked = loaded.call("db", "check", "--json", "--db", url, db=False, seconds=60)
-    assert (checked.process.returncode, problems(checked)) == (0, []), checked.stdout
-    status = loaded.call("db", "status", "--json", "--db", url, db=False).documents()[0]
+    checked = loaded.ask("db", "check", "--json", "--db", url, db=False)
+    assert (checked.code, problems(checked)) == (0, []), checked.stdout
+    status = loaded.ask("db", "status", "--json", "--db", url, db=False).documents()[0]
     unfinished = status["executions"].get("running", 0)
     assert 0 < unfinished <= 50 and [one["alive"] for one in status["engines"]] == [False]
     recovered = loaded.call("recover", "--db", url, db=False, seconds=60)
     assert recovered.process.returncode == 0, recovered.stdout + recovered.stderr
-    after = loaded.call("db", "status", "--json", "--db", url, db=False).documents()[0]
+    after = loaded.ask("db", "status", "--json", "--db", url, db=False).documents()[0]
     assert after["executions"] == {"completed": status["executions"]["completed"] + unfinished}
-    assert loaded.call("db", "check", "--db", url, db=False, seconds=60).process.returncode == 0
+    assert loaded.ask("db", "check", "--db", url, db=False).code == 0
 
 
 @pytest.fixture
@@ -104,33 +79,33 @@ def test_damaged_rows_are_found_exactly_and_rebuilt(kept: Place) -> None:
     places = sorted(place for places in DAMAGE.values() for place in places)
     expected = [("projection-differs", f"{key}/{place}") for place in places]
     assert (checked.process.returncode, problems(checked)) == (1, expected)
-    tried = kept.call("db", "rebuild", "--dry-run")
-    assert tried.process.returncode == 0 and "1 would be rebuilt" in tried.stdout
+    tried = kept.ask("db", "rebuild", "--dry-run")
+    assert tried.code == 0 and "1 would be rebuilt" in tried.stdout
     assert beside_the_log(kept) != before
     done = kept.call("db", "rebuild")
     assert done.process.returncode == 0 and f"{key}: rebuilt" in done.stdout
-    again = kept.call("db", "check")
-    assert again.process.returncode == 0 and "all well" in again.stdout
+    again = kept.ask("db", "check")
+    assert again.code == 0 and "all well" in again.stdout
     assert beside_the_log(kept) == before
 
 
 def test_a_damaged_log_is_left_alone(kept: Place) -> None:
     damage(kept, "DELETE FROM event WHERE seq = 4")
-    people = kept.call("db", "check")
-    assert people.process.returncode == 1 and "seq 4 is missing" in people.stdout
+    people = kept.ask("db", "check")
+    assert people.code == 1 and "seq 4 is missing" in people.stdout
     assert "1 problem, 1 execution concerned" in people.stdout
-    rebuilt = kept.call("db", "rebuild", "--json")
-    assert rebuilt.process.returncode == 1 and rebuilt.documents()[0]["counts"]["refused"] == 1
+    rebuilt = kept.ask("db", "rebuild", "--json")
+    assert rebuilt.code == 1 and rebuilt.documents()[0]["counts"]["refused"] == 1
 
 
 def test_a_backup_leaves_nothing_behind_that_is_no_backup(kept: Place) -> None:
     there = kept.folder / "there.db"
     there.write_text("mine")
-    refused = kept.call("db", "backup", there)
-    assert refused.process.returncode == 4 and "backup-refused" in refused.stderr
+    refused = kept.ask("db", "backup", there)
+    assert refused.code == 4 and "backup-refused" in refused.stderr
     assert there.read_text() == "mine"
-    nowhere = kept.call("db", "backup", kept.folder / "no" / "copy.db")
-    assert nowhere.process.returncode == 4 and "cannot be made" in nowhere.stderr
+    nowhere = kept.ask("db", "backup", kept.folder / "no" / "copy.db")
+    assert nowhere.code == 4 and "cannot be made" in nowhere.stderr
     small = ["prlimit", f"--fsize={kept.database.stat().st_size // 2}"]
     full = kept.call("db", "backup", kept.folder / "copy.db", prefix=small)
     assert full.process.returncode == 4 and "store-full" in full.stderr and "copy.db" in full.stderr
@@ -142,14 +117,13 @@ def test_the_status_of_a_store_that_cannot_be_used(place: Place, name: str) -> N
     file = place.folder / name
     if name == "noise.db":
         file.write_bytes(b"noise" * 2000)
-    shown = place.call("db", "status", "--db", f"sqlite:///{file}", db=False)
-    assert shown.process.returncode == 4 and str(file) in shown.stdout and "cannot be used" in shown.stdout
-    facts: dict[str, Any] = json.loads(
-        place.call("db", "status", "--json", "--db", f"sqlite:///{file}", db=False).stdout
-    )
+    url = f"sqlite:///{file}"
+    shown = place.ask("db", "status", "--db", url, db=False)
+    assert shown.code == 4 and str(file) in shown.stdout and "cannot be used" in shown.stdout
+    facts: dict[str, Any] = json.loads(place.ask("db", "status", "--json", "--db", url, db=False).stdout)
     assert facts["health"]["ok"] is False and facts["health"]["error"] and facts["place"] == str(file)
     assert facts["bytes"] == ({} if name == "none.db" else {"file": 10_000})
-    assert place.call("db", "check", "--db", f"sqlite:///{file}", db=False).process.returncode == 4
+    assert place.call("db", "check", "--db", url, db=False).process.returncode == 4
 
 
 def test_the_status_of_a_store(kept: Place) -> None:
@@ -160,7 +134,7 @@ def test_the_status_of_a_store(kept: Place) -> None:
 
 def test_what_is_asked_wrongly(kept: Place) -> None:
     assert kept.call("db", "check", "nobody").process.returncode == 3
-    assert kept.call("db", "rebuild", "nobody").process.returncode == 3
-    wrong = kept.call("db", "check", "--since", "yesterday")
-    assert wrong.process.returncode == 2 and "time-invalid" in wrong.stderr
-    assert "0 executions," in kept.call("db", "check", "--since", "2099-01-01T00:00:00Z").stdout
+    assert kept.ask("db", "rebuild", "nobody").code == 3
+    wrong = kept.ask("db", "check", "--since", "yesterday")
+    assert wrong.code == 2 and "time-invalid" in wrong.stderr
+    assert "0 executions," in kept.ask("db", "check", "--since", "2099-01-01T00:00:00Z").stdout

@@ -2,58 +2,43 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from postgres_place import PostgresPlace
-from programs import HERE, Place, until
+from programs import Place, until
 
+from harmonia_sql.postgres.programs import find_dump
 
-@pytest.fixture
-def loaded(tmp_path: Path, postgres_url: str) -> Iterator[Place]:
-    """Return a place at whose store a process keeps fifty executions in flight."""
-    place = PostgresPlace(tmp_path, server=postgres_url)
-    place.environment["HARMONIA_PLUGIN_FILES"] = str(HERE / "load.py")
-    command = [sys.executable, str(HERE / "load.py"), place.url, str(place.folder / "stop")]
-    with (place.folder / "load").open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
-    try:
-        yield place
-    finally:
-        process.kill()
-        process.wait()
-        place.end()
-
-
-def ended(place: Place) -> int:
-    """Return how many executions have ended; none while there are no tables yet."""
-    rows = place.rows("SELECT count(*) FROM execution WHERE ended_at IS NOT NULL")
-    return int(rows[0][0]) if rows else 0
+STORES = ("postgresql",)
 
 
 def said(place: Place, *arguments: str | Path, url: str | None = None) -> dict[str, Any]:
     """Return the document that a command printed; it must end well."""
-    program = place.call("db", *arguments, "--json", "--db", url or place.url, db=False, seconds=60)
-    assert program.process.returncode == 0, program.stdout + program.stderr
-    return program.documents()[0]
+    answer = place.ask("db", *arguments, "--json", "--db", url or place.url, db=False)
+    assert answer.code == 0, answer.stdout + answer.stderr
+    return answer.documents()[0]
+
+
+def restore(command: str, password: str) -> None:
+    """Run the command that a backup named, where it finds its programs and its password."""
+    path = f"{find_dump(13).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PGPASSWORD": password, "PATH": path}
+    subprocess.run(["bash", "-c", command], check=True, env=environment)
 
 
 def test_a_dump_is_made_while_fifty_executions_go_on(loaded: Place, postgres_cluster: Any) -> None:
-    until(lambda: ended(loaded) > 100, seconds=60, about="for a load")
-    before = ended(loaded)
-    made = said(loaded, "backup", loaded.folder / "copy.dump")
-    assert ended(loaded) > before, "work went on"
-    password = urlsplit(loaded.url).password or "none"
+    until(lambda: loaded.completed() > 100, seconds=60, about="for a load")
+    before = loaded.completed()
+    backup = loaded.call("db", "backup", loaded.folder / "copy.dump", "--json", seconds=60)
+    assert backup.process.returncode == 0, backup.stdout + backup.stderr
+    assert loaded.completed() > before, "work went on"
+    made, password = backup.documents()[0], urlsplit(loaded.url).password or "none"
     beside = said(loaded, "status")
     assert [one["alive"] for one in beside["engines"]] == [True] and password not in str((beside, made))
     assert said(loaded, "check", "--sample", "40", "--deep")["problems"] == []
     (loaded.folder / "stop").touch()
-    environment = {**os.environ, "PGPASSWORD": password}
-    subprocess.run(["bash", "-c", made["restore"]], check=True, env=environment)
+    restore(made["restore"], password)
     database = urlsplit(loaded.url).path
     url = loaded.url.replace(database, f"{database}_restored", 1)
     try:
@@ -63,10 +48,8 @@ def test_a_dump_is_made_while_fifty_executions_go_on(loaded: Place, postgres_clu
         assert [one["alive"] for one in status["engines"]] == [False]
         recovered = loaded.call("recover", "--db", url, db=False, seconds=60)
         assert recovered.process.returncode == 0, recovered.stdout + recovered.stderr
-        after = said(loaded, "check", url=url)
-        assert after["problems"] == [] and said(loaded, "status", url=url)["executions"].keys() == {
-            "completed"
-        }
+        assert said(loaded, "check", url=url)["problems"] == []
+        assert said(loaded, "status", url=url)["executions"].keys() == {"completed"}
     finally:
         postgres_cluster.drop_database(url.partition("?")[0])
 

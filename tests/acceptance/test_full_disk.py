@@ -1,14 +1,11 @@
 """The disk fills up under fifty executions at once: all that was accepted completes once there is room."""
 
-import os
 import resource
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from programs import HERE, Place
+from programs import Place
 from test_bad_store import whole
 
 COUNT = 300
@@ -17,13 +14,9 @@ TIMEOUT = 60
 
 def flood(place: Place, count: int, limit: Callable[[], None] | None = None) -> list[list[str]]:
     """Run `flood.py` to its end; return what it said, in words."""
-    command = [sys.executable, str(HERE / "flood.py"), place.url, str(count)]
-    done = subprocess.run(
-        command, env={**os.environ, **place.environment}, cwd=place.folder, capture_output=True, text=True,
-        timeout=TIMEOUT, check=False, preexec_fn=limit,
-    )  # fmt: skip
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    return [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    program = place.script("flood.py", count, preexec_fn=limit)
+    assert program.ended(TIMEOUT) == 0 and "Traceback" not in program.stderr, program.stderr
+    return [line.split(maxsplit=2) for line in program.stdout.splitlines()]
 
 
 def no_file_over(size: int) -> Callable[[], None]:

@@ -16,9 +16,9 @@ MODES = ("fast", "immediate")
 
 
 @pytest.fixture
-def restarting(own_postgres: Cluster, tmp_path: Path) -> Iterator[Place]:
-    """Return a place whose server belongs to the test."""
-    place = PostgresPlace(tmp_path, server=own_postgres.create_database())
+def restarting(postgres_server: Cluster, tmp_path: Path) -> Iterator[Place]:
+    """Return a place whose server the test may stop."""
+    place = PostgresPlace(tmp_path, server=postgres_server.create_database())
     yield place
     place.end()
 
@@ -49,18 +49,18 @@ def kill_and_restart(place: Place, server: Cluster, seed: int, kills: int, resta
 
 
 @pytest.mark.timeout(240)
-def test_processes_and_database_go_down_in_turn(restarting: Place, own_postgres: Cluster) -> None:
-    kill_and_restart(restarting, own_postgres, seed=3, kills=KILLS, restarts=RESTARTS)
+def test_processes_and_database_go_down_in_turn(restarting: Place, postgres_server: Cluster) -> None:
+    kill_and_restart(restarting, postgres_server, seed=3, kills=KILLS, restarts=RESTARTS)
 
 
 @pytest.mark.timeout(120)
-def test_a_run_outlives_its_database_and_says_so(restarting: Place, own_postgres: Cluster) -> None:
+def test_a_run_outlives_its_database_and_says_so(restarting: Place, postgres_server: Cluster) -> None:
     file, paths = define(restarting)
     program = restarting.start("run", file)
     until(lambda: len(ends(restarting)) > 20, about="for some tasks")
-    own_postgres.stop("immediate")
+    postgres_server.stop("immediate")
     until(lambda: "Trying again" in program.stderr, about="for the outage to be reported")
-    own_postgres.start()
+    postgres_server.start()
     assert program.ended(60) == 0, program.stderr
     assert "The store answers again after" in program.stderr and "Traceback" not in program.stderr
     check(restarting, paths, [], [program.process.pid])
@@ -68,17 +68,17 @@ def test_a_run_outlives_its_database_and_says_so(restarting: Place, own_postgres
 
 @pytest.mark.timeout(120)
 def test_a_database_that_stays_away_ends_the_run_and_loses_nothing(
-    restarting: Place, own_postgres: Cluster
+    restarting: Place, postgres_server: Cluster
 ) -> None:
     restarting.environment["HARMONIA_STORE_PATIENCE"] = "1"
     file, paths = define(restarting)
     program = restarting.start("run", file)
     until(lambda: len(ends(restarting)) > 20, about="for some tasks")
-    own_postgres.stop("immediate")
+    postgres_server.stop("immediate")
     assert program.ended(30) == 4, program.stderr
-    assert "[store-unavailable]" in program.stderr and own_postgres.password not in program.stderr
+    assert "[store-unavailable]" in program.stderr and postgres_server.password not in program.stderr
     assert "Traceback" not in program.stderr and "harmonia recover" in program.stderr
-    own_postgres.start()
+    postgres_server.start()
     log, first = restarting.events(), program.process.pid
     again = restarting.start("recover")
     assert again.ended(60) == 0, again.stderr
@@ -92,5 +92,5 @@ def test_a_database_that_stays_away_ends_the_run_and_loses_nothing(
 @pytest.mark.laboratory
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(5))
-def test_other_moments_and_orders(restarting: Place, own_postgres: Cluster, seed: int) -> None:
-    kill_and_restart(restarting, own_postgres, seed, kills=25, restarts=25)
+def test_other_moments_and_orders(restarting: Place, postgres_server: Cluster, seed: int) -> None:
+    kill_and_restart(restarting, postgres_server, seed, kills=25, restarts=25)

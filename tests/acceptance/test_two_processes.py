@@ -41,17 +41,17 @@ def test_a_cancel_reaches_a_running_engine(place: Place) -> None:
     assert (view["status"], view["reason"], view["owner"]) == ("cancelled", "enough", None)
     assert place.stopped() == [["held", str(program.process.pid)]]
     assert place.rows("SELECT * FROM request") == []
-    again = place.call("executions", "cancel", execution_id)
-    assert again.process.returncode == 0, again.stderr
+    again = place.ask("executions", "cancel", execution_id)
+    assert again.code == 0, again.stderr
 
 
 def test_a_cancel_of_what_has_ended_or_never_was_is_refused(place: Place) -> None:
-    place.call("run", place.define({"one": task("mark")}))
-    late = place.call("executions", "cancel", place.execution())
-    assert late.process.returncode == 1
+    place.ask("run", place.define({"one": task("mark")}))
+    late = place.ask("executions", "cancel", place.execution())
+    assert late.code == 1
     assert "already ended as completed" in late.stderr and "execution-finished" in late.stderr
-    unknown = place.call("executions", "cancel", "nobody")
-    assert (unknown.process.returncode, "execution-not-found" in unknown.stderr) == (3, True)
+    unknown = place.ask("executions", "cancel", "nobody")
+    assert (unknown.code, "execution-not-found" in unknown.stderr) == (3, True)
 
 
 def test_recover_leaves_a_living_owner_alone(place: Place) -> None:
@@ -69,8 +69,8 @@ def test_recover_leaves_a_living_owner_alone(place: Place) -> None:
 def test_recover_leaves_a_stopped_owner_alone(place: Place) -> None:
     execution_id, program = running(place)
     place.freeze(program)
-    other = place.call("recover")
-    assert (other.process.returncode, f"{execution_id}: left alone" in other.stdout) == (0, True)
+    other = place.ask("recover")
+    assert (other.code, f"{execution_id}: left alone" in other.stdout) == (0, True)
     program.send(signal.SIGCONT)
     place.let_through(program)
     assert program.ended() == 0
@@ -86,8 +86,8 @@ def test_recover_run_twice_does_nothing_the_second_time(place: Place) -> None:
     assert recover.ended() == 0, recover.stderr
     assert f"{execution_id}: completed" in recover.stdout
     after = place.events()
-    second = place.call("recover")
-    assert (second.process.returncode, second.stdout) == (0, "Nothing to recover.\n"), second.stderr
+    second = place.ask("recover")
+    assert (second.code, second.stdout) == (0, "Nothing to recover.\n"), second.stderr
     assert place.events() == after and gapless(place)
 
 
@@ -107,8 +107,8 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_execution_is_recoverable(place: 
     program.send(signal.SIGINT)
     assert program.ended(3) == 130
     assert "harmonia recover" in program.stderr
-    recover = place.call("recover")
-    assert recover.process.returncode == 1
+    recover = place.ask("recover")
+    assert recover.code == 1
     assert f"{execution_id}: cancelled" in recover.stdout
     assert place.show(execution_id)["status"] == "cancelled" and gapless(place)
 
@@ -149,8 +149,8 @@ def test_a_cancel_for_a_dead_owner_is_recorded_by_the_caller(place: Place, funct
     execution_id, program = running(place, function)
     program.send(signal.SIGKILL)
     program.ended()
-    cancel = place.call("executions", "cancel", execution_id)
-    assert cancel.process.returncode == 0, cancel.stderr
+    cancel = place.ask("executions", "cancel", execution_id)
+    assert cancel.code == 0, cancel.stderr
     view = place.show(execution_id)
     assert (view["status"], view["owner"]) == ("cancelled", None)
     assert {task["path"]: task["status"] for task in view["tasks"]} == {
@@ -159,7 +159,7 @@ def test_a_cancel_for_a_dead_owner_is_recorded_by_the_caller(place: Place, funct
     }
     assert gapless(place) and kinds(place)[-1] == "ExecutionCancelled"
     assert len(place.marks()) == 2  # nothing was dispatched
-    assert place.call("recover").stdout == "Nothing to recover.\n"
+    assert place.ask("recover").stdout == "Nothing to recover.\n"
 
 
 @pytest.mark.parametrize("taken", [True, False])
@@ -200,8 +200,8 @@ def test_a_stopped_owner_is_reported_with_what_to_do(place: Place) -> None:
     execution_id, program = running(place)
     place.freeze(program)
     place.environment["HARMONIA_REQUEST_TIMEOUT"] = "0.3"
-    cancel = place.call("executions", "cancel", execution_id)
-    assert cancel.process.returncode == 5, cancel.stderr
+    cancel = place.ask("executions", "cancel", execution_id)
+    assert cancel.code == 5, cancel.stderr
     [(engine_id,)] = place.rows("SELECT owner FROM execution")
     parts = (engine_id, f"pid {program.process.pid}", socket.gethostname(), f"--take-over {execution_id}")
     assert all(part in cancel.stderr for part in parts), cancel.stderr
@@ -214,11 +214,11 @@ def test_a_stopped_owner_is_reported_with_what_to_do(place: Place) -> None:
 def test_a_request_that_waits_is_taken_by_who_takes_over(place: Place) -> None:
     execution_id, program = running(place)
     place.freeze(program)
-    accepted = place.call("executions", "cancel", execution_id, "--no-wait")
-    assert accepted.process.returncode == 0, accepted.stderr
+    accepted = place.ask("executions", "cancel", execution_id, "--no-wait")
+    assert accepted.code == 0, accepted.stderr
     assert place.rows("SELECT kind FROM request") == [("cancel",)]
-    taker = place.call("recover", "--take-over", execution_id)
-    assert taker.process.returncode == 1
+    taker = place.ask("recover", "--take-over", execution_id)
+    assert taker.code == 1
     assert place.show(execution_id)["status"] == "cancelled"
     assert place.rows("SELECT kind FROM request") == []
     assert len(place.marks()) == 2  # the request came before any dispatch

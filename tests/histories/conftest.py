@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
+# What their assertions compared is told as in a test; before they are imported.
+pytest.register_assert_rewrite("checks", "history")
 
-from workers import SECRET
+from workers import SECRET  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
