@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,18 +32,24 @@ def texts_of(source: Path) -> Iterator[str]:
             yield re.sub(r"%(?:\.\d)?[sdfg]( s)?", "\0", node.value)
 
 
-TEXTS = [text for source in SOURCES for text in texts_of(source)]
-# Whole pieces of texts, of several words: messages are put together from them.
-PIECES = sorted(
-    {piece.strip() for text in TEXTS for piece in text.split("\0") if " " in piece.strip()}, key=len
-)
+@cache
+def texts() -> list[str]:
+    """Return the texts of all sources."""
+    return [text for source in SOURCES for text in texts_of(source)]
+
+
+@cache
+def pieces() -> list[str]:
+    """Return whole pieces of texts, of several words, longest first: messages are put together from them."""
+    found = {piece.strip() for text in texts() for piece in text.split("\0") if " " in piece.strip()}
+    return sorted(found, key=len, reverse=True)
 
 
 def is_said(part: str) -> bool:
     """Tell whether a part of a message stands in the source, or is put together from pieces there."""
-    if any(part in text for text in TEXTS):
+    if any(part in text for text in texts()):
         return True
-    for piece in reversed(PIECES):
+    for piece in pieces():
         part = part.replace(piece, "")
     return len(re.sub(r"\W", "", part)) <= len("for")
 
