@@ -1,6 +1,8 @@
 """What the tests of this distribution share: a database file, and backends that are closed at the end."""
 
 import contextlib
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from harmonia_sql.testing.fixtures import (  # noqa: F401
     postgres_database,
     postgres_url,
 )
+
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

@@ -3,40 +3,17 @@
 import sqlite3
 
 import pytest
+from inspecting import end_one, found, inspector
 
-from harmonia_core.host import Inspector
 from harmonia_core.testing.harness import Harness
 
 pytestmark = pytest.mark.anyio
-WORK = {
-    "name": "w",
-    "tasks": {
-        "a": {"type": "noop"},
-        "m": {"type": "map", "input": {"items": list(range(3))}, "task": {"type": "noop"}},
-        "w": {"type": "wait", "input": {"duration": 5}, "depends_on": ["a"]},
-    },
-}
-
-
-def inspector(harness):
-    return Inspector(harness.engine.backend, harness.engine.plugins, harness.engine.settings)
-
-
-async def found(harness):
-    """Return (code, place) of what a check of the store and of its executions finds."""
-    problems = await inspector(harness).verify()
-    async for report in inspector(harness).check(deep=True):
-        problems += report.problems
-    return sorted((one.code, one.path) for one in problems)
 
 
 @pytest.fixture
 async def ended(path):
     """Return the id of an execution that has ended in the file."""
-    async with Harness(url=f"sqlite:///{path}") as harness:
-        view = await harness.run(WORK)
-        assert view["status"] == "completed" and await found(harness) == []
-    return view["id"]
+    return await end_one(f"sqlite:///{path}")
 
 
 def damage(path, statement):

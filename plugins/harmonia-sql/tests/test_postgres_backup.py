@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import psycopg
 import pytest
+from copying import copied_at_work
 
 from harmonia_core import BackupRefused, EngineRow, StateCorrupt, StateFull, StateUnavailable
 from harmonia_core.testing.state_backend_rows import execution_id, start, step
@@ -53,22 +54,9 @@ async def test_a_dump_holds_one_instant_and_is_restored_by_its_command(postgres_
     backend = POSTGRES.create(url, "auto")
     await backend.open(EngineRow("engine-a", 1, "here", 1.0))
     await backend.commit(start(1))
-    seqs, shares = [1], []
-
-    async def go_on():
-        while True:
-            await backend.commit(step(1, seqs[-1]))
-            seqs.append(seqs[-1] + 1)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(go_on)
-        while len(seqs) < 5:
-            await anyio.sleep(0)
-        before = seqs[-1]
-        made = await backend.backup(str(tmp_path / "copy.dump"), shares.append)
-        group.cancel_scope.cancel()
-    copy = tmp_path / "copy.dump"
-    assert seqs[-1] > before and shares == [1.0]
+    copy, shares = tmp_path / "copy.dump", []
+    made, before, after = await copied_at_work(backend, copy, shares)
+    assert after > before and shares == [1.0]
     assert made["path"] == str(copy) and made["bytes"] == copy.stat().st_size
     assert copy.stat().st_mode & 0o777 == 0o600 and [one.name for one in tmp_path.iterdir()] == ["copy.dump"]
     password = urlsplit(url).password or "none"
@@ -77,7 +65,7 @@ async def test_a_dump_holds_one_instant_and_is_restored_by_its_command(postgres_
     restored = POSTGRES.create(url.replace("/kept", "/kept_restored"), "auto")
     await restored.open(EngineRow("engine-b", 1, "here", 1.0))
     head = await restored.head(execution_id(1))
-    assert head.seq == len(await restored.events(execution_id(1))) and before <= head.seq <= seqs[-1]
+    assert head.seq == len(await restored.events(execution_id(1))) and before <= head.seq <= after
     assert await restored.alive(["engine-a"]) == set() and await backend.alive(["engine-a"]) == {"engine-a"}
     await restored.commit(step(1, head.seq))
     await restored.close()

@@ -2,40 +2,19 @@
 
 import psycopg
 import pytest
+from inspecting import WORK, end_one, found, inspector
 
-from harmonia_core.host import Inspector
 from harmonia_core.testing.harness import Harness
 
 pytestmark = pytest.mark.anyio
-WORK = {
-    "name": "w",
-    "tasks": {
-        "a": {"type": "noop"},
-        "m": {"type": "map", "input": {"items": list(range(3))}, "task": {"type": "noop"}},
-        "w": {"type": "wait", "input": {"duration": 5}, "depends_on": ["a"]},
-    },
-}
-
-
-def inspector(harness):
-    return Inspector(harness.engine.backend, harness.engine.plugins, harness.engine.settings)
-
-
-async def found(harness):
-    """Return (code, place) of what a check of the store and of its executions finds."""
-    problems = [one for one in await inspector(harness).verify() if one.code != "not-verified"]
-    async for report in inspector(harness).check(deep=True):
-        problems += report.problems
-    return sorted((one.code, one.path) for one in problems)
+# What is said where the extension amcheck is not there.
+UNCHECKED = "not-verified"
 
 
 @pytest.fixture
 async def ended(postgres_url):
     """Return the id of an execution that has ended in the schema."""
-    async with Harness(url=postgres_url) as harness:
-        view = await harness.run(WORK)
-        assert view["status"] == "completed" and await found(harness) == []
-    return view["id"]
+    return await end_one(postgres_url, UNCHECKED)
 
 
 def run(url, statement):
@@ -75,10 +54,10 @@ async def test_damage_is_found_exactly_and_mended_where_it_follows_from_the_log(
         head = await harness.engine.backend.head(ended)
         names = {"id": ended, "definition": head.definition_hash}
         expected = [(code, place.format(**names)) for code, place in DAMAGE[statement]]
-        assert await found(harness) == expected
+        assert await found(harness, UNCHECKED) == expected
         wanted = next((one for start, one in OUTCOMES.items() if statement.startswith(start)), "rebuilt")
         assert [one.outcome async for one in inspector(harness).rebuild()] == [wanted]
-        assert await found(harness) == ([] if wanted == "rebuilt" else expected)
+        assert await found(harness, UNCHECKED) == ([] if wanted == "rebuilt" else expected)
 
 
 async def test_a_description_says_how_large_the_store_is_and_no_password(postgres_url, ended):

@@ -9,7 +9,7 @@ import pytest
 from harmonia_core import StateBackendError
 from harmonia_core.testing.state_backend_rows import execution_id, request_row, start, step
 from harmonia_sql.pace import QUICK, TRY_AGAIN, Pace
-from harmonia_sql.sqlite import log_room, maintenance
+from harmonia_sql.sqlite import log_room, maintenance, rounds
 from harmonia_sql.sqlite.connection import connect
 
 
@@ -137,6 +137,7 @@ async def test_the_log_begins_anew_while_work_goes_on(path, opened, monkeypatch)
 async def test_free_pages_are_given_back_in_slices(path, opened, monkeypatch):
     monkeypatch.setattr(maintenance, "QUIET", 0.0)
     monkeypatch.setattr(maintenance, "SLICE", 16)
+    monkeypatch.setattr(rounds, "WATCH_EVERY", 0.005)
     backend = await opened()
     for number in range(3):
         await backend.upload("up", number, b"x" * 1024 * 1024)
