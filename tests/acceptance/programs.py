@@ -172,12 +172,13 @@ class Place:
 
         words = [*map(str, arguments), *(["--db", self.url] if db else [])]
         root = logging.getLogger()
-        before = root.handlers[:], root.level
+        handlers, level = root.handlers[:], root.level
         try:
             with chdir(self.folder):
                 done = CliRunner().invoke(app, words, prog_name="harmonia", env=dict(self.environment))
         finally:
-            root.handlers[:], root.level = before
+            root.handlers[:] = handlers
+            root.setLevel(level)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Answer(done.exit_code, done.stdout, done.stderr)
@@ -212,10 +213,10 @@ class Place:
 
         until(noted, about=f"for {path}")
 
-    def let_through(self, program: Program) -> None:
-        """Let the tasks of a process through the gate at which `hold` and `ignore` wait."""
+    def let_through(self, program: Program | None = None) -> None:
+        """Let the tasks of a process, or of this one, through the gate at which `hold` and `ignore` wait."""
         with (self.folder / "gate").open("a") as gate:
-            gate.write(f"{program.process.pid}\n")
+            gate.write(f"{program.process.pid if program else os.getpid()}\n")
 
     def stopped(self) -> list[list[str]]:
         """Return [path, pid] of the attempts that have heeded their cancellation."""

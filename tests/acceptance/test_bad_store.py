@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from programs import Place, Program, task, until
+from programs import Answer, Place, Program, task, until
 
 # A store that does not answer is waited for; these tests want the end of that at once.
 AT_ONCE = {"HARMONIA_STORE_PATIENCE": "0"}
 COMMANDS = [("run", "workflow.json"), ("recover",), ("executions", "list")]
 
 
-def interrupted(place: Place) -> str:
-    """Leave an execution behind whose process was killed in its second task; return its id."""
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return a place where an execution was left behind: its process was killed in its second task."""
+    place = Place(tmp_path_factory.mktemp("left"))
     file = place.define(
         {"first": task("mark"), "held": task("hold", ["first"]), "last": task("mark", ["held"])}
     )
@@ -29,24 +31,33 @@ def interrupted(place: Place) -> str:
     place.begun("held", program)
     program.send(signal.SIGKILL)
     program.ended()
+    return place
+
+
+def interrupted(place: Place, left: Place) -> str:
+    """Copy what a killed process has left to another place; return the execution's id."""
+    for file in left.folder.glob("store.db*"):
+        copy = shutil.copytree if file.is_dir() else shutil.copy
+        copy(file, place.database.with_name(file.name))
+    for file in (left.folder / "workflow.json", left.marks_file):
+        shutil.copy(file, place.folder)
     return place.execution()
 
 
-def refused(place: Place, program: Program, code: str, *words: str) -> None:
-    """Check that a process ended with 4 and one clear message."""
-    assert program.process.returncode == 4, program.stdout + program.stderr
-    assert f"[{code}]" in program.stderr and str(place.database) in program.stderr, program.stderr
-    assert all(word in program.stderr for word in words), program.stderr
-    assert "Traceback" not in program.stderr
+def refused(place: Place, said: Program | Answer, code: str, *words: str) -> None:
+    """Check that a command ended with 4 and one clear message."""
+    assert said.code == 4, said.stdout + said.stderr
+    assert f"[{code}]" in said.stderr and str(place.database) in said.stderr, said.stderr
+    assert all(word in said.stderr for word in words), said.stderr
+    assert "Traceback" not in said.stderr
 
 
 def goes_on(place: Place, execution_id: str) -> None:
     """Check that what was left can be continued, and that nothing was half-written before."""
     whole(place)
-    recover = place.start("recover")
-    place.begun("held", recover)
-    place.let_through(recover)
-    assert recover.ended() == 0, recover.stderr
+    place.let_through()
+    recover = place.ask("recover")
+    assert recover.code == 0, recover.stderr
     assert place.show(execution_id)["status"] == "completed"
     whole(place)
 
@@ -69,8 +80,10 @@ def locked(place: Place) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
-def test_a_locked_store_is_reported_after_some_patience(place: Place, command: tuple[str, ...]) -> None:
-    execution_id = interrupted(place)
+def test_a_locked_store_is_reported_after_some_patience(
+    place: Place, left: Place, command: tuple[str, ...]
+) -> None:
+    execution_id = interrupted(place, left)
     before = place.events()
     with locked(place):
         refused(place, place.call(*command), "store-locked", "locked by another process", "try again")
@@ -78,11 +91,11 @@ def test_a_locked_store_is_reported_after_some_patience(place: Place, command: t
     goes_on(place, execution_id)
 
 
-def test_looking_needs_no_lock(place: Place) -> None:
-    execution_id = interrupted(place)
+def test_looking_needs_no_lock(place: Place, left: Place) -> None:
+    execution_id = interrupted(place, left)
     with locked(place):
         assert place.show(execution_id)["status"] == "running"
-        assert place.call("executions", "list").process.returncode == 0
+        assert place.ask("executions", "list").code == 0
 
 
 def test_a_lock_that_comes_while_it_runs_is_waited_for(place: Place) -> None:
@@ -116,12 +129,12 @@ def obedient(place: Place) -> Callable[..., Program]:
 @pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_read_only_store_is_reported(
-    place: Place, obedient: Callable[..., Program], what: str, command: tuple[str, ...]
+    place: Place, left: Place, obedient: Callable[..., Program], what: str, command: tuple[str, ...]
 ) -> None:
     place.database = place.folder / "kept" / "store.db"
     place.database.parent.mkdir()
     place.url = f"sqlite:///{place.database}"
-    execution_id = interrupted(place)
+    execution_id = interrupted(place, left)
     # What the killed process left in the write-ahead log goes into the file, for no file may be made now.
     place.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     subject = place.database if what == "file" else place.database.parent
@@ -154,13 +167,13 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
 ) -> None:
     place.define({"one": task("mark")})
     place.database.write_bytes(content)
-    refused(place, place.call(*command), "store-corrupt", "not an SQLite database", "backup", "--db")
+    refused(place, place.ask(*command), "store-corrupt", "not an SQLite database", "backup", "--db")
     assert place.database.read_bytes() == content
     assert place.marks() == []
 
 
-def test_damaged_pages_are_reported_and_the_repaired_file_goes_on(place: Place) -> None:
-    execution_id = interrupted(place)
+def test_damaged_pages_are_reported_and_the_repaired_file_goes_on(place: Place, left: Place) -> None:
+    execution_id = interrupted(place, left)
     place.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     good = place.database.read_bytes()
     [(page_size,)] = place.rows("PRAGMA page_size")
@@ -175,11 +188,13 @@ def test_damaged_pages_are_reported_and_the_repaired_file_goes_on(place: Place) 
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_newer_schema_is_refused_and_left_alone(place: Place, command: tuple[str, ...]) -> None:
-    execution_id = interrupted(place)
+def test_a_newer_schema_is_refused_and_left_alone(
+    place: Place, left: Place, command: tuple[str, ...]
+) -> None:
+    execution_id = interrupted(place, left)
     [(version,)] = place.rows("SELECT version_num FROM alembic_version")
     set_version(place, "9999")
-    refused(place, place.call(*command), "store-schema", "9999", version, "Use the version of Harmonia")
+    refused(place, place.ask(*command), "store-schema", "9999", version, "Use the version of Harmonia")
     assert place.rows("SELECT version_num FROM alembic_version") == [("9999",)]
     assert list(place.folder.glob("*.backup")) == []
     set_version(place, version)
@@ -197,15 +212,15 @@ def test_a_strangers_database_is_refused_and_left_alone(place: Place) -> None:
         connection.execute("CREATE TABLE mine (x)")
     before = place.database.read_bytes()
     for command in COMMANDS:
-        refused(place, place.call(*command), "store-schema", "not one of Harmonia's", "--db")
+        refused(place, place.ask(*command), "store-schema", "not one of Harmonia's", "--db")
     assert place.database.read_bytes() == before
 
 
 @pytest.mark.parametrize("url", ["nowhere:///x", "x", "sqlite://"])
 def test_a_store_that_cannot_be_named_so_is_refused(place: Place, url: str) -> None:
     file = place.define({"one": task("mark")})
-    program = place.call("run", file, "--db", url, db=False)
-    assert program.process.returncode == 4
+    program = place.ask("run", file, "--db", url, db=False)
+    assert program.code == 4
     assert "Traceback" not in program.stderr and program.stderr.count("\n") == 1
     assert place.marks() == []
 
@@ -222,8 +237,8 @@ def limited(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def test_a_store_at_its_limit_refuses_and_goes_on_when_there_is_room(place: Place) -> None:
-    execution_id = interrupted(place)
+def test_a_store_at_its_limit_refuses_and_goes_on_when_there_is_room(place: Place, left: Place) -> None:
+    execution_id = interrupted(place, left)
     place.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     before = place.events()
     size = place.database.stat().st_size

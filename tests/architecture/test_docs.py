@@ -6,6 +6,7 @@ is meant to fail says `<!-- exit code: 2 -->`. In expected output `…` stands f
 """
 
 import ast
+import logging
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 PATTERNS = ("*.md", "docs/**/*.md", "plugins/*/*.md", "examples/**/*.md", "benchmarks/**/*.md")
@@ -21,6 +23,7 @@ DOCUMENTS = sorted({path for pattern in PATTERNS for path in ROOT.glob(pattern)}
 LANGUAGES = {"console", "yaml", "python", "json", "ini", "toml", "text", "mermaid"}
 FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\s*$(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 ENVIRONMENT = re.compile(r"(?:[A-Z_]+=\S+ )*")
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -68,16 +71,28 @@ def blocks(text: str) -> list[Block]:
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell line with the environment's commands first on PATH, and wide, plain output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    plain = {"PATH": path, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env={**os.environ, **plain, "HARMONIA_DATA_DIR": str(folder / "data")},
+        env={**os.environ, **PLAIN, "PATH": path, "HARMONIA_DATA_DIR": str(folder / "data")},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+def ask(*words: str) -> Result:
+    """Run a command of `harmonia` in this process: what it answers is judged, not that it starts."""
+    from harmonia_api.cli.app import app
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        return CliRunner().invoke(app, words, prog_name="harmonia", env=PLAIN)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def anchors(text: str) -> set[str]:
@@ -139,9 +154,10 @@ def test_workflows_validate(path: Path, tmp_path: Path) -> None:
     found = [block for block in blocks(path.read_text("utf-8")) if block.language == "yaml"]
     for block in found:
         if re.search(r"^tasks:", block.text, re.MULTILINE) and not block.is_left_out:
-            (tmp_path / "workflow.yaml").write_text(block.text, "utf-8")
-            result = run("harmonia validate workflow.yaml", tmp_path)
-            assert result.returncode == block.exit_code, f"line {block.line}: {result.stdout}{result.stderr}"
+            file = tmp_path / "workflow.yaml"
+            file.write_text(block.text, "utf-8")
+            result = ask("validate", str(file))
+            assert result.exit_code == block.exit_code, f"line {block.line}: {result.output}"
 
 
 @each_document
@@ -186,7 +202,7 @@ def readme_commands() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(("command", "options"), readme_commands())
-def test_command_table_of_the_readme_is_true(command: str, options: list[str], tmp_path: Path) -> None:
-    result = run(f"harmonia {command} --help", tmp_path)
-    assert result.returncode == 0, result.stderr
+def test_command_table_of_the_readme_is_true(command: str, options: list[str]) -> None:
+    result = ask(*command.split(), "--help")
+    assert result.exit_code == 0, result.output
     assert [option for option in options if option not in result.stdout] == []
