@@ -33,8 +33,8 @@ CHAIN: dict[str, Any] = {
 
 @task_type("load.step")
 async def step(ctx: TaskContext, input: dict[str, Any]) -> Any:
-    """Count one on."""
-    await anyio.sleep(0.01)
+    """Count one on, so slowly that there is room for those who look on."""
+    await anyio.sleep(0.15)
     return {"n": input["n"] + 1}
 
 

@@ -16,6 +16,11 @@ WHERE application_name LIKE 'harmonia%%' AND pid <> pg_backend_pid() AND datname
     AND (state LIKE 'idle in transaction%%' OR state = 'active')
 """
 
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND datname = current_database()
+"""
+
 
 @dataclass
 class PostgresPlace(Place):
@@ -42,6 +47,10 @@ class PostgresPlace(Place):
                 self._disconnect()
                 assert time.monotonic() < deadline, "the server did not come back"
                 time.sleep(0.02)
+
+    def deserted(self) -> bool:
+        """Tell whether nobody else is connected: a server still commits for a client that was killed."""
+        return self.rows(OTHERS) == [(0,)]
 
     def end(self) -> None:
         super().end()

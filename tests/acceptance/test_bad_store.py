@@ -79,14 +79,14 @@ def locked(place: Place) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
-def test_a_locked_store_is_reported_after_some_patience(
-    place: Place, left: Place, command: tuple[str, ...]
-) -> None:
+def test_a_locked_store_is_reported_after_some_patience(place: Place, left: Place) -> None:
     execution_id = interrupted(place, left)
     before = place.events()
     with locked(place):
-        refused(place, place.call(*command), "store-locked", "locked by another process", "try again")
+        said = place.start("run", "workflow.json"), place.start("recover")
+        for program in said:
+            program.ended()
+            refused(place, program, "store-locked", "locked by another process", "try again")
     assert place.events() == before
     goes_on(place, execution_id)
 

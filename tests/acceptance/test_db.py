@@ -22,7 +22,7 @@ def damage(place: Place, *statements: str) -> None:
 
 
 def test_a_copy_is_made_while_fifty_executions_go_on(loaded: Place) -> None:
-    until(lambda: loaded.completed() > 150, seconds=40, about="for a load")
+    until(lambda: loaded.completed() > 100, seconds=40, about="for a load")
     copy = loaded.folder / "copy.db"
     before = loaded.completed()
     made = loaded.call("db", "backup", copy, "--json")

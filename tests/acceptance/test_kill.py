@@ -41,8 +41,14 @@ def kill_at(place: Place, program: Program, marks: int) -> list[tuple[int, str, 
         return len(place.marks()) >= marks and len(ends(place)) > before
 
     until(reached, about=f"for mark {marks}")
+    return killed(place, program)
+
+
+def killed(place: Place, program: Program) -> list[tuple[int, str, dict[str, Any]]]:
+    """Kill a process; return the log as it was left."""
     program.send(signal.SIGKILL)
-    assert program.ended() == -signal.SIGKILL
+    assert program.ended() == -signal.SIGKILL, program.stderr
+    until(place.deserted, about="for the last commit")
     return place.events()
 
 
@@ -98,9 +104,7 @@ def test_a_wide_fan_killed_again_and_again_completes(place: Place) -> None:
         pids.append(program.process.pid)
         ended = len(ends(place))
         until(lambda ended=ended: len(ends(place)) >= ended + 12, about="for a dozen ends")
-        program.send(signal.SIGKILL)
-        assert program.ended() == -signal.SIGKILL, program.stderr
-        logs.append(place.events())
+        logs.append(killed(place, program))
         program = place.start("recover")
     pids.append(program.process.pid)
     assert program.ended() == 0, program.stdout + program.stderr
