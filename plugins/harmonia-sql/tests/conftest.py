@@ -14,6 +14,7 @@ from harmonia_sql.testing.fixtures import (  # noqa: F401
     postgres_database,
     postgres_url,
 )
+from harmonia_sql.testing.proxy import Proxy
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -40,3 +41,11 @@ async def opened(path):
             return backend
 
         yield open_one
+
+
+@pytest.fixture
+def proxy(postgres_url):  # noqa: F811
+    """Give a way to the schema that can be cut."""
+    proxy = Proxy(postgres_url)
+    yield proxy
+    proxy.close()

@@ -4,11 +4,11 @@ import anyio
 import psycopg
 import pytest
 from anyio import to_thread
+from cutting import cut_the_next_commit, fates
 
 from harmonia_core import (
     DocumentWrite,
     EngineRow,
-    StateLocked,
     StateUnavailable,
     StreamAppend,
     TimerRow,
@@ -17,20 +17,8 @@ from harmonia_core import (
 from harmonia_core.testing.state_backend_log import submit
 from harmonia_core.testing.state_backend_rows import execution_id, put, request_row, start, step
 from harmonia_sql import POSTGRES
-from harmonia_sql.postgres import connection as connections
-from harmonia_sql.postgres import writing
-from harmonia_sql.testing.proxy import Proxy
 
 both_ways = pytest.mark.parametrize("in_place", ["auto", "never"])
-# What happens to the request that holds the COMMIT: the server never sees it, or it does and nobody hears.
-fates = pytest.mark.parametrize("fate", ["refuse", "lose", "vanish"])
-
-
-@pytest.fixture
-def proxy(postgres_url):
-    proxy = Proxy(postgres_url)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture
@@ -39,13 +27,6 @@ async def backend(proxy, in_place):
     await backend.open(EngineRow("engine-a", 1, "here", 1.0))
     yield backend
     await backend.close()
-
-
-def cut_the_next_commit(proxy, backend, fate):
-    """Cut the connection of the next request of the writer that ends a transaction."""
-    wire = backend._opened.writer.connection._wire
-    name = wire._names["COMMIT"][0]
-    proxy.once(b"\0" + name + b"\0", fate)
 
 
 @both_ways
@@ -143,91 +124,6 @@ async def test_an_outcome_that_stays_unknown_is_found_out_when_the_unit_comes_ag
     assert [event.seq for event in await backend.events(execution_id(1))] == [1, 2]
     [error] = await submit(backend, [step(1, 1)])
     assert error is not None and error.code == "state-conflict", "only what was in doubt is looked up"
-
-
-def appending(value="1"):
-    """Return a unit that nothing in a log tells of."""
-    return Unit(appends=[StreamAppend("default", "s", value)])
-
-
-@pytest.mark.parametrize("in_place", ["auto"])
-@fates
-async def test_what_another_write_finds_out_of_a_unit_is_not_forgotten(backend, proxy, fate):
-    """A heartbeat comes between the unit whose commit was not answered and its second try."""
-    await backend.commit(appending("0"))
-    connection, unit = backend._opened.writer.connection, appending()
-    cut_the_next_commit(proxy, backend, fate)
-    with connection.lock:
-        [(_, error)] = connection.commit([unit], unit.weight, 0.0)
-        assert isinstance(error, StateLocked)
-        connection.call(lambda cursor, statements: None, 5.0)
-        assert connection.commit([unit], unit.weight, 5.0) == [(unit, None)]
-    assert await backend.stream("default", "s") == [(1, 0), (2, 1)]
-
-
-@pytest.mark.parametrize("in_place", ["auto"])
-async def test_a_slow_commit_that_another_write_waited_for_is_no_conflict(backend, monkeypatch):
-    monkeypatch.setattr(writing, "IN_PLACE", 0.0)
-    await backend.commit(start(1))
-    connection, unit = backend._opened.writer.connection, step(1, 1)
-    with connection.lock:
-        [(_, error)] = connection.commit([unit], unit.weight, 0.0)
-        assert isinstance(error, StateLocked)
-        connection.call(lambda cursor, statements: None, 5.0)
-        assert connection.commit([unit], unit.weight, 5.0) == [(unit, None)]
-    assert [event.seq for event in await backend.events(execution_id(1))] == [1, 2]
-
-
-@pytest.mark.parametrize("in_place", ["never"])
-@pytest.mark.parametrize("fate", ["refuse", "lose"])
-async def test_what_is_written_beside_a_conflict_is_written_once(backend, proxy, fate):
-    await backend.commit(start(1))
-    await backend.commit(step(1, 1))
-    name = backend._opened.writer.connection._wire._names["COMMIT"][0]
-    commits = iter(["pass", fate])  # the whole group, which fails; then unit by unit
-
-    def cut(request):
-        return next(commits, "pass") if b"\0" + name + b"\0" in request else "pass"
-
-    proxy.cut = cut
-    late = step(1, 1)
-    late.events = [late.events[0]._replace(at=5.0)]
-    errors = await submit(backend, [late, appending()])
-    assert [error and error.code for error in errors] == ["state-conflict", None]
-    assert await backend.stream("default", "s") == [(1, 1)]
-
-
-@pytest.mark.parametrize("in_place", ["never"])
-async def test_a_lock_that_keeps_the_outcome_secret_blocks_no_later_commit(
-    proxy, postgres_url, in_place, monkeypatch
-):
-    monkeypatch.setitem(connections.WRITING, "lock_timeout", "100ms")
-    backend = POSTGRES.create(proxy.url, in_place)
-    await backend.open(EngineRow("engine-a", 1, "here", 1.0))
-    await submit(backend, [start(1), start(2)])
-    with psycopg.connect(postgres_url) as other:
-        cut_the_next_commit(proxy, backend, "refuse")
-        other.execute("SELECT 1 FROM execution WHERE execution_id = %s FOR UPDATE", (execution_id(1),))
-        [error] = await submit(backend, [step(1, 1)])
-        assert isinstance(error, StateLocked)
-    assert await submit(backend, [step(1, 1), step(2, 1)]) == [None, None]
-    await backend.close()
-
-
-@pytest.mark.parametrize("in_place", ["never"])
-async def test_what_was_reported_as_failed_is_not_committed_later(backend, monkeypatch):
-    await backend.commit(start(1))
-    write_each = writing.write_each
-
-    def fail(*arguments):
-        write_each(*arguments)
-        raise RuntimeError("odd")
-
-    monkeypatch.setattr(writing, "write_each", fail)
-    errors = await submit(backend, [step(1, 2), appending("0")])
-    assert all("odd" in str(error) for error in errors)
-    await backend.commit(appending())
-    assert await backend.stream("default", "s") == [(1, 1)]
 
 
 @both_ways

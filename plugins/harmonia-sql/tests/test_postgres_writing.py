@@ -1,13 +1,12 @@
 """What a commit on PostgreSQL costs, who waits for whom, and two engines at one database."""
 
 import threading
-import time
 
 import anyio
 import psycopg
 import pytest
 
-from harmonia_core import BlobRow, EngineRow, StateConflict, StateLocked, StreamAppend, TimerRow, Unit
+from harmonia_core import EngineRow, StateConflict, StreamAppend, TimerRow, Unit
 from harmonia_core.testing.state_backend_log import submit
 from harmonia_core.testing.state_backend_rows import (
     event_row,
@@ -102,41 +101,6 @@ async def test_a_lone_unit_that_meets_a_lock_waits_in_the_writer(opened, postgre
             await anyio.sleep(0.005)
     assert told[0][1] is None
     assert len(await backend.events(execution_id(1))) == 2
-
-
-async def test_a_lone_unit_that_asks_before_it_commits_holds_the_loop_no_longer(opened, postgres_url):
-    backend, told = await opened(), []
-    first, second = start(1), start(2)
-    first.blobs = [BlobRow("default", "sha256:d", 1, "x", execution_id(1), b"x", None)]
-    second.blobs = [BlobRow("default", "sha256:d", 1, "x", execution_id(2), b"x", None)]
-    await backend.commit(first)
-    with psycopg.connect(postgres_url) as other:
-        other.execute("SELECT 1 FROM blob FOR UPDATE")
-        begun = time.monotonic()
-        backend.submit([second], told.extend)
-        assert time.monotonic() - begun < 2 and told == [], "the server gives up a lock after five seconds"
-        other.rollback()
-    with anyio.fail_after(10):
-        while not told:
-            await anyio.sleep(0.005)
-    assert told[0][1] is None
-    assert len(await backend.unfinished()) == 2
-    await backend.commit(step(2, 1))
-
-
-async def test_what_was_left_unfinished_in_place_is_ended_by_another_write(opened, postgres_url):
-    backend = await opened()
-    await backend.commit(start(1))
-    connection, unit = backend._opened.writer.connection, start(2)
-    unit.blobs = [BlobRow("default", "sha256:d", 1, "x", execution_id(2), b"x", None)]
-    with psycopg.connect(postgres_url) as other, connection.lock:
-        other.execute("LOCK TABLE blob IN ACCESS EXCLUSIVE MODE")
-        for _ in range(2):
-            [(_, error)] = connection.commit([unit], unit.weight, 0.0)
-            assert isinstance(error, StateLocked)
-        other.rollback()
-        connection.call(lambda cursor, statements: None, 5.0)
-        assert connection.commit([unit], unit.weight, 5.0) == [(unit, None)]
 
 
 async def test_who_is_fenced_writes_nothing(opened):
