@@ -14,7 +14,6 @@ from postgres_place import PostgresPlace  # noqa: E402
 from programs import HERE, Place, Program  # noqa: E402
 
 from harmonia_sql.testing.fixtures import (  # noqa: E402
-    own_postgres,
     postgres_cluster,
     postgres_database,
     postgres_server,
@@ -23,7 +22,6 @@ from harmonia_sql.testing.fixtures import (  # noqa: E402
 )
 
 __all__ = (
-    "own_postgres",
     "postgres_cluster",
     "postgres_database",
     "postgres_server",
