@@ -114,6 +114,16 @@ async def _state(backend, state):
     return (await backend.health())["sign_of_life"] == state
 
 
+async def test_who_has_closed_is_gone_at_once(opened):
+    """The server notices only a little later that a connection has ended, so the lock is given back first."""
+    watching = await opened("engine-z")
+    for number in range(5):
+        backend = await opened(f"engine-{number}")
+        assert await watching.alive([f"engine-{number}"])
+        await backend.close()
+        assert not await watching.alive([f"engine-{number}"])
+
+
 async def test_a_reader_has_no_sign_of_life(opened):
     await opened()
     reader = await opened(None)

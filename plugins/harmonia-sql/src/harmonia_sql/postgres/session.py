@@ -9,7 +9,9 @@ import hashlib
 import logging
 import os
 import select
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Thread
 
 import psycopg
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two tries to begin the session anew.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+# Seconds that the server has to take the lock back when the session ends in peace.
+FAREWELL = 1.0
 HELD = (
     "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks "
     "WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
@@ -114,6 +118,7 @@ class Session:
                     self._hear(connection)
             except psycopg.Error as error:
                 self._lose(error)
+        self._give_back()
         self._close()
 
     def _hear(self, connection: psycopg.Connection) -> None:
@@ -155,6 +160,20 @@ class Session:
             if self._heard is not None:
                 self._heard()
             return
+
+    def _give_back(self) -> None:
+        """Give the lock back, while the server answers: it notices only later that a connection has ended."""
+        if self._connection is None or self._engine_id is None:
+            return
+        session, until = self._connection.pgconn, time.monotonic() + FAREWELL
+        with suppress(psycopg.Error):
+            session.send_query(b"SELECT pg_advisory_unlock_all()")
+            session.flush()
+            poll = select.poll()
+            poll.register(session.socket, select.POLLIN)
+            while session.is_busy() and (left := until - time.monotonic()) > 0:
+                if poll.poll(1000 * left):
+                    session.consume_input()
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
