@@ -113,7 +113,7 @@ async def _prune(rule: RetentionRule | None, dry_run: bool, vacuum: bool, db: st
                 tally.add(doomed)
                 if not dry_run:
                     await pruner.prune(doomed)
-                progress.show(f"{tally.statuses.total():,} executions")
+                progress.show(counted(tally.statuses.total(), "execution"))
             if not dry_run:
                 await pruner.sweep()
             if vacuum and not dry_run:

@@ -36,6 +36,8 @@ def core_over(url: str, connection: Any) -> Iterator[Connection]:
 
 def create(core: Connection) -> None:
     """Make all tables in an empty database, and note the version; the caller commits."""
+    if core.dialect.name == "postgresql":
+        tables.give_postgres_options()
     tables.metadata.create_all(core, checkfirst=False)
     core.execute(tables.alembic_version.insert().values(version_num=HEAD))
 
