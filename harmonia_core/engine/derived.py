@@ -11,11 +11,12 @@ from pydantic_core import to_json
 from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.projections import final_error, open_timers, row_of, task_rows, touched_path
-from harmonia_core.ids import item_path
+from harmonia_core.engine.walks import below
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import ExecutionStarted, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, begin
+from harmonia_core.model.statuses import FINAL_TASK
 
 
 class Derivation:
@@ -29,7 +30,7 @@ class Derivation:
         self._first: Recorded | None = None
 
     def take(self, recorded: Recorded) -> TaskRow | None:
-        """Fold one event; return the row of the item that it ended, if it did."""
+        """Fold one event; return the row of the item, or of the task inside a composite, that it ended."""
         if self._first is None:
             self._first = recorded
         before, path = self.state, touched_path(recorded)
@@ -39,19 +40,21 @@ class Derivation:
         position = self.state.graph.root.index.get(path)
         if position is not None:
             self._touched |= 1 << position
-        elif self.state.task(path) is None:
-            return task_rows(before, self.state, [recorded])[0]
-        return None
+            return None
+        task = self.state.task(path)
+        ended = task is None or task.status in FINAL_TASK
+        return task_rows(before, self.state, [recorded])[0] if ended else None
 
     def tasks(self) -> Iterator[TaskRow]:
-        """Yield the rows of all tasks that have one and of the items in flight."""
+        """Yield the rows of the workflow's own tasks that have one, and of all that has begun inside them."""
         state = self.state
         for node in state.graph.root.tasks:
             if self._touched >> node.index & 1:
                 task = state.scope.task(node.index)
                 yield row_of(state, node.id, task)
-                for index, item in task.items.flight.items() if task.items is not None else ():
-                    yield row_of(state, item_path(node.id, index), item)
+                if task.status not in FINAL_TASK:
+                    for path, _, within in below(node, task, node.id):
+                        yield row_of(state, path, within)
 
     def timers(self) -> list[TimerRow]:
         """Return the open timers."""

@@ -27,9 +27,11 @@ from harmonia_core.engine.record import Recorder
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
+from harmonia_core.engine.walks import below, node_of
 from harmonia_core.errors import Fenced, StateBackendError
-from harmonia_core.ids import item_path, stable_key
+from harmonia_core.ids import stable_key
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
+from harmonia_core.model.events import ScopeStopped
 from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
@@ -187,6 +189,9 @@ class Driver:
         for _, path, kind in closed:
             if kind == "total":
                 self._interrupt(live, path)
+        for recorded in batch.recorded:
+            if type(recorded.event) is ScopeStopped:
+                self._interrupt(live, recorded.event.path)
         for command in batch.effects:
             if type(command.input) is BlobRef:
                 self._group.start_soon(self._start_large, self._group, live, command)
@@ -212,10 +217,12 @@ class Driver:
             self._ended(Outcome(key, "cancelled"))
 
     def _interrupt(self, live: Live, path: str) -> None:
+        """Interrupt the attempts of a task and of all that has begun inside it."""
+        self.dispatcher.cancel(live.execution_id, path)
         task = live.state.task(path)
-        items = task.items.flight if task is not None and task.items is not None else ()
-        for part in (path, *(item_path(path, index) for index in items)):
-            self.dispatcher.cancel(live.execution_id, part)
+        if task is not None:
+            for part, _, _ in below(node_of(live.state.graph, path), task, path):
+                self.dispatcher.cancel(live.execution_id, part)
 
     async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
         try:

@@ -15,10 +15,11 @@ import anyio.to_thread
 
 from harmonia_core.engine.kernel_tasks import width_of
 from harmonia_core.engine.reading import AtHand, NotAtHand, Ref, StateReader
+from harmonia_core.engine.walks import levels
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.evaluator import condition, fill
 from harmonia_core.expressions.schema import check_value
-from harmonia_core.model.commands import Answer, Ask
+from harmonia_core.model.commands import Answer, Ask, Choice
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import BlobRef, ItemsRef
 from harmonia_core.model.state import ExecutionState
@@ -102,17 +103,24 @@ class Evaluator:
             raise NotAtHand(ref) from None
 
     def _answer(self, state: ExecutionState, ask: Ask, at_hand: AtHand) -> Answer:
-        reader = StateReader(state, ask.path, ask.item, self._now(), self._env, at_hand)
+        reader = StateReader(state, ask.path, ask.place, self._now(), self._env, at_hand)
         try:
             if isinstance(ask.subject, Expression):
                 return Answer(condition(ask.subject, reader))
+            if isinstance(ask.subject, Choice):
+                return Answer(_first_true(ask.subject, reader))
             value, holes = fill(ask.subject, reader)
         except ExpressionError as error:
             return Answer(error=ErrorInfo("expression", error.error_code, str(error), retryable=False))
-        if ask.place == "output":
+        if ask.place == "output" and not ask.path:
             return _checked(state, value)
         width = width_of(value) if ask.node is not None and ask.node.type == "map" else None
         return Answer(value, holes, width=width)
+
+
+def _first_true(choice: Choice, reader: StateReader) -> int | None:
+    found = (place for place, one in enumerate(choice.conditions) if condition(one, reader))
+    return next(found, None)
 
 
 def _text(value: str) -> str:
@@ -132,10 +140,12 @@ def _checked(state: ExecutionState, output: Any) -> Answer:
 def ask_id(state: ExecutionState, ask: Ask) -> str:
     """Return the id of a question: over its place and the youngest value that it reads."""
     seqs = [0]
+    scopes = levels(state, ask.path)
     for read in ask.subject.reads:
         if read.root == "tasks" and read.steps:
-            position = state.graph.root.index.get(str(read.steps[0]))
-            if position is not None:
-                seqs.append(state.scope.task(position).ended_seq or 0)
+            name = str(read.steps[0])
+            found = next((level for level in reversed(scopes) if name in level.nodes.index), None)
+            if found is not None:
+                seqs.append(found.graph.task(found.nodes.index[name]).ended_seq or 0)
     parts = f"{ask.path}|{ask.attempt}|{ask.place}|{max(seqs)}"
     return sha256(parts.encode()).hexdigest()[:32]

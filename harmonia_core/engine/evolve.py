@@ -9,26 +9,27 @@ from typing import Any
 
 from harmonia_core.engine.frontier import put
 from harmonia_core.engine.items import item, put_item
-from harmonia_core.engine.task_folds import TASK_FOLDS, Fold
+from harmonia_core.engine.task_folds import OF_TASKS, change
 from harmonia_core.model import events as e
+from harmonia_core.model.addresses import Part, read_address
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
-from harmonia_core.model.graph import Graph
+from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.state import ExecutionState, Question, TaskState, begin, split
+from harmonia_core.model.state import ExecutionState, Question, TaskState, begin
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 
 def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     """Return the state after one more event."""
     event = recorded.event
-    change = TASK_FOLDS.get(type(event))
-    if change is None or not (path := event.path):  # type: ignore[attr-defined]
+    if type(event) not in OF_TASKS or not (path := event.path):  # type: ignore[attr-defined]
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
-    position = state.graph.root.index.get(path)
+    root = state.graph.root
+    position = root.index.get(path)
     if position is None:
-        return _item(state, recorded, path, change)
-    new = change(state.scope.task(position), event, recorded)
+        return _deep(state, recorded, path)
+    new = change(root.tasks[position], state.scope.task(position), recorded)
     failed, error = state.failed, state.error
     if new.status is TaskStatus.FAILED:
         failed, error = (*failed, path), error or new.error
@@ -43,15 +44,37 @@ def fold(graph: Graph, execution_id: str, log: Iterable[Recorded]) -> ExecutionS
     return state
 
 
-def _item(state: ExecutionState, recorded: Recorded, path: str, change: Fold) -> ExecutionState:
-    task_id, index = split(path)
-    position = state.graph.root.index[task_id]
+def _deep(state: ExecutionState, recorded: Recorded, path: str) -> ExecutionState:
+    """Fold an event of an item, or of a task inside a composite."""
+    address = read_address(path)
+    root, (name, numbers) = state.graph.root, address[0]
+    position = root.index[name]
     owner = state.scope.task(position)
-    if owner.items is None or index is None:
+    new = _within(root.tasks[position], owner, numbers, address[1:], recorded)
+    if new is owner:
         return state._replace(seq=recorded.seq)
-    new = change(item(owner.items, index), recorded.event, recorded)
-    owner = owner._replace(items=put_item(owner.items, index, new))
-    return _moved(state, recorded.seq, path, position, owner, state.failed, state.error)
+    return _moved(state, recorded.seq, path, position, new, state.failed, state.error)
+
+
+def _within(
+    node: TaskNode, task: TaskState, numbers: tuple[int, ...], rest: tuple[Part, ...], recorded: Recorded
+) -> TaskState:
+    """Return a task in which an event has happened: to it, to an item of it, or further inside."""
+    if numbers and node.item is not None:
+        items, index = task.items, numbers[0]
+        if items is None:
+            return task
+        new = _within(node.item, item(items, index), numbers[1:], rest, recorded)
+        return task._replace(items=put_item(items, index, new, node.item))
+    if not rest:
+        return task if numbers else change(node, task, recorded)
+    inside, nodes = task.inside, node.scope
+    if inside is None or nodes is None or numbers != ((inside.iteration,) if nodes.repeats else ()):
+        return task
+    name, numbers = rest[0]
+    position = nodes.index[name]
+    new = _within(nodes.tasks[position], inside.graph.task(position), numbers, rest[1:], recorded)
+    return task._replace(inside=inside._replace(graph=put(inside.graph, nodes, position, new)))
 
 
 def _moved(
@@ -66,8 +89,11 @@ def _moved(
     scope = put(state.scope, state.graph.root, position, new)
     status = state.status if scope.held == state.scope.held else _attention(state, scope.held)
     answers = state.answers
-    if answers and ((path, "input") in answers or (path, "when") in answers):
-        answers = {key: value for key, value in answers.items() if key[0] != path}
+    if answers:
+        below = (f"{path}/", f"{path}[")
+        answers = {
+            key: value for key, value in answers.items() if key[0] != path and not key[0].startswith(below)
+        }
     # Positional, because `_replace` costs as much as the rest of the fold.
     return ExecutionState(
         state.graph,
@@ -146,6 +172,10 @@ def _ended(state: ExecutionState, status: ExecutionStatus, at: Recorded) -> Exec
     return state._replace(status=status, ended_at=at.at, asks={}, answers={})
 
 
+def _variables_set(state: ExecutionState, event: e.VariablesSet, at: Recorded) -> ExecutionState:
+    return state._replace(vars={**state.vars, **event.values})
+
+
 def _asked(state: ExecutionState, event: e.Asked, at: Recorded) -> ExecutionState:
     question = Question(event.path, event.place, event.attempt)
     return state._replace(asks={**state.asks, event.id: question})
@@ -171,4 +201,5 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.Asked: _asked,
     e.Answered: _answered,
     e.LateResultRefused: _unchanged,
+    e.VariablesSet: _variables_set,
 }

@@ -6,7 +6,7 @@ by the difference of old and new, and tells the dependants when a task has ended
 
 from typing import Literal
 
-from harmonia_core.model.graph import Join, Scope
+from harmonia_core.model.graph import Join, Scope, TaskNode
 from harmonia_core.model.state import PAGE_BITS, PAGE_MASK, GraphState, MapState, Tally, TaskState
 from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
 
@@ -69,9 +69,15 @@ def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> Graph
                     doomed |= lost
     if (new.attempt > 0 and not final) is not (active & bit != 0):
         active ^= bit
-    if new.items is not None or old.items is not None or after is _ATTENTION or before is _ATTENTION:
-        held += _held(new) - _held(old)
-        stir = new.items is not None and not final and stirs(new, new.items, nodes.tasks[position].window)
+    if (
+        new.items is not None
+        or new.inside is not None
+        or old.items is not None
+        or after is _ATTENTION
+        or before is _ATTENTION
+    ):
+        held += held_in(new) - held_in(old)
+        stir = not final and _stirs(nodes.tasks[position], new)
         if stir is not (stirred & bit != 0):
             stirred ^= bit
     fresh = list(pages)
@@ -80,8 +86,33 @@ def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> Graph
     return GraphState(tuple(fresh), ready, doomed, active, stirred, outstanding, open_, held)
 
 
-def _held(task: TaskState) -> int:
-    return (task.status is _ATTENTION) + (task.items.held if task.items else 0)
+def held_in(task: TaskState) -> int:
+    """Count the tasks and items in attention that a task is or holds."""
+    if task.status in FINAL_TASK:
+        return 0
+    held = (task.status is _ATTENTION) + (task.items.held if task.items else 0)
+    return held + (task.inside.graph.held if task.inside else 0)
+
+
+def _stirs(node: TaskNode, task: TaskState) -> bool:
+    if task.items is not None:
+        return stirs(task, task.items, node.window)
+    return stirs_inside(node, task)
+
+
+def stirs_inside(node: TaskNode, task: TaskState) -> bool:
+    """Tell whether a composite has something to decide: inside it, or its own end."""
+    nodes, inside = node.scope, task.inside
+    if nodes is None or inside is None or task.status is not TaskStatus.RUNNING:
+        return False
+    graph = inside.graph
+    if graph.ready or graph.doomed or graph.stirred or not graph.open:
+        return True
+    if task.reason == "total-timeout" or inside.stopped is not None:
+        return True
+    if nodes.order is not None:
+        return inside.cursor < 0 or graph.task(inside.cursor).status in FINAL_TASK
+    return nodes.finish == "first" and any(task.status is _SUCCEEDED for page in graph.pages for task in page)
 
 
 def _tell(

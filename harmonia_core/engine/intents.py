@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine.retry import draw_of, judge
 from harmonia_core.model import commands as c
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Command
@@ -37,8 +38,27 @@ def _succeed(command: c.SucceedTask, now: float) -> Event:
     return e.TaskSucceeded(command.path, command.attempt, command.output)
 
 
+def _enter(command: c.EnterStep, now: float) -> Event:
+    return e.StepEntered(*command)
+
+
+def _set(command: c.SetVariables, now: float) -> Event:
+    return e.VariablesSet(command.path, command.values)
+
+
+def _stop(command: c.StopScope, now: float) -> Event:
+    return e.ScopeStopped(*command)
+
+
 def _fail(command: c.FailTask, now: float) -> Event:
-    return e.TaskFailed(command.path, command.attempt, command.error)
+    return judge(
+        command.retry,
+        command.path,
+        command.attempt,
+        command.error,
+        now,
+        draw_of(command.path, command.attempt),
+    )
 
 
 def _skip(command: c.SkipTask, now: float) -> Event:
@@ -78,6 +98,9 @@ _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.MarkUnreachable: _unreachable,
     c.CancelTask: _cancel,
     c.HoldTask: _hold,
+    c.EnterStep: _enter,
+    c.SetVariables: _set,
+    c.StopScope: _stop,
     c.CompleteExecution: _complete,
     c.FailExecution: _fail_execution,
     c.CancelExecution: _cancel_execution,

@@ -4,6 +4,8 @@ An item that has ended leaves the state: what stays is one byte on its page, a
 count, and the first error. Its output is a row in the store.
 """
 
+from harmonia_core.engine.frontier import held_in, stirs_inside
+from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.state import (
     MARK_CANCELLED,
     MARK_FAILED,
@@ -24,16 +26,16 @@ def item(items: MapState, index: int) -> TaskState:
     return items.flight.get(index, _FRESH)
 
 
-def put_item(items: MapState, index: int, new: TaskState) -> MapState:
-    """Return the map with one item replaced; items begin in index order."""
+def put_item(items: MapState, index: int, new: TaskState, node: TaskNode) -> MapState:
+    """Return the map with one item replaced; items begin in index order. node: what each item runs."""
     cursor = max(items.cursor, index + 1)
     old = items.flight.get(index, _FRESH)
-    held = items.held + (new.status is TaskStatus.ATTENTION) - (old.status is TaskStatus.ATTENTION)
+    held = items.held + held_in(new) - held_in(old)
     again = tuple(other for other in items.again if other != index) if items.again else ()
     flight = dict(items.flight)
     if new.status not in FINAL_TASK:
         flight[index] = new
-        if new.status is TaskStatus.READY:
+        if new.status is TaskStatus.READY or stirs_inside(node, new):
             again = (*again, index)
         return items._replace(cursor=cursor, flight=flight, again=again, held=held)
     flight.pop(index, None)

@@ -1,32 +1,42 @@
-"""Begin the task types that the engine itself carries out: map, wait, noop, fail. Pure."""
+"""Begin the task types that the engine itself carries out: map, wait, noop, fail, set. Pure."""
 
 from collections.abc import Callable
 from typing import Any
 
-from harmonia_core.model.commands import Answer, Command, FailTask, ScheduleTask, StartTimer, SucceedTask
+from harmonia_core.engine.walks import levels
+from harmonia_core.model.commands import (
+    Answer,
+    Command,
+    FailTask,
+    ScheduleTask,
+    SetVariables,
+    StartTimer,
+    SucceedTask,
+)
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.policies import read_duration
 from harmonia_core.model.refs import BlobRef
+from harmonia_core.model.state import ExecutionState
 
 
-def begin(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+def begin(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     """Return the commands with which a kernel task begins, and ends if it needs no time."""
-    return _BEGIN[node.type](node, path, answer)
+    return _BEGIN[node.type](node, path, answer, state)
 
 
-def _noop(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+def _noop(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     return [_schedule(node, path, answer), SucceedTask(path, 1, answer.value)]
 
 
-def _fail(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+def _fail(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     wish: Any = answer.value if isinstance(answer.value, dict) else {}
     code, message = wish.get("error") or "failed", wish.get("message") or "Failed on purpose."
     error = ErrorInfo("task", str(code), str(message), retryable=False)
     return [_schedule(node, path, answer), FailTask(path, 1, error)]
 
 
-def _wait(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+def _wait(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     wish = answer.value.get("duration") if isinstance(answer.value, dict) else None
     try:
         length = read_duration(wish)
@@ -35,11 +45,24 @@ def _wait(node: TaskNode, path: str, answer: Answer) -> list[Command]:
     return [_schedule(node, path, answer), StartTimer(path, length)]
 
 
-def _map(node: TaskNode, path: str, answer: Answer) -> list[Command]:
+def _map(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     width = answer.width if isinstance(answer.value, BlobRef) else width_of(answer.value)
     if width is None:
         return [_schedule(node, path, answer), FailTask(path, 1, _invalid("items: not a list"))]
     return [ScheduleTask(path, node, 1, True, answer.value, answer.holes, width)]
+
+
+def _set(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
+    if not isinstance(answer.value, dict):
+        return [_schedule(node, path, answer), FailTask(path, 1, _invalid("values: not an object at hand"))]
+    found: dict[str, dict[str, Any]] = {}
+    around = levels(state, path)
+    for name, value in answer.value.items():
+        owner = next((level.owner for level in reversed(around) if name in level.nodes.vars), "")
+        found.setdefault(owner, {})[name] = value
+    commands: list[Command] = [_schedule(node, path, answer)]
+    commands += [SetVariables(owner, values) for owner, values in found.items()]
+    return [*commands, SucceedTask(path, 1, None)]
 
 
 def width_of(value: Any) -> int | None:
@@ -56,9 +79,10 @@ def _schedule(node: TaskNode, path: str, answer: Answer) -> ScheduleTask:
     return ScheduleTask(path, node, 1, True, answer.value, answer.holes)
 
 
-_BEGIN: dict[str, Callable[[TaskNode, str, Answer], list[Command]]] = {
+_BEGIN: dict[str, Callable[[TaskNode, str, Answer, ExecutionState], list[Command]]] = {
     "noop": _noop,
     "fail": _fail,
     "wait": _wait,
     "map": _map,
+    "set": _set,
 }

@@ -7,8 +7,8 @@ what arrives meanwhile waits for the next.
 import anyio
 
 from harmonia_core.engine.arrivals import Arrival
-from harmonia_core.engine.projections import begun
 from harmonia_core.engine.settle import Batch
+from harmonia_core.engine.walks import begun
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
@@ -93,5 +93,6 @@ def idle(state: ExecutionState) -> bool:
     if state.scope.ready or state.asks or state.scope.stirred:
         return False
     return all(
-        task.status is TaskStatus.ATTENTION or task.items is not None for _, task in begun(state.graph, state)
+        task.status is TaskStatus.ATTENTION or task.items is not None or task.inside is not None
+        for _, task in begun(state.graph, state)
     )

@@ -7,26 +7,17 @@ longer applies becomes `LateResultRefused` or nothing, never an error.
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from harmonia_core.engine.decide import total_timeout
+from harmonia_core.engine.ends import total_timeout
 from harmonia_core.engine.retry import judge
+from harmonia_core.engine.walks import around, node_of
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
-from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import Category, ErrorInfo, Outcome
-from harmonia_core.model.state import ExecutionState, TaskState, split
+from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
 
 _CATEGORIES = frozenset(get_args(Category))
 _OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED})
-
-
-def node_of(graph: Graph, path: str) -> TaskNode:
-    """Return the node of a task or of a map's items."""
-    position = graph.root.index.get(path)
-    if position is not None:
-        return graph.root.tasks[position]
-    node = graph.root.tasks[graph.root.index[split(path)[0]]]
-    return node.item or node
 
 
 def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: float) -> Event:
@@ -46,13 +37,12 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
         return e.TaskDeferred(path, attempt, outcome.token_hash or "", due)
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)
-    winding = state.cancelling or state.timed_out or _map_timed_out(state, path)
-    policy = None if winding else node.retry
+    policy = None if _winding(state, path) else node.retry
     return judge(policy, path, attempt, outcome.error, now, draw)
 
 
 def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
-    if state.cancelling or state.timed_out or _map_timed_out(state, path):
+    if _winding(state, path):
         return e.TaskCancelled(path, attempt)
     return e.AttemptLost(path, attempt)
 
@@ -60,15 +50,17 @@ def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
 def wanted(state: ExecutionState, path: str) -> bool:
     """Tell whether an attempt that is recorded, but has not begun yet, may still begin."""
     task = state.task(path)
-    if task is None or task.reason == "total-timeout" or _map_timed_out(state, path):
-        return False
-    return not (state.cancelling or state.timed_out)
+    return task is not None and task.reason != "total-timeout" and not _winding(state, path)
 
 
-def _map_timed_out(state: ExecutionState, path: str) -> bool:
-    task_id, index = split(path)
-    owner = state.task(task_id) if index is not None else None
-    return owner is not None and owner.reason == "total-timeout"
+def _winding(state: ExecutionState, path: str) -> bool:
+    """Tell whether the execution, or a map or composite that a task lies in, is being ended early."""
+    if state.cancelling or state.timed_out:
+        return True
+    return any(
+        task.reason == "total-timeout" or (task.inside is not None and task.inside.stopped is not None)
+        for task in around(state, path)
+    )
 
 
 def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: float) -> Event | None:

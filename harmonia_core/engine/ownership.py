@@ -16,9 +16,8 @@ from harmonia_core.engine.arrivals import Arrival, Fact, Requested
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
-from harmonia_core.engine.outcomes import node_of
 from harmonia_core.engine.patience import Patience
-from harmonia_core.engine.projections import begun
+from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.errors import (
     DefinitionInvalid,
     ExecutionNotAdoptable,
@@ -26,10 +25,11 @@ from harmonia_core.errors import (
     Fenced,
     StateCorrupt,
 )
+from harmonia_core.model.addresses import split
 from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.graph import Graph
-from harmonia_core.model.state import ExecutionState, split
+from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 LOG = logging.getLogger("harmonia.engine")
@@ -205,7 +205,7 @@ def lost(state: ExecutionState) -> list[AttemptLost]:
     return [
         AttemptLost(path, task.attempt, counted)
         for path, task in begun(state.graph, state)
-        if task.status is TaskStatus.RUNNING and task.items is None
+        if task.status is TaskStatus.RUNNING and task.items is None and task.inside is None
     ]
 
 

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from pydantic_core import to_json
 
 from harmonia_core.contracts.rows import TaskRow, TimerRow
-from harmonia_core.engine.outcomes import node_of
 from harmonia_core.engine.task_folds import TASK_FOLDS
+from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.model import events as e
+from harmonia_core.model.addresses import split
 from harmonia_core.model.events import Recorded
-from harmonia_core.model.graph import Graph
-from harmonia_core.model.state import ExecutionState, TaskState, split
+from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
 
 ClosedTimer = tuple[str, str, str]
 
-_ROWLESS = frozenset({e.Asked, e.LateResultRefused})
+_ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped})
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled})
@@ -46,8 +46,10 @@ def row_of(state: ExecutionState, path: str, task: TaskState) -> TaskRow:
     if place is not None:
         kind = state.graph.root.tasks[place].type
     else:
-        scope, index = split(path)
-        place, kind = index or 0, node_of(state.graph, path).type
+        node = node_of(state.graph, path)
+        kind, (scope, place) = node.type, split(path)
+        if place is None:
+            scope, place = path.rpartition("/")[0], node.index
     return TaskRow(
         state.execution_id,
         scope,
@@ -136,18 +138,3 @@ def open_timers(state: ExecutionState) -> list[TimerRow]:
 def due_kind(task: TaskState) -> str:
     """Return the kind of the timer that a task's `due` stands for."""
     return {"retry": "retry", "timer": "wait"}.get(task.reason or "", "attempt")
-
-
-def begun(graph: Graph, state: ExecutionState) -> list[tuple[str, TaskState]]:
-    """Return the tasks and items that have begun and are not final, by path."""
-    found: list[tuple[str, TaskState]] = []
-    mask = state.scope.active
-    while mask:
-        low = mask & -mask
-        mask ^= low
-        position = low.bit_length() - 1
-        node, task = graph.root.tasks[position], state.scope.task(position)
-        found.append((node.id, task))
-        if task.items is not None:
-            found.extend((f"{node.id}[{index}]", item) for index, item in task.items.flight.items())
-    return found

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harmonia_core.clock import rfc3339
+from harmonia_core.engine.walks import levels
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.paths import resolve
+from harmonia_core.model.events import Place
 from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import REFS, BlobRef, ItemsRef
-from harmonia_core.model.state import ExecutionState, TaskState, split
+from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import TaskStatus
 
 Ref = BlobRef | ItemsRef
@@ -30,23 +32,24 @@ class NotAtHand(Exception):
 class StateReader:
     """Resolve paths against one state, for one question.
 
-    now: epoch seconds of the batch. env: the allowed names with their values.
+    path, place: whose question it is, and which. now: epoch seconds of the batch. env: the allowed names.
     at_hand: gives a reference's value or raises NotAtHand; told whether only one item of it is read.
     """
 
-    __slots__ = ("_at_hand", "_env", "_item", "_now", "_path", "_state")
+    __slots__ = ("_at_hand", "_env", "_levels", "_now", "_path", "_place", "_state")
 
     def __init__(
         self,
         state: ExecutionState,
         path: str,
-        item: int | None,
+        place: Place,
         now: float,
         env: Mapping[str, str],
         at_hand: AtHand,
     ) -> None:
-        self._state, self._path, self._item = state, path, item
+        self._state, self._path, self._place = state, path, place
         self._now, self._env, self._at_hand = now, env, at_hand
+        self._levels = levels(state, path)
 
     def __call__(self, path: Path) -> Any:
         """Return what stands at a path; raise ExpressionError `path-missing`, or NotAtHand."""
@@ -57,7 +60,11 @@ class StateReader:
     def _task(self, path: Path) -> Any:
         steps = path.steps
         if not steps:
-            return {node.id: self._whole(self._found(node.id)) for node in self._state.graph.root.tasks}
+            return {
+                node.id: self._whole(level.graph.task(node.index))
+                for level in self._levels
+                for node in level.nodes.tasks
+            }
         task = self._found(str(steps[0]))
         if len(steps) == 1:
             return self._whole(task)
@@ -68,10 +75,11 @@ class StateReader:
         return resolve(self._whole(task), steps[1:])
 
     def _found(self, task_id: str) -> TaskState:
-        position = self._state.graph.root.index.get(task_id)
-        if position is None:
-            raise ExpressionError("path-missing", f"There is no task {task_id!r}.")
-        return self._state.scope.task(position)
+        for level in reversed(self._levels):
+            position = level.nodes.index.get(task_id)
+            if position is not None:
+                return level.graph.task(position)
+        raise ExpressionError("path-missing", f"There is no task {task_id!r}.")
 
     def _whole(self, task: TaskState) -> dict[str, Any]:
         output = self._value(task.output) if task.status is TaskStatus.SUCCEEDED else None
@@ -86,17 +94,48 @@ class StateReader:
         if root == "input":
             return self._value(state.input)
         if root == "vars":
-            return state.vars
+            return self._variables()
         if root == "index":
-            return self._item
+            return self._index()
         if root == "item":
             return self._current_item()
+        if root == "error":
+            return self._error()
         if root == "env":
             return self._env
         workflow = {"name": state.graph.name, "version": state.graph.version}
         return {"workflow": workflow, "execution": state.execution_id, "now": rfc3339(self._now)}
 
+    def _variables(self) -> Mapping[str, Any]:
+        if len(self._levels) == 1:
+            return self._state.vars
+        found = dict(self._state.vars)
+        for level in self._levels:
+            found.update(level.inside.vars if level.inside is not None else ())
+        return found
+
+    def _index(self) -> int | None:
+        """Return the number of the nearest item or iteration around."""
+        for level in reversed(self._levels):
+            if level.item is not None:
+                return level.item
+            if level.nodes.repeats and level.inside is not None:
+                return level.inside.jumps
+        return None
+
     def _current_item(self) -> Any:
-        owner = self._found(split(self._path)[0])
-        items = self._value(owner.input, in_part=True)
-        return items["items"][self._item]
+        for level in reversed(self._levels):
+            if level.item is not None:
+                items = self._value(level.graph.task(level.position).input, in_part=True)
+                return items["items"][level.item]
+        return None
+
+    def _error(self) -> Any:
+        """Return the error that is being judged or handled."""
+        if self._place == "caught":
+            level = self._levels[-1]
+            found = level.graph.task(level.position).error
+        else:
+            handled = (level.inside.error for level in reversed(self._levels) if level.inside is not None)
+            found = next((error for error in handled if error is not None), None)
+        return found.as_json() if found is not None else None

@@ -1,5 +1,7 @@
 """Judge a failed attempt: another try, when, or the end. Pure; the draw comes from the shell."""
 
+from hashlib import sha256
+
 from harmonia_core.model.events import RetryScheduled, TaskFailed
 from harmonia_core.model.graph import RetryPolicy
 from harmonia_core.model.outcomes import ErrorInfo
@@ -34,6 +36,11 @@ def delay(policy: RetryPolicy, number: int, draw: float, retry_after: float | No
         grown = policy.max_delay
     seconds = min(policy.max_delay, grown) * (1 + policy.jitter * draw)
     return max(seconds, min(retry_after or 0.0, RETRY_AFTER_CAP))
+
+
+def draw_of(path: str, attempt: int) -> float:
+    """Return a number in [-1, 1] that stays the same, for what the core itself begins anew."""
+    return int.from_bytes(sha256(f"{path}|{attempt}".encode()).digest()[:4], "big") / 0x7FFF_FFFF - 1
 
 
 def judge(

@@ -7,10 +7,22 @@ where the task lies and who depends on it is `evolve`'s and `frontier`'s busines
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine.frontier import put
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.refs import ItemsRef
-from harmonia_core.model.state import MARK_OPEN, PAGE, MapState, TaskState
+from harmonia_core.model.state import (
+    MARK_OPEN,
+    PAGE,
+    GraphState,
+    InsideState,
+    MapState,
+    TaskState,
+    fresh_inside,
+    fresh_scope,
+)
+from harmonia_core.model.statuses import FINAL_TASK
 from harmonia_core.model.statuses import TaskStatus as T
 
 Fold = Callable[[TaskState, Any, Recorded], TaskState]
@@ -38,6 +50,12 @@ def _scheduled(task: TaskState, event: e.TaskScheduled, at: Recorded) -> TaskSta
         items=None if event.width is None else _items(event.width),
         begun_at=at.at,
     )
+
+
+def _within(task: TaskState, scope: Scope) -> TaskState:
+    """Return a composite that has just been scheduled; with another attempt its tasks begin anew."""
+    iteration = 0 if task.inside is None else task.inside.iteration + 1
+    return task._replace(inside=fresh_inside(scope, iteration))
 
 
 def _items(width: int) -> MapState:
@@ -86,6 +104,7 @@ def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskSta
         ended_at=at.at,
         ended_seq=at.seq,
         items=items,
+        inside=task.inside,
     )
 
 
@@ -113,6 +132,59 @@ def _attention(task: TaskState, event: e.TaskAttention, at: Recorded) -> TaskSta
     return task._replace(status=T.ATTENTION, reason=event.reason, due=None)
 
 
+def _step_entered(inside: InsideState, scope: Scope, event: e.StepEntered) -> InsideState:
+    graph, jumps = inside.graph, inside.jumps
+    if event.iteration > inside.iteration:
+        graph, jumps = _rewound(graph, scope, event.step), jumps + 1
+    values = {} if event.variable is None or event.error is None else {event.variable: event.error.as_json()}
+    return inside._replace(
+        graph=put(graph, scope, event.step, TaskState(T.READY)),
+        vars={**inside.vars, **values} if values else inside.vars,
+        iteration=event.iteration,
+        cursor=event.step,
+        came=inside.cursor,
+        jumps=jumps,
+        error=event.error or inside.error,
+        raising=event.raising,
+    )
+
+
+def _rewound(graph: GraphState, scope: Scope, first: int) -> GraphState:
+    """Return a sequence's scope in which the steps from one on have not been carried out."""
+    kept = [graph.task(position) for position in range(first)]
+    tasks = [*kept, *(TaskState() for _ in scope.tasks[first:])]
+    pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
+    return fresh_scope(scope)._replace(pages=pages, open=sum(task.status not in FINAL_TASK for task in tasks))
+
+
+def _variables_set(inside: InsideState, scope: Scope, event: e.VariablesSet) -> InsideState:
+    return inside._replace(vars={**inside.vars, **event.values})
+
+
+def _stopped(inside: InsideState, scope: Scope, event: e.ScopeStopped) -> InsideState:
+    return inside._replace(stopped=event.reason)
+
+
+def change(node: TaskNode, task: TaskState, recorded: Recorded) -> TaskState:
+    """Return a task or an item as an event that names it leaves it."""
+    event = recorded.event
+    kind = type(event)
+    fold = TASK_FOLDS.get(kind)
+    if fold is None:
+        if task.inside is None or node.scope is None:
+            return task
+        return task._replace(inside=_INSIDE_FOLDS[kind](task.inside, node.scope, event))
+    new = fold(task, event, recorded)
+    if node.scope is not None and kind is e.TaskScheduled:
+        return _within(new, node.scope)
+    return new
+
+
+_INSIDE_FOLDS: dict[type, Callable[[InsideState, Scope, Any], InsideState]] = {
+    e.StepEntered: _step_entered,
+    e.VariablesSet: _variables_set,
+    e.ScopeStopped: _stopped,
+}
 TASK_FOLDS: dict[type, Fold] = {
     e.TaskScheduled: _scheduled,
     e.TaskDeferred: _deferred,
@@ -127,3 +199,5 @@ TASK_FOLDS: dict[type, Fold] = {
     e.TaskCancelled: _cancelled,
     e.TaskAttention: _attention,
 }
+OF_TASKS = frozenset((*TASK_FOLDS, *_INSIDE_FOLDS))
+"""The events that name a task or an item; an empty path stands for the execution."""

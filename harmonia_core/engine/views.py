@@ -8,11 +8,13 @@ from pydantic_core import from_json
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.engine.walks import inside_path
+from harmonia_core.ids import item_path
 from harmonia_core.model.codec import encode
 from harmonia_core.model.events import Recorded
-from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.refs import public
-from harmonia_core.model.state import ExecutionState, TaskState
+from harmonia_core.model.state import ExecutionState, GraphState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
 
 
@@ -58,8 +60,8 @@ def head_view(row: ExecutionRow, alive: bool | None = None) -> dict[str, Any]:
 
 
 def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None) -> dict[str, Any]:
-    """Return an execution whole, tasks in definition order, items in flight behind their map."""
-    tasks = list(_tasks(state))
+    """Return an execution whole, tasks in definition order, what is inside a task behind it."""
+    tasks = list(_tasks(state, state.graph.root, state.scope, ""))
     view = head_view(row, alive)
     view |= {
         "status": state.status.value,
@@ -70,19 +72,27 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
         "failed_tasks": list(state.failed),
         "ended_at": _time(state.ended_at),
         "seq": state.seq,
-        "counts": dict(Counter(task["status"] for task in tasks if "[" not in task["path"])),
+        "counts": dict(Counter(task["status"] for task in tasks if task["path"] == task["id"])),
         "tasks": tasks,
     }
     return view
 
 
-def _tasks(state: ExecutionState) -> Iterator[dict[str, Any]]:
-    for node in state.graph.root.tasks:
-        task = state.scope.task(node.index)
-        yield _task(state, node, node.id, task)
-        if task.items is not None and node.item is not None:
-            for index in sorted(task.items.flight):
-                yield _task(state, node.item, f"{node.id}[{index}]", task.items.flight[index])
+def _tasks(state: ExecutionState, nodes: Scope, scope: GraphState, prefix: str) -> Iterator[dict[str, Any]]:
+    for node in nodes.tasks:
+        yield from _with_inner(state, node, prefix + node.id, scope.task(node.index))
+
+
+def _with_inner(
+    state: ExecutionState, node: TaskNode, path: str, task: TaskState
+) -> Iterator[dict[str, Any]]:
+    yield _task(state, node, path, task)
+    if task.items is not None and node.item is not None:
+        for index in sorted(task.items.flight):
+            yield from _with_inner(state, node.item, item_path(path, index), task.items.flight[index])
+    if task.inside is not None and node.scope is not None:
+        prefix = f"{inside_path(path, node.scope, task.inside)}/"
+        yield from _tasks(state, node.scope, task.inside.graph, prefix)
 
 
 def _task(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> dict[str, Any]:

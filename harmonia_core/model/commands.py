@@ -5,25 +5,38 @@ once the event is recorded, carries out the effect that goes with it. Named
 tuples, because several are made for every task.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from harmonia_core.model.events import Place
-from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.graph import RetryPolicy, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Expression, Hole, Template
+
+
+class Choice(NamedTuple):
+    """Conditions of which the first that holds is wanted: the answer is its position, None if none does."""
+
+    conditions: tuple[Expression, ...]
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Return what the conditions read."""
+        return tuple(read for condition in self.conditions for read in condition.reads)
 
 
 class Ask(NamedTuple):
     """Evaluate something beside the core; answered by (path, place).
 
-    attempt: of the task, 0 before its first. subject: the template or condition.
+    attempt: of the task, 0 before its first. subject: the template, condition or choice.
     item: index of the map item whose roots `item` and `index` are readable.
     """
 
     path: str
     place: Place
-    subject: Template | Expression
+    subject: Template | Expression | Choice
     attempt: int = 0
     item: int | None = None
     node: TaskNode | None = None
@@ -69,11 +82,38 @@ class SucceedTask(NamedTuple):
 
 
 class FailTask(NamedTuple):
-    """End a task as failed for good, without an attempt's doing."""
+    """End a task as failed without an attempt's doing, for good unless its policy lets it begin anew."""
 
     path: str
     attempt: int
     error: ErrorInfo
+    retry: RetryPolicy | None = None
+
+
+class EnterStep(NamedTuple):
+    """Move the cursor of a sequence; see the event."""
+
+    path: str
+    step: int
+    iteration: int
+    error: ErrorInfo | None = None
+    variable: str | None = None
+    raising: bool = False
+
+
+class SetVariables(NamedTuple):
+    """Give variables of a composite, or with an empty path of the workflow, new values."""
+
+    path: str
+    values: Mapping[str, Any]
+
+
+class StopScope(NamedTuple):
+    """Begin to end the tasks inside a composite. by: path of the task that decided it."""
+
+    path: str
+    reason: str
+    by: str
 
 
 class SkipTask(NamedTuple):
@@ -133,6 +173,9 @@ Command = (
     | MarkUnreachable
     | CancelTask
     | HoldTask
+    | EnterStep
+    | SetVariables
+    | StopScope
     | CompleteExecution
     | FailExecution
     | CancelExecution

@@ -13,7 +13,7 @@ from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output"]
+Place = Literal["when", "input", "output", "enter", "then", "caught"]
 TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
 Cause = Literal["orphaned", "forced", "delivery", "unknown"]
 
@@ -216,6 +216,41 @@ class TaskAttention(Event):
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntered(Event):
+    """Move the cursor of a sequence to a step, which begins anew.
+
+    path: of the sequence. step: position of the step among its tasks. iteration: higher than before if
+        the cursor went back; the steps from there on are then as if they had never been carried out.
+    error: what is being handled from now on; variable: the scope's variable that holds it, if one does.
+    raising: the step is the last one, and that error ends the sequence behind it.
+    """
+
+    path: str
+    step: int
+    iteration: int = 0
+    error: ErrorInfo | None = None
+    variable: str | None = None
+    raising: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VariablesSet(Event):
+    """Give variables new values. path: of the composite that declares them, empty for the workflow."""
+
+    path: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeStopped(Event):
+    """Begin to end the tasks inside a composite early. reason: `won`. by: path of the task that decided it."""
+
+    path: str
+    reason: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

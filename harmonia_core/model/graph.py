@@ -13,6 +13,7 @@ from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
 Done = Literal["success", "skipped", "end"]
+Finish = Literal["all", "first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ class TaskNode:
     """Hold all that the core knows about one task.
 
     index: position in its scope. depends_on, dependents: positions, ascending.
-    kernel: the engine itself carries the task out (`map`, `wait`, `noop`, `fail`).
+    kernel: the engine itself carries the task out (`map`, `wait`, `noop`, `fail`, composites).
     input: for a map, its own `items`; what each item runs is `item`, whose input
         may also read `item` and `index`.
     window: for a map, how many items may be begun and not ended at once.
+    scope: for a composite, the tasks inside it.
     retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
         total_timeout: seconds from first schedule to end, over all attempts.
     """
@@ -72,15 +74,73 @@ class TaskNode:
     idempotent: bool = True
     item: "TaskNode | None" = None
     window: int = 100
+    scope: "Scope | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Say where a sequence goes on if a condition holds. to: position, None for its end."""
+
+    to: int | None
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Say which errors of a step lead where.
+
+    errors: categories, codes or exception class names; empty for every error.
+    name: the variable of the scope that holds the error from then on.
+    """
+
+    to: int | None
+    errors: tuple[str, ...] = ()
+    when: Expression | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Say what follows a step: the first jump that holds, else the end; on failure the first catch."""
+
+    then: tuple[Jump, ...] = ()
+    caught: tuple[Catch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Say how the cursor of a sequence moves.
+
+    enter: where it begins, the first jump that holds; none holds: it ends at once.
+    rules: by position. last: the step carried out whatever happened before, then the sequence ends.
+    limit: how often it may jump back; more is an error. counted: its input's `times` says how often.
+    """
+
+    enter: tuple[Jump, ...]
+    rules: tuple[Rule, ...]
+    last: int | None = None
+    limit: int | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Hold one level of tasks in definition order; `index` finds a position by id."""
+    """Hold one level of tasks in definition order; `index` finds a position by id.
+
+    order: of a sequence, whose steps are carried out one at a time; None for a graph.
+    finish: a graph ends when all of its tasks have, or with the `first` that succeeds.
+    output: of the composite whose scope it is. vars: with their first values.
+    repeats: its tasks may be carried out again, so their paths name the iteration.
+    """
 
     tasks: tuple[TaskNode, ...]
     index: Mapping[str, int]
     window: int = 1000
+    order: Order | None = None
+    finish: Finish = "all"
+    output: Template | None = None
+    vars: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

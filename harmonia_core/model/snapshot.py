@@ -18,6 +18,7 @@ from harmonia_core.model.state import (
     PAGE,
     ExecutionState,
     GraphState,
+    InsideState,
     MapState,
     Question,
     Tally,
@@ -26,7 +27,7 @@ from harmonia_core.model.state import (
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 from harmonia_core.model.values import Hole
 
-FORMAT = 3
+FORMAT = 4
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
@@ -41,10 +42,7 @@ def dump(state: ExecutionState) -> bytes:
     shape["error"] = state.error.as_json() if state.error else None
     shape["asks"] = {key: list(question) for key, question in state.asks.items()}
     shape["answers"] = [[*key, _answer(answer)] for key, answer in state.answers.items()]
-    scope = state.scope
-    shape["scope"] = {name: format(getattr(scope, name), "x") for name in _MASKS}
-    shape["counts"] = [scope.outstanding, scope.open, scope.held]
-    shape["tasks"] = [_task(task) for page in scope.pages for task in page]
+    shape["scope"] = _graph(state.scope)
     return to_json(shape)
 
 
@@ -56,15 +54,11 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         return None
     if not isinstance(shape, dict) or shape.get("format") != FORMAT:
         return None
-    tasks = [_read_task(task) for task in shape["tasks"]]
-    pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
-    masks = {name: int(shape["scope"][name], 16) for name in _MASKS}
-    outstanding, open_, held = shape["counts"]
     plain = {name: shape[name] for name in _PLAIN}
     plain |= {"status": ExecutionStatus(plain["status"]), "failed": tuple(plain["failed"])}
     return ExecutionState(
         graph=graph,
-        scope=GraphState(pages, **masks, outstanding=outstanding, open=open_, held=held),
+        scope=_read_graph(shape["scope"]),
         input=_read_stored(shape["input"]),
         output=_read_stored(shape["output"]),
         error=_read_error(shape["error"]),
@@ -72,6 +66,32 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         **plain,
     )
+
+
+def _graph(scope: GraphState) -> dict[str, Any]:
+    shape: dict[str, Any] = {name: format(getattr(scope, name), "x") for name in _MASKS}
+    shape["counts"] = [scope.outstanding, scope.open, scope.held]
+    shape["tasks"] = [_task(task) for page in scope.pages for task in page]
+    return shape
+
+
+def _read_graph(shape: Mapping[str, Any]) -> GraphState:
+    tasks = [_read_task(task) for task in shape["tasks"]]
+    pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
+    outstanding, open_, held = shape["counts"]
+    masks = {name: int(shape[name], 16) for name in _MASKS}
+    return GraphState(pages, **masks, outstanding=outstanding, open=open_, held=held)
+
+
+def _inside(inside: InsideState) -> dict[str, Any]:
+    error = inside.error.as_json() if inside.error else None
+    plain = {"graph": _graph(inside.graph), "vars": dict(inside.vars), "error": error}
+    return {**inside._asdict(), **plain}
+
+
+def _read_inside(shape: Mapping[str, Any]) -> InsideState:
+    read = {"graph": _read_graph(shape["graph"]), "error": _read_error(shape["error"])}
+    return InsideState(**{**shape, **read})
 
 
 def _stored(value: Any) -> Any:
@@ -144,6 +164,7 @@ _WRITE: Mapping[str, Callable[[Any], Any]] = {
     "holes": _holes,
     "error": ErrorInfo.as_json,
     "items": _map,
+    "inside": _inside,
 }
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "status": TaskStatus,
@@ -153,4 +174,5 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "holes": lambda shape: tuple(Hole.from_json(hole) for hole in shape),
     "error": _read_error,
     "items": _read_map,
+    "inside": _read_inside,
 }

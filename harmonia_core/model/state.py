@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from harmonia_core.model.addresses import read_address
 from harmonia_core.model.commands import Answer, AnswerKey
-from harmonia_core.model.graph import Graph, Scope
+from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
@@ -61,6 +62,7 @@ class TaskState(NamedTuple):
     reason: why it stands there; while ready: `retry`, `lost`, `fired` or `total-timeout`.
     due: when its timer fires. ended_seq: of the event that made it final.
     started_at: when its first attempt began; begun_at: when the running one did.
+    items: of a map; inside: of a composite.
     """
 
     status: TaskStatus = TaskStatus.WAITING
@@ -79,13 +81,14 @@ class TaskState(NamedTuple):
     total_deadline: float | None = None
     items: MapState | None = None
     begun_at: float | None = None
+    inside: "InsideState | None" = None
 
 
 class GraphState(NamedTuple):
     """Hold a graph scope: pages of tasks, and its frontier.
 
     ready: a decision can be taken. doomed: waiting, but can no longer be met.
-    active: begun and not final. stirred: maps that have something to decide.
+    active: begun and not final. stirred: maps and composites that have something to decide.
     outstanding: how many run or are in backoff; open: how many are not final;
     held: how many are in attention.
     """
@@ -102,6 +105,26 @@ class GraphState(NamedTuple):
     def task(self, position: int) -> TaskState:
         """Return the task at a position of its scope."""
         return self.pages[position >> PAGE_BITS][position & PAGE_MASK]
+
+
+class InsideState(NamedTuple):
+    """Hold what goes on inside a composite.
+
+    iteration: how often its tasks began anew. cursor: position of a sequence's step, -1 before the first.
+    came: the step before this one. jumps: how often the cursor went back in this attempt.
+    error: the one being handled; raising: it ends the composite once its last step has ended.
+    stopped: why the tasks are ended early: `won`.
+    """
+
+    graph: GraphState
+    vars: Mapping[str, Any] = MappingProxyType({})
+    iteration: int = 0
+    cursor: int = -1
+    came: int = -1
+    jumps: int = 0
+    error: ErrorInfo | None = None
+    raising: bool = False
+    stopped: str | None = None
 
 
 class Question(NamedTuple):
@@ -149,33 +172,59 @@ class ExecutionState(NamedTuple):
     @property
     def ends(self) -> int:
         """Count what has ended so far, attempts that were retried included. Looks at every task."""
-        return sum(_ends(task) for page in self.scope.pages for task in page)
+        return ends(self.scope)
 
     def task(self, path: str) -> TaskState | None:
-        """Return a task or an item in flight by path; None for items that have not begun or have ended."""
+        """Return a task or an item in flight by path, at any depth.
+
+        None for items that have not begun or have ended, and for tasks of an iteration or of a
+        composite that is over. Raises ValueError for brackets with no number between them.
+        """
         position = self.graph.root.index.get(path)
         if position is not None:
             return self.scope.task(position)
-        task_id, item = split(path)
-        position = self.graph.root.index.get(task_id)
-        if position is None or item is None:
-            return None
-        items = self.scope.task(position).items
-        return items.flight.get(item) if items else None
+        nodes, scope = self.graph.root, self.scope
+        *outer, last = read_address(path)
+        for name, numbers in outer:
+            found = _step(nodes, scope, name, numbers)
+            if found is None or found[0].scope is None or found[1].inside is None:
+                return None
+            nodes, inside = found[0].scope, found[1].inside
+            if found[2] != ((inside.iteration,) if nodes.repeats else ()):
+                return None
+            scope = inside.graph
+        found = _step(nodes, scope, *last)
+        return None if found is None or found[2] else found[1]
+
+
+Found = tuple[TaskNode, TaskState, tuple[int, ...]]
+
+
+def _step(nodes: Scope, scope: GraphState, name: str, numbers: tuple[int, ...]) -> Found | None:
+    """Return the task or item that a part of an address names, with the numbers left over."""
+    position = nodes.index.get(name)
+    if position is None:
+        return None
+    node, task = nodes.tasks[position], scope.task(position)
+    if not numbers or node.item is None:
+        return node, task, numbers
+    item = task.items.flight.get(numbers[0]) if task.items else None
+    return None if item is None else (node.item, item, numbers[1:])
 
 
 def _ends(task: TaskState) -> int:
-    items = task.items
-    begun = 0 if items is None else items.cursor - len(items.flight)
-    return begun + max(task.attempt - 1, 0) + (task.status in FINAL_TASK)
+    count = max(task.attempt - 1, 0) + (task.status in FINAL_TASK)
+    if task.items is not None:
+        count += task.items.cursor - len(task.items.flight)
+        count += sum(_ends(item) for item in task.items.flight.values() if item.inside is not None)
+    if task.inside is not None:
+        count += task.inside.iteration + ends(task.inside.graph)
+    return count
 
 
-def split(path: str) -> tuple[str, int | None]:
-    """Return a path as (task id, item index or None): `items[17]` gives (`items`, 17)."""
-    if path[-1:] == "]":
-        cut = path.rindex("[")
-        return path[:cut], int(path[cut + 1 : -1])
-    return path, None
+def ends(scope: GraphState) -> int:
+    """Count what has ended in a scope so far. Looks at every task."""
+    return sum(_ends(task) for page in scope.pages for task in page)
 
 
 def begin(graph: Graph, execution_id: str) -> ExecutionState:
@@ -184,9 +233,15 @@ def begin(graph: Graph, execution_id: str) -> ExecutionState:
 
 
 def fresh_scope(scope: Scope) -> GraphState:
-    """Return a scope in which nothing has happened; tasks without dependencies are ready."""
+    """Return a scope in which nothing has happened; a graph's tasks without dependencies are ready."""
     waiting, able = TaskState(), TaskState(TaskStatus.READY)
-    tasks = [waiting if node.depends_on else able for node in scope.tasks]
+    steps = scope.order is not None
+    tasks = [waiting if steps or node.depends_on else able for node in scope.tasks]
     pages = tuple(tuple(tasks[n : n + PAGE]) for n in range(0, len(tasks), PAGE))
-    ready = sum(1 << node.index for node in scope.tasks if not node.depends_on)
+    ready = 0 if steps else sum(1 << node.index for node in scope.tasks if not node.depends_on)
     return GraphState(pages, ready, open=len(tasks))
+
+
+def fresh_inside(scope: Scope, iteration: int = 0) -> InsideState:
+    """Return the inside of a composite in which nothing has happened."""
+    return InsideState(fresh_scope(scope), scope.vars, iteration)

@@ -19,7 +19,7 @@ from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.model.commands import Answer, Ask
 from harmonia_core.model.events import Event, ExecutionStarted, Recorded, TaskScheduled
 from harmonia_core.model.expression import Expression
-from harmonia_core.model.graph import Graph, RetryPolicy, Scope, TaskNode
+from harmonia_core.model.graph import Graph, Jump, Order, RetryPolicy, Rule, Scope, TaskNode
 from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Outcome
 from harmonia_core.model.state import ExecutionState, TaskState, begin
 from harmonia_core.model.statuses import FINAL_EXECUTION
@@ -44,9 +44,8 @@ def task(id: str, *after: str, **more: Any) -> Sketch:
 
 def each(inner: str = "work", **more: Any) -> TaskNode:
     """Return what a map does for each item."""
-    return TaskNode(
-        0, "", inner, more.pop("input", NOTHING), kernel=inner in ("noop", "wait", "fail"), **more
-    )
+    kernel = more.pop("kernel", inner in ("noop", "wait", "fail"))
+    return TaskNode(0, "", inner, more.pop("input", NOTHING), kernel=kernel, **more)
 
 
 def mapped(
@@ -57,8 +56,13 @@ def mapped(
     return id, after, fields
 
 
-def graph(*sketches: Sketch, window: int = 1000, **more: Any) -> Graph:
-    """Return the graph of the sketches, in their order."""
+def composite(id: str, *after: str, inside: Scope, **more: Any) -> Sketch:
+    """Return the sketch of a composite with a scope."""
+    return id, after, {"type": "composite", "kernel": True, "scope": inside, **more}
+
+
+def scope(*sketches: Sketch, window: int = 1000, **more: Any) -> Scope:
+    """Return a scope of the sketches, in their order."""
     index = {id: position for position, (id, _, _) in enumerate(sketches)}
     nodes = []
     for position, (id, after, fields) in enumerate(sketches):
@@ -66,7 +70,17 @@ def graph(*sketches: Sketch, window: int = 1000, **more: Any) -> Graph:
         before = tuple(sorted(index[name] for name in after))
         behind = tuple(index[other] for other, names, _ in sketches if id in names)
         nodes.append(TaskNode(position, id, depends_on=before, dependents=behind, **plain))
-    return Graph("w", "1", "sha256:d", "sha256:g", Scope(tuple(nodes), index, window), **more)
+    return Scope(tuple(nodes), index, window, **more)
+
+
+def graph(*sketches: Sketch, window: int = 1000, **more: Any) -> Graph:
+    """Return the graph of the sketches, in their order."""
+    return Graph("w", "1", "sha256:d", "sha256:g", scope(*sketches, window=window), **more)
+
+
+def order(*rules: Rule, enter: tuple[Jump, ...] = (Jump(0),), **more: Any) -> Order:
+    """Return how a sequence goes; a rule for each step."""
+    return Order(enter, rules, **more)
 
 
 def started(of: Graph, input: Any = None, now: float = 0.0) -> ExecutionStarted:

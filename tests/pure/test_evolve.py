@@ -5,9 +5,10 @@ from building import ASKED, BOOM, Play, folded, graph, mapped, running, started,
 
 from harmonia_core.engine.evolve import evolve, fold
 from harmonia_core.model import events as e
+from harmonia_core.model.addresses import split
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
-from harmonia_core.model.state import Question, begin, split
+from harmonia_core.model.state import Question, begin
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 TWO = graph(task("a"), task("b", "a", input=ASKED), timeout=60.0)

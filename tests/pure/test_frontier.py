@@ -4,8 +4,8 @@ import pytest
 from building import BOOM, ONCE_MORE, Play, graph, task
 from checking import naive, same
 
-from harmonia_core.engine.decide import positions
 from harmonia_core.engine.frontier import put
+from harmonia_core.engine.walks import positions
 from harmonia_core.model.graph import Join
 from harmonia_core.model.state import PAGE, TaskState, fresh_scope
 from harmonia_core.model.statuses import TaskStatus

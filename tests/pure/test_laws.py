@@ -21,12 +21,13 @@ from harmonia_core.engine.live import idle
 from harmonia_core.engine.ownership import lost
 from harmonia_core.engine.projections import begun
 from harmonia_core.model import events as e
+from harmonia_core.model.addresses import split
 from harmonia_core.model.codec import decode, encode
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Graph, Join, RetryPolicy
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.snapshot import dump, load
-from harmonia_core.model.state import ExecutionState, TaskState, split
+from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import (
     EXECUTION_TRANSITIONS,
     FINAL_EXECUTION,

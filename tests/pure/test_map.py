@@ -161,9 +161,9 @@ def test_results_of_items_that_have_ended_are_refused() -> None:
 def test_an_item_that_has_not_begun_is_ready() -> None:
     items = _items(3)
     assert item(items, 2).status is TaskStatus.READY
-    held = put_item(items, 0, TaskState(TaskStatus.ATTENTION, 1, "lost"))
+    held = put_item(items, 0, TaskState(TaskStatus.ATTENTION, 1, "lost"), each())
     assert (held.held, held.cursor) == (1, 1)
-    ended = put_item(held, 0, TaskState(TaskStatus.FAILED, 1, error=BOOM))
+    ended = put_item(held, 0, TaskState(TaskStatus.FAILED, 1, error=BOOM), each())
     assert (ended.held, ended.failed, ended.error, ended.error_index) == (0, 1, BOOM, 0)
 
 

@@ -1,0 +1,29 @@
+"""How tasks that have begun before go on or end without an attempt's doing. Pure."""
+
+from harmonia_core.model.commands import Command, FailTask, HoldTask, ScheduleTask, SucceedTask
+from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.state import TaskState
+
+MAX_LOSSES = 3
+
+
+def again(node: TaskNode, path: str, task: TaskState) -> Command:
+    """Decide on a task that has begun before and is ready once more."""
+    if task.reason == "fired":
+        return SucceedTask(path, task.attempt, None)
+    if task.reason == "total-timeout":
+        return FailTask(path, task.attempt, total_timeout(node))
+    if task.reason == "retry":
+        return ScheduleTask(path, node, task.attempt + 1, False, task.input, task.holes)
+    if not node.idempotent:
+        return HoldTask(path, "lost")
+    if task.losses >= MAX_LOSSES:
+        return HoldTask(path, "lost-repeatedly")
+    return ScheduleTask(path, node, task.attempt, False, task.input, task.holes)
+
+
+def total_timeout(node: TaskNode) -> ErrorInfo:
+    """Return the error of a task that ran out of its total time."""
+    message = f"Not ended within its total_timeout of {node.total_timeout} s, retries and waits included."
+    return ErrorInfo("timeout", "total-timeout", message, retryable=False)

@@ -1,0 +1,73 @@
+"""Take the items of a map further: repeat, begin and end them, and then the map itself. Pure."""
+
+from typing import TYPE_CHECKING
+
+from harmonia_core.engine.ends import again, total_timeout
+from harmonia_core.engine.winding import wind
+from harmonia_core.ids import item_path
+from harmonia_core.model.commands import Command, FailTask, SucceedTask
+from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.refs import ItemsRef
+from harmonia_core.model.state import MapState, TaskState
+from harmonia_core.model.statuses import TaskStatus
+
+if TYPE_CHECKING:
+    from harmonia_core.engine.turn import Turn
+
+_FRESH = TaskState(TaskStatus.READY)
+
+
+def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
+    """Decide on a map that has something to decide."""
+    items, inner = task.items, node.item
+    assert items is not None and inner is not None
+    if task.reason == "total-timeout":
+        _time_out(turn, node, path, task, items)
+        return
+    for index in items.again:
+        item = items.flight[index]
+        if item.status is TaskStatus.READY:
+            turn.out.append(again(inner, item_path(path, index), item))
+        else:
+            turn.go_on(inner, item_path(path, index), item)
+    if not items.failed:
+        _begin_items(turn, node, inner, path, items)
+    if not items.flight and (items.failed or items.cursor == items.width):
+        turn.out.append(_end(path, task, items))
+
+
+def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items: MapState) -> None:
+    stop = min(items.width, items.cursor + node.window - len(items.flight))
+    in_order = True
+    for index in range(items.cursor, stop):
+        step: list[Command] = []
+        moved = turn.begin(inner, item_path(path, index), _FRESH, step, index)
+        # The cursor is one number, so an item waits for the answers of those before it.
+        if in_order or not moved:
+            turn.out.extend(step)
+        in_order = in_order and moved
+
+
+def _time_out(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
+    """End a map that is out of time: its items first, those that run by their own outcome."""
+    for index, item in items.flight.items():
+        wind(node.item, item_path(path, index), item, turn.out)  # type: ignore[arg-type]
+    if not items.flight:
+        turn.out.append(FailTask(path, task.attempt, total_timeout(node)))
+
+
+def _end(path: str, task: TaskState, items: MapState) -> Command:
+    if not items.failed:
+        return SucceedTask(path, task.attempt, ItemsRef(path, items.width))
+    cause = items.error.message if items.error else ""
+    message = f"Item {items.error_index} failed: {cause}"
+    details = {
+        "item": items.error_index,
+        "failed": items.failed,
+        "begun": items.cursor,
+        "count": items.width,
+    }
+    category = items.error.category if items.error else "task"
+    error = ErrorInfo(category, "item-failed", message, retryable=False, details=details, cause=cause)
+    return FailTask(path, task.attempt, error)

@@ -1,0 +1,38 @@
+"""Addresses of tasks: `book/items[17]/charge`. Pure.
+
+Ids are joined by `/`. A number behind an id is the item of a map, then the iteration of a
+scope whose tasks may be carried out again: `tries[2]/call`, `rows[17][2]/call`.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """Hold one level of an address. numbers: item, then iteration, as far as there are such."""
+
+    name: str
+    numbers: tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def read_address(path: str) -> tuple[Part, ...]:
+    """Return the levels of an address, outermost first; raise ValueError for brackets without a number."""
+    return tuple(map(_part, path.split("/")))
+
+
+def _part(text: str) -> Part:
+    name, bracket, numbers = text.partition("[")
+    if not bracket:
+        return Part(name, ())
+    if numbers[-1:] != "]":
+        raise ValueError(f"{text!r} is no part of an address")
+    return Part(name, tuple(int(number) for number in numbers[:-1].split("][")))
+
+
+def split(path: str) -> tuple[str, int | None]:
+    """Return a path as (path, item index or None): `items[17]` gives (`items`, 17)."""
+    if path[-1:] == "]":
+        cut = path.rindex("[")
+        return path[:cut], int(path[cut + 1 : -1])
+    return path, None
