@@ -12,9 +12,10 @@ from harmonia_core import BackendType, StateBackend, hookimpl
 @hookimpl
 def harmonia_task_types() -> Iterable[Any]:
     """Contribute map, wait, noop and fail."""
+    from harmonia_core.builtin.composites import COMPOSITES
     from harmonia_core.builtin.control import TASK_TYPES
 
-    return TASK_TYPES
+    return (*TASK_TYPES, *COMPOSITES)
 
 
 @hookimpl

@@ -59,4 +59,11 @@ FAIL = TaskType(
     description="End as failed, with the error code and message given; never retried.",
 )
 
-TASK_TYPES = (MAP, WAIT, NOOP, FAIL)
+SET = TaskType(
+    "set",
+    None,
+    kernel=True,
+    description="Give variables new values, by name. Each is written where it is declared.",
+)
+
+TASK_TYPES = (MAP, WAIT, NOOP, FAIL, SET)

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self, TypeAlias
 
 from pydantic import BaseModel
 
+from harmonia_core.contracts.composite import Expand
 from harmonia_core.errors import Problem
 from harmonia_core.ids import is_name
 from harmonia_core.model.paths import JSON
@@ -154,6 +155,8 @@ class TaskType:
     check: asked at compile time with the constant parts of the input, of which there may be none;
         returns what is wrong.
     api: plugin API version the type was written for.
+    words, expand: of a composite, a kernel type: the fields of WorkSpec it takes beside those of every
+        task, and what it makes of them.
     """
 
     name: str
@@ -169,6 +172,8 @@ class TaskType:
     description: str = ""
     api: tuple[int, int] = (1, 0)
     kernel: bool = False
+    words: frozenset[str] = frozenset()
+    expand: Expand | None = None
 
     def __post_init__(self) -> None:
         if not all(is_name(part) for part in self.name.split(".")):

@@ -5,14 +5,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harmonia_core.definitions.faults import nearest_key, read_fault
 from harmonia_core.errors import Problem
 from harmonia_core.ids import is_name
-from harmonia_core.model.definition import UNKNOWN_TYPE, WorkflowDefinition
+from harmonia_core.model.definition import WorkflowDefinition
+from harmonia_core.model.faults import nearest_key, read_fault
 from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.task_spec import UNKNOWN_TYPE
 
 MAX_DEPTH = 100
 _UNNAMED = "unnamed"
+# Where ids stand as keys or in a list; where objects stand in a list; where one stands alone.
+_KINDS = {"tasks": "a task", "steps": "a step", "branches": "a branch"}
+_HAS = {
+    "a task": "with at least a 'type'",
+    "a step": "with at least a 'type'",
+    "a branch": "with a 'task', 'tasks' or 'steps'",
+}
+_NAMED, _LISTS, _OBJECTS = tuple(_KINDS), ("cases", "catch"), ("task", "default", "finally")
 
 
 def deeper_than(data: Any, limit: int) -> bool:
@@ -47,14 +56,11 @@ class Reading:
     def __init__(self, data: dict[str, Any]) -> None:
         self.problems: list[Problem] = []
         self.left_out: list[str] = []
-        self._keys: list[str | int] = []
-        self._data = {**data}
+        self._keys: dict[Pointer, list[str | int]] = {}
         self._own: dict[int, Any] = {}
-        if isinstance(data.get("tasks"), dict | list):
-            self._data["tasks"] = list(self._tasks(data["tasks"]))
-            self._own[id(self._data["tasks"])] = self._data["tasks"]
-            if not data["tasks"]:
-                self._note("tasks-missing", ("tasks",), "a workflow needs at least one task")
+        self._data = self._with_lists(data, ())
+        if data.get("tasks") in ({}, []):
+            self._note("tasks-missing", ("tasks",), "a workflow needs at least one task")
 
     def definition(self) -> WorkflowDefinition | None:
         """Return the definition, with problems only what is left of it, None if nothing is."""
@@ -64,25 +70,55 @@ class Reading:
             except ValidationError as error:
                 self._mend(error, report=attempt == 0)
             else:
-                return definition.written_as(tuple(self._keys))
+                return definition.written_as({place: tuple(keys) for place, keys in self._keys.items()})
         return None
 
-    def _tasks(self, tasks: dict[Any, Any] | list[Any]) -> Iterator[dict[str, Any]]:
-        """Yield each task that has a usable id as an object with `id`; note its key or list position."""
+    def _with_lists(self, data: dict[str, Any], at: Pointer) -> dict[str, Any]:
+        """Return an object in which tasks, steps and branches are lists, at every depth. at: of the model."""
+        found = {**data}
+        self._own[id(found)] = found
+        for key in _NAMED:
+            if isinstance(data.get(key), dict | list):
+                found[key] = self._listed(data[key], (*at, key), key)
+        for key in _LISTS:
+            if isinstance(data.get(key), list):
+                found[key] = [
+                    self._with_lists(one, (*at, key, number)) if isinstance(one, dict) else one
+                    for number, one in enumerate(data[key])
+                ]
+                self._own[id(found[key])] = found[key]
+        for key in _OBJECTS:
+            if isinstance(data.get(key), dict):
+                found[key] = self._with_lists(data[key], (*at, key))
+        return found
+
+    def _listed(self, named: dict[Any, Any] | list[Any], at: Pointer, key: str) -> list[dict[str, Any]]:
+        """Return what has ids as a list of those that have a usable one; note keys or list positions."""
+        keys = self._keys[at] = []
+        found = [
+            self._with_lists(one, (*at, number))
+            for number, one in enumerate(self._with_ids(named, at, keys, _KINDS[key]))
+        ]
+        self._own[id(found)] = found
+        return found
+
+    def _with_ids(
+        self, named: dict[Any, Any] | list[Any], at: Pointer, keys: list[str | int], kind: str
+    ) -> Iterator[dict[str, Any]]:
         taken: set[str] = set()
-        listed = isinstance(tasks, list)
-        for key, task in enumerate(tasks) if isinstance(tasks, list) else tasks.items():
-            place = ("tasks", key)
-            if not isinstance(task, dict):
-                self._note("type-wrong", place, "a task is an object with at least a 'type'")
-                if listed:
+        around, listed = self._place(at), isinstance(named, list)
+        for key, one in enumerate(named) if isinstance(named, list) else named.items():
+            place = (*around, key)
+            if not isinstance(one, dict):
+                self._note("type-wrong", place, f"{kind} is an object {_HAS[kind]}")
+                if listed or kind == "a branch":
                     continue
-                task = {"type": UNKNOWN_TYPE}  # others may wait for it
-            identifier = self._identifier(task, place, taken) if listed else self._key(key, task, place)
+                one = {"type": UNKNOWN_TYPE}  # others may wait for it
+            identifier = self._identifier(one, place, taken) if listed else self._key(key, one, place)
             if identifier is not None:
                 taken.add(identifier)
-                self._keys.append(key)
-                yield task if listed else {**task, "id": identifier}
+                keys.append(key)
+                yield one if listed else {**one, "id": identifier}
 
     def _identifier(self, task: dict[str, Any], place: Pointer, taken: set[str]) -> str | None:
         """Return the id of a listed task, None if it has none or stands twice."""
@@ -100,7 +136,7 @@ class Reading:
     def _key(self, key: Any, task: dict[str, Any], place: Pointer) -> str | None:
         """Return the id of a task in a map: its key."""
         if not isinstance(key, str):
-            self._note("key-not-text", ("tasks", str(key)), f"the id {key!r} is no text")
+            self._note("key-not-text", (*place[:-1], str(key)), f"the id {key!r} is no text")
             return None
         if "id" in task and task["id"] != key:
             message = f"this task's id is its key, {key!r}; leave 'id' out, or write the tasks as a list"
@@ -130,9 +166,11 @@ class Reading:
 
     def _place(self, loc: Pointer) -> Pointer:
         """Return the author's place of the model's `loc`."""
-        if loc[:1] == ("tasks",) and len(loc) > 1 and isinstance(loc[1], int):
-            return ("tasks", self._keys[loc[1]], *loc[2:])
-        return loc
+        found: Pointer = ()
+        for number, part in enumerate(loc):
+            keys = self._keys.get(loc[:number]) if isinstance(part, int) else None
+            found += (part if keys is None or not isinstance(part, int) else keys[part],)
+        return found
 
     def _cut(self, loc: Pointer, *, rename: bool) -> None:
         """Leave out the value at `loc`; a misspelt key gets the name that was meant, if that is free."""

@@ -12,16 +12,14 @@ from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.contracts.task_type import TaskType
-from harmonia_core.engine.dependencies import Dependencies
-from harmonia_core.engine.nodes import NodeBuilder
-from harmonia_core.engine.readings import Place, Readings
+from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.expressions.schema import check_schema
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.placing import Positions, place_problems
-from harmonia_core.model.values import Template, parse_template
+from harmonia_core.model.values import Template
 
 GRAPH_FORMAT = 1
 """Part of the graph hash; raised when the same node comes to mean something else."""
@@ -68,32 +66,15 @@ def check_definition(
     """Return the graph or the problems, which carry no line and column yet; raises nothing."""
     problems: list[Problem] = []
     catalog = TypeCatalog(task_types, problems)
-    dependencies = Dependencies(definition, problems)
-    facts = [
-        catalog.of(task.type, place)
-        for task, place in zip(definition.tasks, definition.places(), strict=True)
-    ]
-    readings = Readings(definition, dependencies, facts, problems, env_allow)
-    builder = NodeBuilder(definition, dependencies, catalog, readings, problems, map_window)
-    nodes = tuple(builder.node(place, facts[place]) for place in range(len(definition.tasks)))
-    output = _output(definition, readings, problems)
-    readings.finish()
+    whole = Whole(definition, catalog, problems, env_allow, graph_window, map_window)
+    scope, output = root_scope(whole)
     for key in ("input_schema", "output_schema"):
         schema = getattr(definition, key)
         problems += check_schema(schema, key) if schema is not None else ()
     definition_hash = _content_hash(definition, problems)
     if problems:
         return Compilation(None, tuple(problems))
-    scope = Scope(nodes, MappingProxyType(dict(dependencies.index)), graph_window)
     return Compilation(_graph(definition, scope, output, definition_hash, catalog))
-
-
-def _output(definition: WorkflowDefinition, readings: Readings, problems: list[Problem]) -> Template | None:
-    if definition.output is None:
-        return None
-    template = parse_template(definition.output, "output", secrets_allowed=False, problems=problems)
-    readings.template(template, Place("output", None))
-    return template
 
 
 def _content_hash(definition: WorkflowDefinition, problems: list[Problem]) -> str:
@@ -153,4 +134,22 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         None if retry is None else [getattr(retry, name) for name in retry.__slots__],
         (node.timeout, node.total_timeout, node.heartbeat_timeout),
         None if node.item is None else _row(node.item),
+        # Nothing where there is nothing, so that older graphs keep their hash.
+        *(() if node.scope is None else (_inside(node.scope),)),
     )
+
+
+def _inside(scope: Scope) -> tuple[Any, ...]:
+    order = scope.order
+    moves = None
+    if order is not None:
+        ways = (order.enter, *((rule.then, rule.caught) for rule in order.rules))
+        moves = [_ways(ways), order.last, order.limit, order.counted]
+    return [_row(node) for node in scope.tasks], moves, scope.finish, scope.repeats, dict(scope.vars)
+
+
+def _ways(value: Any) -> Any:
+    """Return jumps and catches as JSON, conditions left to the definition's own hash."""
+    if isinstance(value, tuple):
+        return [_ways(one) for one in value]
+    return [value.to, value.when is not None, *(getattr(value, name, None) for name in ("errors", "name"))]

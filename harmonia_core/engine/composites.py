@@ -88,7 +88,7 @@ class _Visit:
     def _sequence(self, order: Order) -> None:
         cursor, graph = self.inside.cursor, self.inside.graph
         if cursor < 0:
-            self._jump(order, self.within, "enter", order.enter)
+            self._begin(order)
             return
         step = graph.task(cursor)
         if step.status not in FINAL_TASK:
@@ -101,6 +101,16 @@ class _Visit:
             self._catch(order, path, step.error)
         else:
             self._jump(order, path, "then", order.rules[cursor].then)
+
+    def _begin(self, order: Order) -> None:
+        """Enter the sequence; one that counts its rounds needs a number of them."""
+        times = self._times() if order.counted else 1
+        if times is None:
+            self.turn.out.append(FailTask(self.path, self.task.attempt, _not_counted()))
+        elif times == 0:
+            self._leave(order, None)
+        else:
+            self._jump(order, self.within, "enter", order.enter)
 
     def _raised(self) -> ErrorInfo | None:
         return self.inside.error if self.inside.raising else None
@@ -156,16 +166,17 @@ class _Visit:
         """Enter a step; going back begins a new iteration, if the limit leaves room for it."""
         inside = self.inside
         back = inside.cursor >= 0 and step <= inside.cursor
-        if back and order.counted and inside.jumps + 1 >= self._times():
+        if back and order.counted and inside.jumps + 1 >= (self._times() or 0):
             self._leave(order, None)
         elif back and order.limit is not None and inside.jumps + 1 >= order.limit:
             self._leave(order, _too_often(order.limit))
         else:
             self.turn.out.append(EnterStep(self.path, step, inside.iteration + back))
 
-    def _times(self) -> int:
+    def _times(self) -> int | None:
+        """Return how many rounds the input asks for, None if that is no number from 0."""
         times = self.task.input.get("times") if isinstance(self.task.input, dict) else None
-        return times if isinstance(times, int) else 0
+        return times if type(times) is int and times >= 0 else None
 
     def _leave(self, order: Order, error: ErrorInfo | None) -> None:
         """End the sequence, through its last step if it has one."""
@@ -211,6 +222,11 @@ class _Visit:
             return self._winner()
         step = inside.came if inside.cursor == order.last else inside.cursor
         return step if step >= 0 else None
+
+
+def _not_counted() -> ErrorInfo:
+    message = "`times` is no whole number from 0."
+    return ErrorInfo("validation", "input-invalid", message, retryable=False)
 
 
 def _too_often(limit: int) -> ErrorInfo:

@@ -6,28 +6,28 @@ from typing import Any
 
 from harmonia_core.engine.suggestions import Names
 from harmonia_core.errors import Problem
-from harmonia_core.model.definition import TaskSpec, WorkflowDefinition
-from harmonia_core.model.pointer import path_text
+from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.task_spec import TaskSpec
 
 _SHOWN = 12
 _SEARCH_STEPS = 2_000_000
 
 
 class Dependencies:
-    """Hold the edges between the tasks of a definition, as positions in definition order.
+    """Hold the edges between the tasks of one scope, as positions in definition order.
 
     before, after: of each task, ascending. ids: names to suggest from.
     """
 
-    def __init__(self, definition: WorkflowDefinition, problems: list[Problem]) -> None:
-        self._tasks, self._places, self._problems = definition.tasks, definition.places(), problems
-        self.index: Mapping[str, int] = {task.id: place for place, task in enumerate(definition.tasks)}
+    def __init__(self, tasks: Sequence[TaskSpec], places: Sequence[Pointer], problems: list[Problem]) -> None:
+        self._tasks, self._places, self._problems = tasks, places, problems
+        self.index: Mapping[str, int] = {task.id: place for place, task in enumerate(tasks)}
         self.ids = Names(self.index)
         self.before: list[tuple[int, ...]] = []
-        self.after: list[list[int]] = [[] for _ in definition.tasks]
+        self.after: list[list[int]] = [[] for _ in tasks]
         self._meant: dict[int, tuple[int, ...]] = {}
         self._wanted: dict[int, list[tuple[int, str]]] = {}
-        for place, task in enumerate(definition.tasks):
+        for place, task in enumerate(tasks):
             self._connect(place, task)
         self._reader, self._direct = -1, frozenset[int]()
         self._order = self._sorted()
@@ -108,6 +108,12 @@ class Dependencies:
         self._wanted.setdefault(reader, []).append((read, path))
         return False
 
+    def why_not(self, reader: int, read: int) -> tuple[str, str | None]:
+        """Return why a task may not read another, and how to mend it."""
+        own, other = self._tasks[reader].id, self._tasks[read].id
+        message = f"{own!r} reads the result of {other!r} but does not wait for it"
+        return message, f"add {other!r} to depends_on of {own!r}"
+
     def unreadable(self) -> Iterator[tuple[int, int, str]]:
         """Yield (reader, read, path) of the noted readings whose task is no ancestor."""
         if not self._wanted:
@@ -159,3 +165,34 @@ def _missing(
     reader: int, wanted: Sequence[tuple[int, str]], known: Callable[[int], Any]
 ) -> Iterator[tuple[int, int, str]]:
     return ((reader, read, path) for read, path in wanted if not known(read))
+
+
+class StepOrder:
+    """Stand for the dependencies of a sequence, whose steps wait for nobody: they are carried out in turn.
+
+    free: whether it may go back, so that a step may read what stands behind it.
+    """
+
+    def __init__(self, tasks: Sequence[TaskSpec], free: bool) -> None:
+        self._tasks, self._free = tasks, free
+        self.index: Mapping[str, int] = {task.id: place for place, task in enumerate(tasks)}
+        self.ids = Names(self.index)
+        self.before: list[tuple[int, ...]] = [()] * len(tasks)
+        self.after: list[list[int]] = [[] for _ in tasks]
+        self._noted: list[tuple[int, int, str]] = []
+
+    def may_read(self, reader: int, read: int, path: str) -> bool:
+        """Tell whether a step may have ended when another begins; any other is noted, for `unreadable`."""
+        if read < reader or (self._free and read != reader):
+            return True
+        self._noted.append((reader, read, path))
+        return False
+
+    def why_not(self, reader: int, read: int) -> tuple[str, str | None]:
+        """Return why a step may not read another."""
+        own, other = self._tasks[reader].id, self._tasks[read].id
+        return f"{own!r} reads the result of {other!r}, which comes later", None
+
+    def unreadable(self) -> Iterator[tuple[int, int, str]]:
+        """Yield (reader, read, path) of the noted readings."""
+        return iter(self._noted)

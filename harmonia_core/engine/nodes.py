@@ -1,42 +1,56 @@
 """Build the node of one task: its input, condition, join and policies. Pure."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
-from harmonia_core.engine.dependencies import Dependencies
+from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.readings import Place, Readings
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem
-from harmonia_core.model.definition import TaskSpec, WorkflowDefinition, WorkSpec
-from harmonia_core.model.graph import DEFAULT_JOIN, Join, RetryPolicy, TaskNode
-from harmonia_core.model.pointer import path_text
+from harmonia_core.model.graph import DEFAULT_JOIN, Join, RetryPolicy, Scope, TaskNode
+from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.task_spec import WORDS, TaskSpec, WorkSpec, written
 from harmonia_core.model.values import Expression, Template, parse_expression, parse_template
 
 MAP = "map"
-_OF_A_MAP = ("task", "max_concurrency")
+_ELSEWHERE = {"output": "what a task returns is read as tasks.<id>.output"}
 _OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
+_OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent")
+_OF_A_MAP = frozenset(("task", "max_concurrency"))
+
+
+class Inside(Protocol):
+    """Build the scope of a composite; None if something in it is wrong.
+
+    position: of the task that is it, or (item) of the map whose items are it.
+    """
+
+    def __call__(self, facts: TypeFacts, spec: WorkSpec, position: int, item: bool) -> Scope | None: ...
 
 
 class NodeBuilder:
-    """Build nodes in definition order; problems are added as they are found."""
+    """Build the nodes of one scope in definition order; problems are added as they are found."""
 
     def __init__(
         self,
-        definition: WorkflowDefinition,
-        dependencies: Dependencies,
+        tasks: Sequence[TaskSpec],
+        places: Sequence[Pointer],
+        dependencies: Dependencies | StepOrder,
         catalog: TypeCatalog,
         readings: Readings,
         problems: list[Problem],
         map_window: int,
+        default_retry: RetryPolicy | None,
+        inside: Inside,
     ) -> None:
-        self._tasks, self._places = definition.tasks, definition.places()
+        self._tasks, self._places = tasks, places
         self._dependencies, self._catalog = dependencies, catalog
         self._readings, self._problems, self._map_window = readings, problems, map_window
         self._templates: dict[tuple[bool, bytes], Template] = {}
-        default = definition.retry_policy
-        self._default_retry = None if default is None else retry_policy(default)
+        self._default_retry, self._inside = default_retry, inside
 
     def node(self, position: int, facts: TypeFacts | None) -> TaskNode:
         """Return the node of the task at a position."""
@@ -44,12 +58,11 @@ class NodeBuilder:
         path = path_text(self._places[position])
         before = self._dependencies.before[position]
         work = self._work(task, facts, Place(f"{path}.input", position), path)
-        item = None
-        if task.type == MAP:
-            item = self._item(task, position, path)
-        elif task.task is not None or task.max_concurrency is not None:
-            self._misplaced(task, path, _OF_A_MAP, "only a task of type 'map' has it")
+        if facts is not None:
+            self._check_words(task, facts, path)
+        item = self._item(task, position, path) if task.type == MAP else None
         return TaskNode(
+            scope=self._scope(task, facts, position, False),
             index=position,
             id=task.id,
             when=None if task.when is None else self._when(task.when, position, path),
@@ -68,25 +81,47 @@ class NodeBuilder:
             self._add("key-missing", path, "a map needs a 'task': what to do for each item")
             return None
         if inner.type == MAP:
-            self._add("not-supported", f"{path}.type", "a map inside a map is not supported in this version")
+            message = (
+                "a map is not the item of another map itself; put it inside a group: {type: group, tasks}"
+            )
+            self._add("not-supported", f"{path}.type", message)
             return None
         place = (*self._places[position], "task")
         facts = self._catalog.of(inner.type, place)
         work = self._work(inner, facts, Place(f"{path}.input", position, in_item=True), path)
-        return TaskNode(index=position, id=task.id, **work)
+        if facts is not None:
+            self._check_words(inner, facts, path)
+        scope = self._scope(inner, facts, position, True)
+        return TaskNode(index=position, id=task.id, scope=scope, **work)
+
+    def _scope(self, spec: WorkSpec, facts: TypeFacts | None, position: int, item: bool) -> Scope | None:
+        if facts is None or facts.type.expand is None:
+            return None
+        return self._inside(facts, spec, position, item)
+
+    def _check_words(self, work: WorkSpec, facts: TypeFacts, path: str) -> None:
+        """Report words of composites that this type does not take."""
+        taken = _OF_A_MAP if work.type == MAP else facts.type.words
+        for field in sorted(WORDS - taken):
+            if getattr(work, field) is not None:
+                key = written(field)
+                message = f"no {key!r} here: a task of type {work.type!r} has none"
+                self._add("key-misplaced", f"{path}.{key}", message, _ELSEWHERE.get(field))
 
     def _work(self, work: WorkSpec, facts: TypeFacts | None, place: Place, path: str) -> dict[str, Any]:
         """Return the fields that come from the task type as well as from the author."""
         kind = None if facts is None else facts.type
         kernel = kind is not None and kind.kernel
+        composite = kind is not None and kind.expand is not None
         if kernel:
-            self._misplaced(work, path, _OF_ATTEMPTS, f"the engine itself carries out {work.type!r}, once")
+            keys = _OF_AN_ATTEMPT if composite else _OF_ATTEMPTS
+            self._misplaced(work, path, keys, f"the engine itself carries out {work.type!r}, once")
         given = work.idempotent
         return {
             "type": work.type,
             "input": self._input(work, facts, place, kernel),
             "kernel": kernel,
-            "retry": None if kernel else self._retry(work, facts),
+            "retry": self._own_retry(work) if kernel else self._retry(work, facts),
             "timeout": work.timeout or (kind and kind.timeout),
             "total_timeout": work.total_timeout,
             "heartbeat_timeout": work.heartbeat_timeout or (kind and kind.heartbeat_timeout),
@@ -97,6 +132,9 @@ class NodeBuilder:
         value, found = work.input, len(self._problems)
         if work.type == MAP and isinstance(value, dict):
             value = _with_items(value)
+        if work.times is not None:
+            place = Place(path_of(place), place.reader, in_item=place.in_item)
+            value = {"times": _bare(work.times)}
         template = self._template(value, place.path, kernel)
         if len(self._problems) > found:
             return template  # what could not be parsed would look like a missing or wrong value
@@ -118,6 +156,9 @@ class NodeBuilder:
             if len(self._problems) == found:
                 self._templates[key] = template
         return template
+
+    def _own_retry(self, work: WorkSpec) -> RetryPolicy | None:
+        return None if work.retry_policy is None else retry_policy(work.retry_policy)
 
     def _retry(self, work: WorkSpec, facts: TypeFacts | None) -> RetryPolicy | None:
         """Return the task's own policy, else the workflow's, else what the type declares."""
@@ -153,12 +194,19 @@ class NodeBuilder:
         self._problems.append(Problem(code, path, message, suggestion=hint))
 
 
+def path_of(place: Place) -> str:
+    """Return the path of the task at whose input a place is."""
+    return place.path.removesuffix(".input")
+
+
 def _with_items(value: dict[str, Any]) -> dict[str, Any]:
     """Return a map's input with bare `items` (`tasks.list.output`) written as an expression."""
-    items = value.get("items")
-    if isinstance(items, str) and "${" not in items:
-        return {**value, "items": f"${{{items}}}"}
-    return value
+    return {**value, "items": _bare(value["items"])} if "items" in value else value
+
+
+def _bare(value: Any) -> Any:
+    """Return a text without `${...}` as an expression; anything else as it is."""
+    return f"${{{value}}}" if isinstance(value, str) and "${" not in value else value
 
 
 def _is_one_expression(template: Template) -> bool:

@@ -5,14 +5,14 @@ The data roots are known (`input` by its schema, `vars` by declaration, `context
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from harmonia_core.engine.dependencies import Dependencies
+from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts
 from harmonia_core.engine.suggestions import Names
 from harmonia_core.errors import Problem
 from harmonia_core.expressions import cel
-from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.paths import Path, Step, write_steps
 from harmonia_core.model.values import Expression, Template
 
@@ -23,33 +23,59 @@ _ITEM_ROOTS = frozenset(("item", "index"))
 class Place:
     """Say where an expression stands: its path, whose it is, and what only this place may read.
 
-    reader: position of the task; None for the workflow's output, which may read every task.
-    in_item: whether `item` and `index` exist here. boolean: a condition is needed.
+    reader: position of the task; None for what stands at the end of its scope, which may read every task.
+    in_item: whether `item` and `index` exist here, beside those that the scope knows.
+    in_catch: whether `error` does. boolean: a condition is needed.
     """
 
-    __slots__ = ("boolean", "in_item", "path", "reader")
-
-    def __init__(
-        self, path: str, reader: int | None, *, in_item: bool = False, boolean: bool = False
-    ) -> None:
-        self.path, self.reader, self.in_item, self.boolean = path, reader, in_item, boolean
-
-
-class Readings:
-    """Check the readings of one definition; problems are added as they are found."""
+    __slots__ = ("boolean", "in_catch", "in_item", "path", "reader")
 
     def __init__(
         self,
-        definition: WorkflowDefinition,
-        dependencies: Dependencies,
+        path: str,
+        reader: int | None,
+        *,
+        in_item: bool = False,
+        in_catch: bool = False,
+        boolean: bool = False,
+    ) -> None:
+        self.path, self.reader, self.in_item, self.boolean = path, reader, in_item, boolean
+        self.in_catch = in_catch
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Hold what a scope knows beside its tasks. variables: its own. roots: `item`, `index`, `error`."""
+
+    variables: Collection[str] = ()
+    roots: frozenset[str] = frozenset()
+
+
+class Readings:
+    """Check the readings of one scope; problems are added as they are found.
+
+    outer, owner: the readings of the scope around it and the position of the task whose scope this is.
+    """
+
+    def __init__(
+        self,
+        input_schema: Mapping[str, Any] | None,
+        dependencies: Dependencies | StepOrder,
         facts: Sequence[TypeFacts | None],
         problems: list[Problem],
         env_allow: Collection[str] | None,
+        known: Known,
+        outer: "Readings | None" = None,
+        owner: int | None = None,
     ) -> None:
-        self._definition, self._dependencies, self._facts = definition, dependencies, facts
+        self._dependencies, self._facts, self._known = dependencies, facts, known
         self._problems, self._env_allow = problems, env_allow
-        self._vars = Names(definition.vars)
-        self._schema: Mapping[str, Any] = definition.input_schema or {}
+        self._schema: Mapping[str, Any] = input_schema or {}
+        self._outer, self._owner = outer, owner
+        self.roots: frozenset[str] = known.roots | (outer.roots if outer else frozenset())
+        self.variables: frozenset[str] = frozenset(known.variables) | (
+            outer.variables if outer else frozenset()
+        )
 
     def template(self, template: Template, place: Place) -> None:
         """Check every expression of a template."""
@@ -70,12 +96,9 @@ class Readings:
     def finish(self) -> None:
         """Report the readings of tasks that are no ancestors; call once, after all others."""
         for reader, read, path in self._dependencies.unreadable():
-            own, other = self._definition.tasks[reader].id, self._definition.tasks[read].id
+            message, mend = self._dependencies.why_not(reader, read)
             if reader == read:
-                message, mend = f"{own!r} reads its own result", None
-            else:
-                message = f"{own!r} reads the result of {other!r} but does not wait for it"
-                mend = f"add {other!r} to depends_on of {own!r}"
+                message, mend = f"{self._name(read)!r} reads its own result", None
             self._problems.append(Problem("dependency-missing", path, message, suggestion=mend))
 
     def _add(
@@ -83,9 +106,15 @@ class Readings:
     ) -> None:
         self._problems.append(Problem(code, write_steps(place.path, pointer), message, suggestion=hint))
 
+    def _name(self, position: int) -> str:
+        return next(name for name, place in self._dependencies.index.items() if place == position)
+
     def _task(self, read: Path, place: Place, pointer: tuple[Step, ...]) -> None:
         dependencies, name = self._dependencies, str(read.steps[0])
         position = dependencies.index.get(name)
+        if position is None and self._outer is not None:
+            self._outer._task(read, Place(place.path, self._owner), pointer)
+            return
         if position is None:
             message = f"`{read}`: there is no task {name!r}"
             self._add("task-unknown", place, pointer, message, dependencies.ids.hint(name))
@@ -104,15 +133,18 @@ class Readings:
         if root == "input":
             return self._input_fault(read)
         if root in _ITEM_ROOTS:
-            message = f"`{root}` exists only in the `task` of a map"
-            return None if place.in_item else ("root-misplaced", message, None)
+            where = "the `task` of a map" if root == "item" else "the `task` of a map and in loops"
+            there = place.in_item or root in self.roots
+            return None if there else ("root-misplaced", f"`{root}` exists only in {where}", None)
         if root == "error":
-            return "root-misplaced", "`error` exists only in handlers of errors", None
+            there = place.in_catch or root in self.roots
+            return None if there else ("root-misplaced", "`error` exists only in handlers of errors", None)
         if not steps:
             return None
         first = str(steps[0])
-        if root == "vars" and first not in self._definition.vars:
-            return "path-unknown", f"`{read}`: no variable {first!r} is declared", self._vars.hint(first)
+        if root == "vars" and first not in self.variables:
+            hint = Names(sorted(self.variables)).hint(first)
+            return "path-unknown", f"`{read}`: no variable {first!r} is declared", hint
         if root == "env" and self._env_allow is not None and first not in self._env_allow:
             hint = f"add it to the setting env_allow: {first}"
             return "env-not-allowed", f"the environment variable {first!r} may not be read", hint

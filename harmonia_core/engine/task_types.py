@@ -8,8 +8,8 @@ from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.engine.inputs import TypeFacts
 from harmonia_core.engine.suggestions import Names
 from harmonia_core.errors import Problem
-from harmonia_core.model.definition import NOT_YET_TYPES, UNKNOWN_TYPE
 from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.task_spec import NOT_YET_TYPES, UNKNOWN_TYPE
 
 _MISSING = object()
 

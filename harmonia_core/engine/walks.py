@@ -101,7 +101,7 @@ def around(state: ExecutionState, path: str) -> Iterator[TaskState]:
 
 
 def below(node: TaskNode, task: TaskState, path: str) -> Iterator[tuple[str, TaskNode, TaskState]]:
-    """Yield the tasks and items that have begun inside a task and are not final, each before what it holds."""
+    """Yield what has begun inside a task and is not final, each task or item before what it holds."""
     if task.items is not None and node.item is not None:
         for index, item in task.items.flight.items():
             within = item_path(path, index)

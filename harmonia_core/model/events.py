@@ -246,7 +246,7 @@ class VariablesSet(Event):
 
 @dataclass(frozen=True, slots=True)
 class ScopeStopped(Event):
-    """Begin to end the tasks inside a composite early. reason: `won`. by: path of the task that decided it."""
+    """Begin to end what is inside a composite early. reason: `won`. by: path of the task that decided it."""
 
     path: str
     reason: str

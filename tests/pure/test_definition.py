@@ -228,8 +228,8 @@ def test_map_and_list_are_the_same_definition() -> None:
     listed = understood(workflow(tasks=LISTED))
     mapped = understood(workflow(tasks={"b": LISTED[0], "a": {"type": "noop", "depends_on": ["b"]}}))
     assert listed.content_hash() == mapped.content_hash()
-    assert listed.places() == [("tasks", 0), ("tasks", 1)]
-    assert mapped.places() == [("tasks", "b"), ("tasks", "a")]
+    assert [listed.place(("tasks", n)) for n in range(2)] == [("tasks", 0), ("tasks", 1)]
+    assert [mapped.place(("tasks", n)) for n in range(2)] == [("tasks", "b"), ("tasks", "a")]
 
 
 def test_the_order_of_tasks_is_part_of_a_definition() -> None:

@@ -5,17 +5,22 @@ from functools import lru_cache
 from typing import Any
 
 from harmonia_core.errors import Problem
-from harmonia_core.model.definition import (
-    NOT_IN_MAP_TASK,
-    NOT_YET_IN_TASK,
-    NOT_YET_IN_WORKFLOW,
-    TaskSpec,
-    WorkflowDefinition,
-    WorkSpec,
-)
+from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.paths import nearest
 from harmonia_core.model.pointer import Pointer, path_text
 from harmonia_core.model.policies import JoinSpec, RetryPolicySpec, Spec
+from harmonia_core.model.task_spec import (
+    NOT_IN_MAP_TASK,
+    NOT_YET_IN_TASK,
+    NOT_YET_IN_WORKFLOW,
+    Block,
+    BranchSpec,
+    CaseSpec,
+    HandlerSpec,
+    NextSpec,
+    TaskSpec,
+    WorkSpec,
+)
 
 _EXPECTED = {
     "string": "text",
@@ -25,6 +30,21 @@ _EXPECTED = {
     "dict": "an object",
     "model": "an object",
     "tuple": "a list",
+}
+_MANY: Mapping[str, type[Spec]] = {
+    "tasks": TaskSpec,
+    "steps": TaskSpec,
+    "branches": BranchSpec,
+    "cases": CaseSpec,
+    "catch": HandlerSpec,
+    "next": NextSpec,
+}
+_ONE: Mapping[str, type[Spec]] = {
+    "task": WorkSpec,
+    "default": Block,
+    "finally": Block,
+    "retry_policy": RetryPolicySpec,
+    "join": JoinSpec,
 }
 _EXPLAINED = {
     "output": "a task has no 'output'; what it returns is read as tasks.<id>.output",
@@ -37,7 +57,7 @@ _EXPLAINED = {
 
 def known_keys(pointer: Sequence[str | int]) -> tuple[str, ...]:
     """Return the keys that may stand in the object at a place of the model."""
-    return tuple(_model_at(pointer).model_fields)
+    return tuple(field.alias or name for name, field in _model_at(pointer).model_fields.items())
 
 
 def nearest_key(key: str, pointer: Sequence[str | int]) -> str | None:
@@ -51,14 +71,17 @@ def _nearest(key: str, known: tuple[str, ...]) -> str | None:
 
 
 def _model_at(pointer: Sequence[str | int]) -> type[Spec]:
-    last = pointer[-1] if pointer else None
-    if last == "retry_policy":
-        return RetryPolicySpec
-    if last == "join":
-        return JoinSpec
-    if not pointer:
-        return WorkflowDefinition
-    return WorkSpec if last == "task" and len(pointer) == 3 else TaskSpec
+    """Follow a place down the model; what cannot be followed is taken for a task."""
+    model: type[Spec] = WorkflowDefinition
+    parts = iter(pointer)
+    for part in parts:
+        if part in _MANY:
+            model = _MANY[str(part)]
+            if next(parts, None) is None:
+                break
+        else:
+            model = _ONE.get(str(part), TaskSpec)
+    return model
 
 
 def read_fault(fault: Mapping[str, Any], pointer: Pointer) -> Problem:
@@ -85,7 +108,11 @@ def _wrong_type(path: str, expected: str, value: Any) -> Problem:
 def _unknown_key(pointer: Pointer) -> Problem:
     key, path, around = str(pointer[-1]), path_text(pointer), pointer[:-1]
     model = _model_at(around)
-    later = {WorkflowDefinition: NOT_YET_IN_WORKFLOW, TaskSpec: NOT_YET_IN_TASK, WorkSpec: NOT_YET_IN_TASK}
+    later: Mapping[type[Spec], frozenset[str]] = {
+        WorkflowDefinition: NOT_YET_IN_WORKFLOW,
+        TaskSpec: NOT_YET_IN_TASK,
+        WorkSpec: NOT_YET_IN_TASK,
+    }
     if key in later.get(model, ()):
         return Problem("not-supported", path, f"the key {key!r} is not supported in this version")
     if model is WorkSpec and key in NOT_IN_MAP_TASK:

@@ -1,0 +1,85 @@
+"""Composite task types: what they put inside a task, as data that `compile` builds a scope of.
+
+There are two ways for control to flow, a graph of tasks and a sequence of steps; a composite is
+one of them. What the author wrote is `WorkSpec`, whose words are the same for all composites.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harmonia_core.model.pointer import Pointer
+from harmonia_core.model.task_spec import WorkSpec
+
+END = "end"
+"""Where a way leads that leaves a sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """Hold one task inside. place: where it is written, from the composite's own place on."""
+
+    id: str
+    spec: WorkSpec
+    place: Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Lead to a step, or to the `end`, if a condition holds. place: of the condition, as in Inner."""
+
+    to: str
+    when: Any = None
+    place: Pointer = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Handling(Way):
+    """Lead there on errors of these classes, of any class without. variable: gets the error."""
+
+    errors: tuple[str, ...] = ()
+    variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Hold one step. then: the first way whose condition holds is taken, none leads to the end."""
+
+    inner: Inner
+    then: tuple[Way, ...] = ()
+    caught: tuple[Handling, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphScope:
+    """Hold tasks that run by their dependencies.
+
+    finish: `first` ends it with the first task that succeeds, whose output it then has.
+    output: a template over the tasks inside. variables: with their first values.
+    """
+
+    tasks: tuple[Inner, ...]
+    finish: Literal["all", "first"] = "all"
+    output: Any = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceScope:
+    """Hold steps that are carried out one at a time; the output is that of the last one, or a template.
+
+    enter: where it begins. last: id of the step carried out whatever happened before.
+    limit: how often it may go back. counted: the task's input has a number `times`, of rounds.
+    """
+
+    steps: tuple[Step, ...]
+    enter: tuple[Way, ...]
+    last: str | None = None
+    limit: int | None = None
+    counted: bool = False
+    output: Any = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+Expand = Callable[[WorkSpec], GraphScope | SequenceScope]
+"""Return what a composite task holds. Raises ProblemsError, paths relative to the task, for what is wrong."""

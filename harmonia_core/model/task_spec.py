@@ -1,0 +1,135 @@
+"""Tasks as an author writes them, with all that composites are written with. Pure.
+
+Which of the words a task may have depends on its type; that is checked by `engine.compile`.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
+from harmonia_core.model.policies import Join, JoinSpec, RetryPolicySpec, Spec, TimeLimit
+
+NOT_YET_IN_WORKFLOW = frozenset(("on_failure", "concurrency"))
+NOT_YET_IN_TASK = frozenset(("action", "compensate", "component", "on_failure", "runs_on"))
+NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event", "subworkflow"))
+"""Words of the language whose behaviour this version does not have; refused, never ignored."""
+
+NOT_IN_MAP_TASK = frozenset(("id", "depends_on", "when", "join", "next"))
+UNKNOWN_TYPE = ""
+"""Stands for a type that was missing or unreadable, so that the rest can still be checked."""
+
+
+def _ways(value: Any) -> Any:
+    if isinstance(value, str):
+        return ({"to": value},)
+    return (value,) if isinstance(value, dict) else value
+
+
+def _times(value: Any) -> Any:
+    if isinstance(value, str) or (type(value) is int and value >= 0):
+        return value
+    raise PydanticCustomError("value-wrong", "'times' is a whole number from 0, or an expression for one")
+
+
+class NextSpec(Spec):
+    """Say where a sequence goes on behind a step. to: id of a step, or `end`."""
+
+    to: str
+    when: When = None
+
+
+class Block(Spec):
+    """Hold what is to be done, in one of three forms: one task, a graph of tasks, or steps in order."""
+
+    task: "WorkSpec | None" = None
+    tasks: "tuple[TaskSpec, ...] | None" = None
+    steps: "tuple[TaskSpec, ...] | None" = None
+
+
+class BranchSpec(Block):
+    """Hold one branch of several."""
+
+    id: str
+
+
+class CaseSpec(Block):
+    """Hold one case of a decision. id: of the task inside, `case_1` and so on by default."""
+
+    when: When
+    id: Name | None = None
+
+
+class HandlerSpec(Block):
+    """Hold what is done about errors. errors: categories, codes, exception class names; none for all.
+
+    as: the variable that holds the error.
+    """
+
+    errors: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
+    when: When = None
+    variable: Name | None = Field(None, alias="as")
+
+
+class WorkSpec(Block):
+    """Hold what every task has, also the one a map does for each item.
+
+    type: name of a task type. input: an object, or one expression that yields one.
+    timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
+    idempotent: None leaves it to the task type.
+    task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
+        max_concurrency, mode, output, vars: of composites, which say which of them they take.
+    """
+
+    type: str = Field(max_length=200)
+    input: Input = Field(default_factory=dict)
+    retry_policy: RetryPolicySpec | None = None
+    timeout: TimeLimit | None = None
+    total_timeout: TimeLimit | None = None
+    heartbeat_timeout: TimeLimit | None = None
+    idempotent: bool | None = Field(None, strict=True)
+    description: str = ""
+    metadata: JsonObject = Field(default_factory=dict)
+    branches: tuple[BranchSpec, ...] | None = None
+    cases: tuple[CaseSpec, ...] | None = None
+    default: Block | None = None
+    mode: str | None = None
+    as_long_as: When = Field(None, alias="while")
+    until: When = None
+    times: Annotated[Any, BeforeValidator(_times)] = None
+    max_iterations: int | None = Field(None, ge=1, strict=True)
+    max_concurrency: int | None = Field(None, ge=1, strict=True)
+    catch: tuple[HandlerSpec, ...] | None = None
+    last: Block | None = Field(None, alias="finally")
+    vars: dict[Name, Json] | None = None
+    output: Json = None
+
+
+class TaskSpec(WorkSpec):
+    """Hold one task as its author wrote it.
+
+    when: one expression, with or without `${...}` around it, or a plain boolean.
+    next: of a step, where its sequence goes on; the step behind it by default.
+    """
+
+    id: str
+    depends_on: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
+    when: When = None
+    join: Join = JoinSpec()
+    next: Annotated[tuple[NextSpec, ...] | None, BeforeValidator(_ways)] = None
+
+
+WORDS = frozenset(Block.model_fields) | frozenset(
+    ("branches", "cases", "default", "mode", "as_long_as", "until", "times", "max_iterations",
+     "max_concurrency", "catch", "last", "vars", "output")
+)  # fmt: skip
+"""Fields that only composites have, by the names of the model; each says which it takes."""
+
+for _model in (Block, BranchSpec, CaseSpec, HandlerSpec, WorkSpec, TaskSpec):
+    _model.model_rebuild()
+
+
+def written(field: str) -> str:
+    """Return a word of composites as an author writes it."""
+    return {"as_long_as": "while", "last": "finally", "variable": "as"}.get(field, field)
