@@ -29,6 +29,7 @@ from harmonia_core.errors import (
     RequestNotConsumed,
 )
 from harmonia_core.expressions.schema import check_value
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.retention import RetentionRule
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
@@ -86,6 +87,7 @@ __all__ = (
     "load_text",
     "parse_rfc3339",
     "rfc3339",
+    "split_item",
 )
 
 _HINTS: Mapping[str, str] = {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harmonia_api.cli.text import clean
-from harmonia_core.host import FINAL_TASK, Recorded, TaskStatus, parse_rfc3339
+from harmonia_core.host import FINAL_TASK, Recorded, TaskStatus, parse_rfc3339, split_item
 
 _STATUS = {
     "TaskScheduled": "running",
@@ -93,7 +93,10 @@ class Row:
 
 
 class Board:
-    """Hold what is known about one execution. seq: of the last event taken."""
+    """Hold what is known about one execution. seq: of the last event taken.
+
+    rows: of the workflow's own tasks; inner: of tasks inside them that have begun and not ended.
+    """
 
     def __init__(self, execution_id: str, workflow: str, tasks: Iterable[tuple[str, str]]) -> None:
         self.execution_id, self.workflow = execution_id, workflow
@@ -105,6 +108,7 @@ class Board:
         self.last: Any = None
         self.rows = {path: Row(path, kind) for path, kind in tasks}
         self.counts = Counter({"waiting": len(self.rows)})
+        self.inner: dict[str, Row] = {}
         self.active: dict[str, Row] = {}
         self.failed: list[Row] = []
         self.recent: deque[Row] = deque(maxlen=200)
@@ -118,13 +122,40 @@ class Board:
         if status is None or not path:
             self._whole(kind, event, recorded.at)
             return None
-        owner, bracket, index = path.partition("[")
+        if "/" in path:
+            return self._inside(path, status, event, recorded.at)
+        owner, index = split_item(path)
         row = self.rows[owner]
-        if bracket:
-            self._item(row, int(index[:-1]), status, event, recorded.at)
+        if index is not None:
+            self._item(row, index, status, event, recorded.at)
         else:
             self._task(row, status, event, recorded.at)
         return row
+
+    def _inside(self, path: str, status: str, event: Any, at: float) -> Row:
+        """Take what happened to a task inside another; of items of a map, only how they end is counted."""
+        outermost = self.rows[path[: path.index("/")].partition("[")[0]]
+        if outermost.width is not None:
+            return outermost
+        owner, index = split_item(path)
+        row = self.inner.get(owner) or Row(owner, "")
+        if index is not None:
+            self._item(row, index, status, event, at)
+            return row
+        row.move(status, event, at)
+        row.width = getattr(event, "width", None) or row.width
+        if status in FINAL:
+            self.inner.pop(owner, None)
+            self.active.pop(owner, None)
+        else:
+            self.inner[owner] = self.active[owner] = row
+        return row
+
+    def row(self, path: str) -> Row | None:
+        """Return the row in which a task or an item is shown; a task inside another has its own while it runs."""
+        owner = split_item(path)[0]
+        outermost = path.partition("/")[0].partition("[")[0]
+        return self.rows.get(owner) or self.inner.get(owner) or self.rows.get(outermost)
 
     def _whole(self, kind: str, event: Any, at: float) -> None:
         self.status = _EXECUTION.get(kind, self.status)
@@ -182,9 +213,12 @@ class Board:
         self.seq, self.status = view["seq"], view["status"]
         self.started = parse_rfc3339(view["started_at"]) if view["started_at"] else None
         for task in view["tasks"]:
-            owner, bracket, index = task["path"].partition("[")
-            if bracket:
-                self.rows[owner].items[int(index[:-1])] = _restored(Row(task["path"], task["type"]), task)
+            owner, index = split_item(task["path"])
+            if "/" in task["path"]:
+                if index is None and task["status"] not in QUIET:
+                    self.inner[owner] = self.active[owner] = _restored(Row(owner, task["type"]), task)
+            elif index is not None:
+                self.rows[owner].items[index] = _restored(Row(task["path"], task["type"]), task)
             else:
                 row = self.rows[owner]
                 before = row.status
@@ -196,7 +230,7 @@ class Board:
 def board_of(view: Mapping[str, Any]) -> Board:
     """Return the board of an execution in its public shape."""
     name = f"{view['workflow']['name']} {view['workflow']['version']}"
-    tasks = ((task["path"], task["type"]) for task in view["tasks"] if "[" not in task["path"])
+    tasks = ((task["path"], task["type"]) for task in view["tasks"] if task["path"] == task["id"])
     board = Board(view["id"], name, tasks)
     board.restore(view)
     return board

@@ -68,12 +68,17 @@ def _chosen(board: Board, look: Look, room: int) -> Iterable[Row]:
     if len(board.rows) > room:
         return _foremost(board, room)
     spare = room - len(board.rows)
-    return _with_items(board.rows.values(), look.now, spare)
+    return _with_inner(board, look.now, spare)
 
 
-def _with_items(rows: Iterable[Row], now: float, spare: int) -> Iterator[Row]:
-    for row in rows:
+def _with_inner(board: Board, now: float, spare: int) -> Iterator[Row]:
+    for row in board.rows.values():
         yield row
+        within = (f"{row.path}/", f"{row.path}[")
+        for path, inner in board.inner.items():
+            if spare > 0 and path.startswith(within):
+                spare -= 1
+                yield inner
         for item in sorted(row.items.values(), key=lambda item: item.started or now):
             if spare > 0 and (item.attempt > 1 or now - (item.started or now) >= SLOW):
                 spare -= 1
@@ -90,7 +95,7 @@ def _foremost(board: Board, room: int) -> list[Row]:
 
 
 def _name(row: Row) -> str:
-    return f"  {row.path}" if "[" in row.path else row.path
+    return f"  {row.path}" if "[" in row.path or "/" in row.path else row.path
 
 
 def _task(row: Row, look: Look, names: int) -> Line:

@@ -47,7 +47,7 @@ class LiveDisplay:
 
     def heard(self, entry: ActivityEntry) -> None:
         board = self.boards.get(entry.execution_id)
-        row = board.rows.get(entry.path.partition("[")[0]) if board is not None else None
+        row = board.row(entry.path) if board is not None else None
         if row is not None:
             row.note = clean(_note(entry))
             self._changed = True

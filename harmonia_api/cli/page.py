@@ -47,7 +47,7 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _task(task: dict[str, Any], names: int, wide: bool) -> tuple[str, ...]:
     attempts = f"{task['attempt']}/{task['max_attempts']}" if task["attempt"] else ""
-    path = f"  {task['path']}" if "[" in task["path"] else task["path"]
+    path = task["path"] if task["path"] == task["id"] else f"  {task['path']}"
     kind = (task["type"],) if wide else ()
     return cut(path, names), *kind, task["status"], attempts, _took(task), _note(task)
 

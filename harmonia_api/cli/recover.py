@@ -3,7 +3,7 @@
 import json as json_text
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,12 @@ class Recovering:
         return exits.COMPLETED if completed and not self._found.refused else exits.FAILED
 
     async def _task_types(self) -> set[str]:
-        """Return the task types that the definitions of adopted executions name, those of items too."""
+        """Return the task types that the definitions of adopted executions name, at any depth."""
         types: set[str] = set()
         heads = await self._ask(self._engine.backend.heads, self._found.adopted)
         for namespace, address in {(head.namespace, head.definition_hash) for head in heads}:
             text = await self._ask(self._engine.backend.blob, namespace, address)
-            tasks = json_text.loads(text)["tasks"] if text else []
-            items = (task["task"] for task in tasks if task.get("task"))
-            types |= {task["type"] for task in (*tasks, *items)}
+            types |= set(_types(json_text.loads(text)["tasks"] if text else []))
         return types
 
     async def _wait(self, execution_id: str) -> None:
@@ -152,3 +150,16 @@ class Recovering:
                 f"{self._hint} --modules {shlex.quote(folder)}",
                 file=sys.stderr,
             )
+
+
+def _types(part: Any) -> Iterator[str]:
+    """Yield the task types in a part of a definition's normal form; inputs are data, not definition."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _types(one)
+    elif isinstance(part, dict):
+        if "type" in part:
+            yield part["type"]
+        for key, value in part.items():
+            if key not in ("input", "output", "vars", "metadata"):
+                yield from _types(value)

@@ -25,7 +25,7 @@ from harmonia_core.errors import (
     Fenced,
     StateCorrupt,
 )
-from harmonia_core.model.addresses import split
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.graph import Graph
@@ -220,7 +220,7 @@ def _ask_again(state: ExecutionState, path: str, place: str) -> Ask:
         return Ask("", "output", state.graph.output)
     node = node_of(state.graph, path)
     subject = node.when if place == "when" and node.when is not None else node.input
-    return Ask(path, "when" if place == "when" else "input", subject, 0, split(path)[1], node)
+    return Ask(path, "when" if place == "when" else "input", subject, 0, split_item(path)[1], node)
 
 
 def _retry(live: Live, path: str) -> RequestRow:

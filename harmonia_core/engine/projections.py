@@ -8,7 +8,7 @@ from harmonia_core.contracts.rows import TaskRow, TimerRow
 from harmonia_core.engine.task_folds import TASK_FOLDS
 from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.model import events as e
-from harmonia_core.model.addresses import split
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
@@ -47,7 +47,7 @@ def row_of(state: ExecutionState, path: str, task: TaskState) -> TaskRow:
         kind = state.graph.root.tasks[place].type
     else:
         node = node_of(state.graph, path)
-        kind, (scope, place) = node.type, split(path)
+        kind, (scope, place) = node.type, split_item(path)
         if place is None:
             scope, place = path.rpartition("/")[0], node.index
     return TaskRow(

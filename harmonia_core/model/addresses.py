@@ -30,7 +30,7 @@ def _part(text: str) -> Part:
     return Part(name, tuple(int(number) for number in numbers[:-1].split("][")))
 
 
-def split(path: str) -> tuple[str, int | None]:
+def split_item(path: str) -> tuple[str, int | None]:
     """Return a path as (path, item index or None): `items[17]` gives (`items`, 17)."""
     if path[-1:] == "]":
         cut = path.rindex("[")

@@ -5,7 +5,7 @@ from building import ASKED, BOOM, Play, folded, graph, mapped, running, started,
 
 from harmonia_core.engine.evolve import evolve, fold
 from harmonia_core.model import events as e
-from harmonia_core.model.addresses import split
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.state import Question, begin
@@ -91,5 +91,5 @@ def test_a_state_is_never_changed_in_place() -> None:
     ("path", "parts"), [("a", ("a", None)), ("items[17]", ("items", 17)), ("a-b[0]", ("a-b", 0))]
 )
 def test_paths_of_items_split(path: str, parts: tuple[str, int | None]) -> None:
-    assert split(path) == parts
+    assert split_item(path) == parts
     assert running(TWO).task("nobody") is None and running(TWO).task("a[0]") is None

@@ -21,7 +21,7 @@ from harmonia_core.engine.live import idle
 from harmonia_core.engine.ownership import lost
 from harmonia_core.engine.projections import begun
 from harmonia_core.model import events as e
-from harmonia_core.model.addresses import split
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.codec import decode, encode
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Graph, Join, RetryPolicy
@@ -287,7 +287,7 @@ def standing(state: ExecutionState, path: str, event: e.Event | None = None) -> 
         return found.status
     if event is not None:
         return ENDS[type(event)]
-    task_id, index = split(path)
+    task_id, index = split_item(path)
     owner = state.task(task_id)
     assert owner is not None and owner.items is not None and index == owner.items.cursor, (
         "items begin in order"
