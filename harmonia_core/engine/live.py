@@ -93,6 +93,7 @@ def idle(state: ExecutionState) -> bool:
     if state.scope.ready or state.asks or state.scope.stirred:
         return False
     return all(
-        task.status is TaskStatus.ATTENTION or task.items is not None or task.inside is not None
+        task.status is TaskStatus.ATTENTION
+        or (task.status is TaskStatus.RUNNING and (task.items is not None or task.inside is not None))
         for _, task in begun(state.graph, state)
     )

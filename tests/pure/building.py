@@ -4,6 +4,7 @@
 is known by path, and the test says how and when it ends.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -103,6 +104,9 @@ def folded(of: Graph, events: Iterable[Event], since: ExecutionState | None = No
     return state
 
 
+_USUAL: Mapping[str, Any] = {"when": True, "enter": 0, "then": None, "caught": None}
+
+
 class Script:
     """Answer questions from a table by (path, place); what it lists as slow is answered later."""
 
@@ -120,11 +124,10 @@ class Script:
         return None if (ask.path, ask.place) in self.slow else self.say(ask.path, ask.place)
 
     def say(self, path: str, place: str) -> Answer:
-        """Return the answer for a place: an error, a value, or that of any item (`m[]`)."""
-        key = path.split("[")[0] + "[]" if path.endswith("]") else path
-        found = self.answers.get(
-            (path, place), self.answers.get((key, place), True if place == "when" else {})
-        )
+        """Return the answer for a place: an error, a value, or that of any item or iteration (`m[]`)."""
+        general = re.sub(r"\[\d+\]", "[]", path)
+        usual = _USUAL.get(place, {})
+        found = self.answers.get((path, place), self.answers.get((general, place), usual))
         return Answer(error=found) if isinstance(found, ErrorInfo) else Answer(found)
 
 

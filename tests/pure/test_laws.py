@@ -8,9 +8,23 @@ whatever is still in flight ends, and so must the execution.
 from random import Random
 from typing import Any
 
-from building import ASKED, BOOM, NOTHING, SOME, Play, Sketch, each, mapped, task, timers_of
+from building import (
+    ASKED,
+    BOOM,
+    NOTHING,
+    SOME,
+    Play,
+    Sketch,
+    composite,
+    each,
+    mapped,
+    order,
+    scope,
+    task,
+    timers_of,
+)
 from building import graph as build
-from checking import naive, same
+from checking import agree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,12 +33,12 @@ from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evolve import evolve, fold
 from harmonia_core.engine.live import idle
 from harmonia_core.engine.ownership import lost
-from harmonia_core.engine.projections import begun
+from harmonia_core.engine.walks import begun
 from harmonia_core.model import events as e
 from harmonia_core.model.addresses import split_item
 from harmonia_core.model.codec import decode, encode
 from harmonia_core.model.events import Recorded
-from harmonia_core.model.graph import Graph, Join, RetryPolicy
+from harmonia_core.model.graph import Catch, Graph, Join, Jump, Order, RetryPolicy, Rule, Scope
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.snapshot import dump, load
 from harmonia_core.model.state import ExecutionState, TaskState
@@ -57,35 +71,93 @@ def drawn_policy(random: Random) -> dict[str, Any]:
     }
 
 
-def drawn_task(random: Random, id: str, after: list[str], answers: Answers) -> Sketch:
-    """Return a task of any type, and put what it asks for into `answers`."""
-    kind = random.choice(["work"] * 5 + ["map"] * 3 + ["noop", "fail", "wait"])
+def drawn_task(
+    random: Random, id: str, after: list[str], answers: Answers, prefix: str = "", depth: int = 0
+) -> Sketch:
+    """Return a task of any type, and put what it asks for into `answers`. prefix: of its path."""
+    kinds = ["work"] * 5 + ["map"] * 3 + ["noop", "fail", "wait"] + ["composite"] * (4 if depth < 2 else 0)
+    kind, path = random.choice(kinds), prefix + id
     fields: dict[str, Any] = {"total_timeout": random.choice([None, None, 20.0])}
     if after:
         fields["join"] = drawn_join(random, len(after))
     if random.random() < 0.3:
         fields["when"] = SOME
-        answers[id, "when"] = random.choice([True, True, False, BAD])
+        answers[path, "when"] = random.choice([True, True, False, BAD])
     if kind == "map":
-        return drawn_map(random, id, after, answers, fields)
+        return drawn_map(random, id, after, answers, fields, path, depth)
+    if kind == "composite":
+        policy = random.choice([None, None, RetryPolicy(1, 1.0, jitter=0.0)])
+        inside = drawn_scope(random, answers, path, depth + 1, policy is not None)
+        return composite(id, *after, inside=inside, retry=policy, **fields)
     if kind != "work" or random.random() < 0.5:
         fields["input"] = ASKED
         usual = {"duration": random.randint(0, 9)} if kind == "wait" else {"n": 1}
-        answers[id, "input"] = random.choice([usual, usual, usual, BAD, {"duration": "long"}])
+        answers[path, "input"] = random.choice([usual, usual, usual, BAD, {"duration": "long"}])
     if kind != "work":
         return task(id, *after, type=kind, kernel=True, **fields)
     return task(id, *after, **{**fields, **drawn_policy(random)})
 
 
-def drawn_map(random: Random, id: str, after: list[str], answers: Answers, fields: dict[str, Any]) -> Sketch:
+def drawn_scope(random: Random, answers: Answers, path: str, depth: int, repeats: bool) -> Scope:
+    """Return a graph, a race or a sequence of 1 to 4 tasks that goes on, jumps and catches as drawn."""
+    names = [f"s{n}" for n in range(random.randint(1, 4))]
+    kind = random.choice(["graph", "graph", "race", "sequence", "sequence"])
+    back = kind == "sequence" and random.random() < 0.5
+    within = f"{path}[]" if back or repeats else path
+    sketches = []
+    for n, name in enumerate(names):
+        before = random.sample(names[:n], min(n, random.choice([0, 0, 1, 2]))) if kind == "graph" else []
+        sketches.append(drawn_task(random, name, before, answers, f"{within}/", depth))
+    more: dict[str, Any] = {"repeats": back or repeats}
+    if random.random() < 0.3:
+        more["output"] = ASKED
+        answers[within, "output"] = random.choice([{"all": 1}, {"all": 1}, BAD])
+    if kind == "sequence":
+        return scope(*sketches, order=drawn_order(random, answers, within, names, back), **more)
+    return scope(
+        *sketches, finish="first" if kind == "race" else "all", window=random.choice([1, 2, 9]), **more
+    )
+
+
+def drawn_order(random: Random, answers: Answers, within: str, names: list[str], back: bool) -> Order:
+    rules = []
+    for n, name in enumerate(names):
+        first = 0 if back else n + 1
+        ways = [
+            Jump(random.choice([*range(first, len(names)), None]), SOME) for _ in range(random.randint(0, 2))
+        ]
+        answers[f"{within}/{name}", "then"] = random.choice([None, *range(len(ways)), BAD])
+        caught = [
+            Catch(random.choice([*range(n + 1, len(names)), None]), random.choice([(), ("boom",), ("no",)]))
+            for _ in range(random.randint(0, 2))
+        ]
+        rules.append(Rule((*ways, Jump(n + 1 if n + 1 < len(names) else None)), tuple(caught)))
+    answers[within, "enter"] = random.choice([0, 0, 0, None])
+    last = len(names) - 1 if len(names) > 1 and random.random() < 0.3 else None
+    return order(*rules, enter=(Jump(0, SOME),), last=last, limit=3)
+
+
+def drawn_map(
+    random: Random,
+    id: str,
+    after: list[str],
+    answers: Answers,
+    fields: dict[str, Any],
+    path: str,
+    depth: int,
+) -> Sketch:
     width = random.randint(0, 4)
-    answers[id, "input"] = random.choice([{"items": list(range(width))}] * 5 + [{"items": "none"}])
+    answers[path, "input"] = random.choice([{"items": list(range(width))}] * 5 + [{"items": "none"}])
+    if depth < 2 and random.random() < 0.4:
+        inside = drawn_scope(random, answers, f"{path}[]", depth + 1, False)
+        item = each("composite", kernel=True, scope=inside)
+        return mapped(id, *after, item=item, window=random.randint(1, 3), **fields)
     inner = random.choice(["work", "work", "work", "noop", "wait", "fail"])
     asked = inner == "wait" or random.random() < 0.5
     if asked:
         usual = {"duration": 3} if inner == "wait" else {"n": 1}
         answers.update(
-            {(f"{id}[{n}]", "input"): random.choice([usual, usual, usual, BAD]) for n in range(width)}
+            {(f"{path}[{n}]", "input"): random.choice([usual, usual, usual, BAD]) for n in range(width)}
         )
     policy = {"total_timeout": None} if inner != "work" else drawn_policy(random)
     item = each(inner, input=ASKED if asked else NOTHING, **policy)
@@ -239,7 +311,9 @@ class Life(Play):
         assert self.flying or self.slow or waiting or set(self.timers) - deadline, "nothing will ever happen"
         assert set(self.slow) == set(self.state.asks)
         in_flight = {
-            path for path, task in self.begun() if task.status is TaskStatus.RUNNING and not task.items
+            path
+            for path, task in self.begun()
+            if task.status is TaskStatus.RUNNING and task.items is None and task.inside is None
         }
         assert in_flight == set(self.flying)
         if idle(self.state):
@@ -260,7 +334,7 @@ def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -
         task_step(standing(before, path), standing(after, path, event))
     for node in after.graph.root.tasks:
         task_step(before.scope.task(node.index).status, after.scope.task(node.index).status)
-    same(after, naive(after))
+    agree(after)
 
 
 def execution_step(before: ExecutionStatus, after: ExecutionStatus) -> None:
