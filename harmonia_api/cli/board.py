@@ -152,7 +152,7 @@ class Board:
         return row
 
     def row(self, path: str) -> Row | None:
-        """Return the row in which a task or an item is shown; a task inside another has its own while it runs."""
+        """Return the row in which a task or an item is shown; one inside another its own while it runs."""
         owner = split_item(path)[0]
         outermost = path.partition("/")[0].partition("[")[0]
         return self.rows.get(owner) or self.inner.get(owner) or self.rows.get(outermost)

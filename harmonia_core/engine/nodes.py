@@ -12,10 +12,11 @@ from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem
 from harmonia_core.model.graph import DEFAULT_JOIN, Join, RetryPolicy, Scope, TaskNode
 from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.policies import JoinSpec
 from harmonia_core.model.task_spec import WORDS, TaskSpec, WorkSpec, written
 from harmonia_core.model.values import Expression, Template, parse_expression, parse_template
 
-MAP = "map"
+MAP, SET = "map", "set"
 _ELSEWHERE = {"output": "what a task returns is read as tasks.<id>.output"}
 _OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
 _OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent")
@@ -60,6 +61,7 @@ class NodeBuilder:
         work = self._work(task, facts, Place(f"{path}.input", position), path)
         if facts is not None:
             self._check_words(task, facts, path)
+        self._check_place(task, path)
         item = self._item(task, position, path) if task.type == MAP else None
         return TaskNode(
             scope=self._scope(task, facts, position, False),
@@ -98,6 +100,17 @@ class NodeBuilder:
         if facts is None or facts.type.expand is None:
             return None
         return self._inside(facts, spec, position, item)
+
+    def _check_place(self, task: TaskSpec, path: str) -> None:
+        """Report what a step has that only a task of a graph can have, and the other way round."""
+        if not isinstance(self._dependencies, StepOrder):
+            self._misplaced(task, path, ("next",), "only a step of a sequence has it")
+            return
+        reason = "steps are carried out in order"
+        if task.depends_on:
+            self._add("key-misplaced", f"{path}.depends_on", f"no 'depends_on' here: {reason}")
+        if task.join != JoinSpec():
+            self._add("key-misplaced", f"{path}.join", f"no 'join' here: {reason}")
 
     def _check_words(self, work: WorkSpec, facts: TypeFacts, path: str) -> None:
         """Report words of composites that this type does not take."""
@@ -140,11 +153,20 @@ class NodeBuilder:
             return template  # what could not be parsed would look like a missing or wrong value
         if isinstance(value, str) and not _is_one_expression(template):
             self._add("type-wrong", place.path, "an input is an object, or one `${...}` for the whole of it")
+        if work.type == SET:
+            self._check_set(value, place)
         if template.slots:
             self._readings.template(template, place)
         if facts is not None:
             facts.check(template, place.path, self._problems)
         return template
+
+    def _check_set(self, value: Any, place: Place) -> None:
+        if isinstance(value, dict):
+            self._readings.writes(value, place.path, alone=not place.in_item)
+        else:
+            message = "the names of the variables must be written out: an object of names and values"
+            self._add("type-wrong", place.path, message)
 
     def _template(self, value: Any, path: str, kernel: bool) -> Template:
         """Parse an input; equal inputs, as a wide graph has them, share one template."""

@@ -4,7 +4,7 @@ The data roots are known (`input` by its schema, `vars` by declaration, `context
 `env` by the allow-list); a task's result may be read by those that wait for it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,10 +45,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Hold what a scope knows beside its tasks. variables: its own. roots: `item`, `index`, `error`."""
+    """Hold what a scope knows beside its tasks.
+
+    variables: its own. roots: `item`, `index`, `error`. alone: whether nothing runs beside its tasks, so
+        that they may also write what those of the scope around it may.
+    """
 
     variables: Collection[str] = ()
     roots: frozenset[str] = frozenset()
+    alone: bool = False
 
 
 class Readings:
@@ -73,9 +78,9 @@ class Readings:
         self._schema: Mapping[str, Any] = input_schema or {}
         self._outer, self._owner = outer, owner
         self.roots: frozenset[str] = known.roots | (outer.roots if outer else frozenset())
-        self.variables: frozenset[str] = frozenset(known.variables) | (
-            outer.variables if outer else frozenset()
-        )
+        own = frozenset(known.variables)
+        self.variables: frozenset[str] = own | (outer.variables if outer else frozenset())
+        self.writable: frozenset[str] = own | (outer.writable if outer and known.alone else frozenset())
 
     def template(self, template: Template, place: Place) -> None:
         """Check every expression of a template."""
@@ -92,6 +97,22 @@ class Readings:
                 self._add(code, place, pointer, message, hint)
         if expression.language != "path":
             cel.check(expression, write_steps(place.path, pointer), self._problems, boolean=place.boolean)
+
+    def writes(self, names: Iterable[str], path: str, alone: bool) -> None:
+        """Check that variables are declared, and that nothing that runs beside may write them, too.
+
+        alone: false for the items of a map, which run beside each other.
+        """
+        for name in names:
+            where = write_steps(path, (name,))
+            if name not in self.variables:
+                hint = Names(sorted(self.variables)).hint(name)
+                message = f"no variable {name!r} is declared"
+                self._problems.append(Problem("variable-unknown", where, message, suggestion=hint))
+            elif not alone or name not in self.writable:
+                message = f"{name!r} belongs to a scope in which other tasks run at the same time"
+                hint = "hand the value out as an output, or declare the variable in this branch"
+                self._problems.append(Problem("variable-not-writable", where, message, suggestion=hint))
 
     def finish(self) -> None:
         """Report the readings of tasks that are no ancestors; call once, after all others."""

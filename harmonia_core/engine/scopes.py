@@ -14,7 +14,7 @@ from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem, ProblemsError
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.graph import Catch, Jump, Order, Rule, Scope
-from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.pointer import Pointer, path_text, read_pointer
 from harmonia_core.model.task_spec import TaskSpec, WorkSpec
 from harmonia_core.model.values import Expression, Template, parse_expression, parse_template
 
@@ -151,9 +151,9 @@ def inside(whole: Whole, facts: TypeFacts, spec: WorkSpec, around: Around) -> Sc
     try:
         found = facts.type.expand(spec)
     except ProblemsError as error:
-        base = path_text(whole.definition.place(around.pointer))
-        below = (replace(one, path=f"{base}.{one.path}" if one.path else base) for one in error.problems)
-        whole.problems.extend(below)
+        for one in error.problems:
+            pointer = (*around.pointer, *read_pointer(one.path))
+            whole.problems.append(replace(one, path=path_text(whole.definition.place(pointer))))
         return None
     if isinstance(found, GraphScope):
         return _graph(whole, found, around)
@@ -174,7 +174,8 @@ def _sequence(whole: Whole, found: SequenceScope, spec: WorkSpec, around: Around
     tasks, pointers = _listed([step.inner for step in found.steps], base)
     back, handles = _goes_back(found), any(step.caught for step in found.steps)
     roots = around.roots | (_LOOP if back else frozenset()) | (_HANDLER if handles else frozenset())
-    level = _Level(whole, tasks, pointers, back, around, Known(found.variables, roots))
+    alone = "item" not in around.roots
+    level = _Level(whole, tasks, pointers, back, around, Known(found.variables, roots, alone))
     scope = level.scope(vars=MappingProxyType(dict(found.variables)))
     order = Order(
         level.jumps(found.enter, base),
