@@ -11,6 +11,7 @@ from harmonia_core.model.task_spec import Block, TaskSpec, WorkSpec
 
 FORMS = ("task", "tasks", "steps")
 BODY = frozenset(FORMS)
+BRANCHES = frozenset(("branches", "max_concurrency"))
 SHARED = frozenset(("vars", "output"))
 MAX_ITERATIONS = 10_000
 """Rounds of a loop that does not say how many it may have."""
@@ -58,14 +59,12 @@ def listed(tasks: Sequence[TaskSpec] | None, word: str) -> tuple[Inner, ...]:
 
 def group(spec: WorkSpec) -> GraphScope:
     """Hold a graph of tasks; its output is a template or an object of the outputs."""
-    tasks = listed(spec.tasks, "tasks")
-    return GraphScope(tasks, output=_output(spec, tasks), variables=spec.vars or {})
+    return _graph(spec, listed(spec.tasks, "tasks"))
 
 
 def parallel(spec: WorkSpec) -> GraphScope:
     """Hold branches that run side by side."""
-    tasks = _branches(spec)
-    return GraphScope(tasks, output=_output(spec, tasks), variables=spec.vars or {})
+    return _graph(spec, _branches(spec))
 
 
 def race(spec: WorkSpec) -> GraphScope:
@@ -75,13 +74,19 @@ def race(spec: WorkSpec) -> GraphScope:
         raise refuse(
             "key-misplaced", ("output",), "no 'output' here: the output of a race is that of its winner"
         )
-    return GraphScope(tasks, finish="first", variables=spec.vars or {})
+    return GraphScope(tasks, "first", spec.max_concurrency, variables=spec.vars or {})
 
 
 def _branches(spec: WorkSpec) -> tuple[Inner, ...]:
     if not spec.branches:
         raise refuse("key-missing", ("branches",), "at least one branch is needed")
     return tuple(inner(one.id, one, ("branches", number)) for number, one in enumerate(spec.branches))
+
+
+def _graph(spec: WorkSpec, tasks: tuple[Inner, ...]) -> GraphScope:
+    return GraphScope(
+        tasks, window=spec.max_concurrency, output=_output(spec, tasks), variables=spec.vars or {}
+    )
 
 
 def _output(spec: WorkSpec, tasks: Sequence[Inner]) -> Any:
@@ -235,12 +240,12 @@ def _composite(name: str, expand: Any, words: frozenset[str], description: str) 
 
 
 COMPOSITES = (
-    _composite("group", group, frozenset(("tasks",)), "Run a graph of tasks inside one task."),
-    _composite("parallel", parallel, frozenset(("branches",)), "Run branches side by side."),
+    _composite("group", group, frozenset(("tasks", "max_concurrency")), "Run a graph of tasks inside one task."),
+    _composite("parallel", parallel, BRANCHES, "Run branches side by side."),
     _composite(
         "race",
         race,
-        frozenset(("branches",)),
+        BRANCHES,
         "Run branches until the first succeeds; the others are cancelled.",
     ),
     _composite(

@@ -1,8 +1,8 @@
 """The kernel's own task types. The engine carries them out; here stand their names and inputs."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harmonia_core import TaskType
 from harmonia_core.model.policies import Seconds
@@ -12,10 +12,35 @@ class _Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MapInput(_Input):
-    """Input of `map`. items: what to do the task for, in order; usually one expression."""
+class Range(_Input):
+    """Whole numbers from `start` on, before `stop`, by `step`."""
 
-    items: list[Any]
+    start: int = 0
+    stop: int
+    step: int = Field(1)
+
+    @field_validator("step")
+    @classmethod
+    def _moves(cls, step: int) -> int:
+        if step == 0:
+            raise ValueError("a range that does not move has no end")
+        return step
+
+
+class MapInput(_Input):
+    """Input of `map`: what to do the task for, in order. One of the two is given.
+
+    items: a list; usually one expression. range: numbers, which are never written out.
+    """
+
+    items: list[Any] | None = None
+    range: Range | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.items is None) is (self.range is None):
+            raise ValueError("a map has either 'items' or a 'range'")
+        return self
 
 
 class WaitInput(_Input):

@@ -55,11 +55,13 @@ class GraphScope:
     """Hold tasks that run by their dependencies.
 
     finish: `first` ends it with the first task that succeeds, whose output it then has.
+    window: how many of them may be at work at once; None for the engine's own limit.
     output: a template over the tasks inside. variables: with their first values.
     """
 
     tasks: tuple[Inner, ...]
     finish: Literal["all", "first"] = "all"
+    window: int | None = None
     output: Any = None
     variables: Mapping[str, Any] = field(default_factory=dict)
 

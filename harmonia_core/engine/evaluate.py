@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from harmonia_core.engine.kernel_tasks import width_of
+from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.reading import AtHand, NotAtHand, Ref, StateReader
 from harmonia_core.engine.walks import levels
 from harmonia_core.errors import ExpressionError
@@ -114,7 +114,8 @@ class Evaluator:
             return Answer(error=ErrorInfo("expression", error.error_code, str(error), retryable=False))
         if ask.place == "output" and not ask.path:
             return _checked(state, value)
-        width = width_of(value) if ask.node is not None and ask.node.type == "map" else None
+        node = ask.node
+        width = width_of(value, node.batch) if node is not None and node.item is not None else None
         return Answer(value, holes, width=width)
 
 

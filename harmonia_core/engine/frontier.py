@@ -96,7 +96,7 @@ def held_in(task: TaskState) -> int:
 
 def _stirs(node: TaskNode, task: TaskState) -> bool:
     if task.items is not None:
-        return stirs(task, task.items, node.window)
+        return stirs(node, task, task.items)
     return stirs_inside(node, task)
 
 
@@ -149,10 +149,9 @@ def count(tally: Tally, ended: TaskStatus) -> Tally:
     return Tally(succeeded, skipped, blocked + 1)
 
 
-def stirs(task: TaskState, items: MapState, window: int) -> bool:
+def stirs(node: TaskNode, task: TaskState, items: MapState) -> bool:
     """Tell whether a map has something to decide: items to begin or repeat, or its own end."""
-    if items.again or (not items.flight and (items.failed or items.cursor == items.width)):
+    over = items.cursor == items.width or (items.failed > 0 and node.gives_up(items.failed, items.width))
+    if items.again or (over and not items.flight) or task.reason == "total-timeout":
         return True
-    if task.reason == "total-timeout":
-        return True
-    return not items.failed and items.cursor < items.width and len(items.flight) < window
+    return not over and len(items.flight) < node.window

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.walks import levels
 from harmonia_core.model.commands import (
     Answer,
@@ -46,9 +47,12 @@ def _wait(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> l
 
 
 def _map(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
-    width = answer.width if isinstance(answer.value, BlobRef) else width_of(answer.value)
+    width = answer.width if isinstance(answer.value, BlobRef) else width_of(answer.value, node.batch)
     if width is None:
-        return [_schedule(node, path, answer), FailTask(path, 1, _invalid("items: not a list"))]
+        return [
+            _schedule(node, path, answer),
+            FailTask(path, 1, _invalid("no list of `items`, and no `range` of whole numbers")),
+        ]
     return [ScheduleTask(path, node, 1, True, answer.value, answer.holes, width)]
 
 
@@ -63,12 +67,6 @@ def _set(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> li
     commands: list[Command] = [_schedule(node, path, answer)]
     commands += [SetVariables(owner, values) for owner, values in found.items()]
     return [*commands, SucceedTask(path, 1, None)]
-
-
-def width_of(value: Any) -> int | None:
-    """Return the number of items of a map's input, or None if `items` is no list."""
-    items = value.get("items") if isinstance(value, dict) else None
-    return len(items) if isinstance(items, list) else None
 
 
 def _invalid(message: str) -> ErrorInfo:

@@ -31,10 +31,11 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
             turn.out.append(again(inner, item_path(path, index), item))
         else:
             turn.go_on(inner, item_path(path, index), item)
-    if not items.failed:
+    given_up = items.failed > 0 and node.gives_up(items.failed, items.width)
+    if not given_up:
         _begin_items(turn, node, inner, path, items)
-    if not items.flight and (items.failed or items.cursor == items.width):
-        turn.out.append(_end(path, task, items))
+    if not items.flight and (given_up or items.cursor == items.width):
+        turn.out.append(_end(path, task, items, given_up))
 
 
 def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items: MapState) -> None:
@@ -57,8 +58,8 @@ def _time_out(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: M
         turn.out.append(FailTask(path, task.attempt, total_timeout(node)))
 
 
-def _end(path: str, task: TaskState, items: MapState) -> Command:
-    if not items.failed:
+def _end(path: str, task: TaskState, items: MapState, given_up: bool) -> Command:
+    if not given_up:
         return SucceedTask(path, task.attempt, ItemsRef(path, items.width))
     cause = items.error.message if items.error else ""
     message = f"Item {items.error_index} failed: {cause}"

@@ -20,7 +20,7 @@ MAP, SET = "map", "set"
 _ELSEWHERE = {"output": "what a task returns is read as tasks.<id>.output"}
 _OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
 _OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent")
-_OF_A_MAP = frozenset(("task", "max_concurrency"))
+_OF_A_MAP = frozenset(("task", "max_concurrency", "batch_size", "tolerate"))
 
 
 class Inside(Protocol):
@@ -73,6 +73,8 @@ class NodeBuilder:
             dependents=tuple(self._dependencies.after[position]),
             item=item,
             window=task.max_concurrency or self._map_window,
+            batch=task.batch_size,
+            tolerate=0 if task.tolerate is None else task.tolerate,
             **work,
         )
 

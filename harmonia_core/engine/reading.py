@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harmonia_core.clock import rfc3339
+from harmonia_core.engine.item_values import item_at
 from harmonia_core.engine.walks import levels
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.paths import resolve
@@ -126,8 +127,9 @@ class StateReader:
     def _current_item(self) -> Any:
         for level in reversed(self._levels):
             if level.item is not None:
-                items = self._value(level.graph.task(level.position).input, in_part=True)
-                return items["items"][level.item]
+                node = level.nodes.tasks[level.position]
+                input = self._value(level.graph.task(level.position).input, in_part=True)
+                return item_at(input, level.item, node.batch)
         return None
 
     def _error(self) -> Any:

@@ -166,7 +166,7 @@ def _graph(whole: Whole, found: GraphScope, around: Around) -> Scope:
     scope = level.scope(finish=found.finish, vars=MappingProxyType(dict(found.variables)))
     output = level.template(found.output, _output_path(whole, around))
     level.readings.finish()
-    return replace(scope, output=output)
+    return replace(scope, output=output, window=found.window or scope.window)
 
 
 def _sequence(whole: Whole, found: SequenceScope, spec: WorkSpec, around: Around) -> Scope:

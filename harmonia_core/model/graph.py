@@ -53,6 +53,8 @@ class TaskNode:
     input: for a map, its own `items`; what each item runs is `item`, whose input
         may also read `item` and `index`.
     window: for a map, how many items may be begun and not ended at once.
+    batch: how many values make an item, None for one that is not in a list. tolerate: how many items
+        may fail, as a number or as a share of them all.
     scope: for a composite, the tasks inside it.
     retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
         total_timeout: seconds from first schedule to end, over all attempts.
@@ -75,6 +77,13 @@ class TaskNode:
     item: "TaskNode | None" = None
     window: int = 100
     scope: "Scope | None" = None
+    batch: int | None = None
+    tolerate: int | float = 0
+
+    def gives_up(self, failed: int, width: int) -> bool:
+        """Tell whether a map of so many items ends because so many of them have failed."""
+        allowed = self.tolerate if isinstance(self.tolerate, int) else int(self.tolerate * width)
+        return failed > allowed
 
 
 @dataclass(frozen=True, slots=True)

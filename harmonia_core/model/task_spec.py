@@ -3,6 +3,7 @@
 Which of the words a task may have depends on its type; that is checked by `engine.compile`.
 """
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -16,6 +17,7 @@ NOT_YET_IN_TASK = frozenset(("action", "compensate", "component", "on_failure", 
 NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event", "subworkflow"))
 """Words of the language whose behaviour this version does not have; refused, never ignored."""
 
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
 NOT_IN_MAP_TASK = frozenset(("id", "depends_on", "when", "join", "next"))
 UNKNOWN_TYPE = ""
 """Stands for a type that was missing or unreadable, so that the rest can still be checked."""
@@ -31,6 +33,18 @@ def _times(value: Any) -> Any:
     if isinstance(value, str) or (type(value) is int and value >= 0):
         return value
     raise PydanticCustomError("value-wrong", "'times' is a whole number from 0, or an expression for one")
+
+
+def _share(value: Any) -> Any:
+    """Return a number of items as it is, a share of them (`10%`, 0.1 in the normal form) as a fraction."""
+    if (type(value) is int and value >= 0) or (type(value) is float and 0 <= value <= 1):
+        return value
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None or float(match[1]) > 100:
+        raise PydanticCustomError(
+            "value-wrong", "'tolerate' is a number of items from 0, or a share such as 10%"
+        )
+    return float(match[1]) / 100
 
 
 class NextSpec(Spec):
@@ -79,7 +93,7 @@ class WorkSpec(Block):
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
-        max_concurrency, mode, output, vars: of composites, which say which of them they take.
+        max_concurrency, batch_size, tolerate, mode, output, vars: of maps and composites, which say which of them they take.
     """
 
     type: str = Field(max_length=200)
@@ -100,6 +114,8 @@ class WorkSpec(Block):
     times: Annotated[Any, BeforeValidator(_times)] = None
     max_iterations: int | None = Field(None, ge=1, strict=True)
     max_concurrency: int | None = Field(None, ge=1, strict=True)
+    batch_size: int | None = Field(None, ge=1, strict=True)
+    tolerate: Annotated[Any, BeforeValidator(_share)] = None
     catch: tuple[HandlerSpec, ...] | None = None
     last: Block | None = Field(None, alias="finally")
     vars: dict[Name, Json] | None = None
@@ -122,7 +138,7 @@ class TaskSpec(WorkSpec):
 
 WORDS = frozenset(Block.model_fields) | frozenset(
     ("branches", "cases", "default", "mode", "as_long_as", "until", "times", "max_iterations",
-     "max_concurrency", "catch", "last", "vars", "output")
+     "max_concurrency", "batch_size", "tolerate", "catch", "last", "vars", "output")
 )  # fmt: skip
 """Fields that only composites have, by the names of the model; each says which it takes."""
 
