@@ -240,7 +240,9 @@ def _composite(name: str, expand: Any, words: frozenset[str], description: str) 
 
 
 COMPOSITES = (
-    _composite("group", group, frozenset(("tasks", "max_concurrency")), "Run a graph of tasks inside one task."),
+    _composite(
+        "group", group, frozenset(("tasks", "max_concurrency")), "Run a graph of tasks inside one task."
+    ),
     _composite("parallel", parallel, BRANCHES, "Run branches side by side."),
     _composite(
         "race",

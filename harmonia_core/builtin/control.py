@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harmonia_core import TaskType
-from harmonia_core.model.policies import Seconds
+from harmonia_core.model.policies import Moment, Seconds
 
 
 class _Input(BaseModel):
@@ -44,9 +44,20 @@ class MapInput(_Input):
 
 
 class WaitInput(_Input):
-    """Input of `wait`. duration: seconds, or ISO 8601 such as `PT5M`; not negative."""
+    """Input of `wait`; one of the two is given.
 
-    duration: Seconds
+    duration: seconds, or ISO 8601 such as `PT5M`; not negative.
+    until: a moment, RFC 3339 with its zone; one that has passed is not waited for.
+    """
+
+    duration: Seconds | None = None
+    until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.duration is None) is (self.until is None):
+            raise ValueError("a wait has either a 'duration' or a moment 'until' which it lasts")
+        return self
 
 
 class FailInput(_Input):
@@ -68,7 +79,7 @@ WAIT = TaskType(
     None,
     WaitInput,
     kernel=True,
-    description="Let time pass: seconds or an ISO 8601 duration. The timer is durable; output is null.",
+    description="Let time pass: seconds, an ISO 8601 duration, or until a moment. Durable; output is null.",
 )
 NOOP = TaskType(
     "noop",

@@ -31,7 +31,7 @@ def _schedule(command: c.ScheduleTask, now: float) -> Event:
 
 
 def _timer(command: c.StartTimer, now: float) -> Event:
-    return e.TimerSet(command.path, now + command.seconds)
+    return e.TimerSet(command.path, now + command.seconds if command.until is None else command.until)
 
 
 def _succeed(command: c.SucceedTask, now: float) -> Event:

@@ -16,7 +16,7 @@ from harmonia_core.model.commands import (
 )
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.policies import read_duration
+from harmonia_core.model.policies import read_duration, read_moment
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
 
@@ -38,12 +38,15 @@ def _fail(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> l
 
 
 def _wait(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
-    wish = answer.value.get("duration") if isinstance(answer.value, dict) else None
+    wish = answer.value if isinstance(answer.value, dict) else {}
     try:
-        length = read_duration(wish)
+        if wish.get("until") is not None:
+            timer = StartTimer(path, 0.0, read_moment(wish["until"]))
+        else:
+            timer = StartTimer(path, read_duration(wish.get("duration")))
     except ValueError as reason:
-        return [_schedule(node, path, answer), FailTask(path, 1, _invalid(f"duration: {reason}"))]
-    return [_schedule(node, path, answer), StartTimer(path, length)]
+        return [_schedule(node, path, answer), FailTask(path, 1, _invalid(str(reason)))]
+    return [_schedule(node, path, answer), timer]
 
 
 def _map(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:

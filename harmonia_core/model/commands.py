@@ -67,10 +67,11 @@ class ScheduleTask(NamedTuple):
 
 
 class StartTimer(NamedTuple):
-    """Let a task wait for `seconds` from now."""
+    """Let a task wait for `seconds` from now, or until a moment (epoch seconds)."""
 
     path: str
     seconds: float
+    until: float | None = None
 
 
 class SucceedTask(NamedTuple):

@@ -4,6 +4,7 @@ A rule that is broken raises PydanticCustomError, whose type is the code of the 
 """
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,6 +17,7 @@ _ISO = re.compile(
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:[.,]\d+)?)S)?)?",
     re.ASCII,
 )
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}", re.ASCII)
 _UNITS = {"weeks": 604_800.0, "days": 86_400.0, "hours": 3_600.0, "minutes": 60.0, "seconds": 1.0}
 
 
@@ -34,6 +36,23 @@ def read_duration(value: Any) -> float:
     if not 0 <= seconds <= MAX_SECONDS:
         raise ValueError("a duration lies between 0 seconds and 100 years")
     return seconds
+
+
+def read_moment(value: Any) -> float:
+    """Return epoch seconds of an RFC 3339 time with its zone (`2027-01-31T08:00:00+01:00`).
+
+    Raises ValueError for anything else, a time without a zone included.
+    """
+    message = f"{value!r:.40} is no moment; write RFC 3339 with a zone, such as 2027-01-31T08:00:00Z"
+    if not isinstance(value, str) or _MOMENT.match(value) is None:
+        raise ValueError(message)
+    try:
+        found = datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+    except ValueError:
+        raise ValueError(message) from None
+    if found.tzinfo is None:
+        raise ValueError(message)
+    return found.timestamp()
 
 
 def _iso_seconds(text: str) -> float:
@@ -59,6 +78,16 @@ def _time_limit(value: Any) -> float:
     return seconds
 
 
+def _moment(value: Any) -> Any:
+    try:
+        read_moment(value)
+    except ValueError as error:
+        raise PydanticCustomError("moment-invalid", "{reason}", {"reason": str(error)}) from None
+    return value
+
+
+Moment = Annotated[str, BeforeValidator(_moment)]
+"""The text of a moment, as it was written."""
 Seconds = Annotated[float, BeforeValidator(_duration)]
 TimeLimit = Annotated[float, BeforeValidator(_time_limit)]
 

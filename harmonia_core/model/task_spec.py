@@ -93,7 +93,8 @@ class WorkSpec(Block):
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
-        max_concurrency, batch_size, tolerate, mode, output, vars: of maps and composites, which say which of them they take.
+        max_concurrency, batch_size, tolerate, mode, output, vars: of maps and composites, each of which
+        takes some of them.
     """
 
     type: str = Field(max_length=200)
