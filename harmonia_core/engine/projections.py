@@ -23,14 +23,14 @@ _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.Execution
 
 def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
     """Return the rows of the tasks and items that a batch touched, as they stand after it."""
-    touched: dict[str, Recorded] = {}
+    touched: dict[str, list[Recorded]] = {}
     for record in recorded:
         path = touched_path(record)
         if path:
-            touched[path] = record
+            touched.setdefault(path, []).append(record)
     return [
-        row_of(state, path, state.task(path) or ended_item(before.task(path), record))
-        for path, record in touched.items()
+        row_of(state, path, state.task(path) or ended_item(before.task(path), records))
+        for path, records in touched.items()
     ]
 
 
@@ -73,12 +73,15 @@ def final_error(state: ExecutionState) -> str | None:
     return to_json(state.error.as_json()).decode()
 
 
-def ended_item(stood: TaskState | None, last: Recorded) -> TaskState:
-    """Return an item as its last event leaves it; the state has forgotten it already.
+def ended_item(stood: TaskState | None, recorded: Iterable[Recorded]) -> TaskState:
+    """Return an item, or a task of a round that is over, as its events leave it; the state has forgotten it.
 
     stood: as it was before the batch; None if it began in it.
     """
-    return TASK_FOLDS[type(last.event)](stood or TaskState(started_at=last.at), last.event, last)
+    task = stood or TaskState()
+    for record in recorded:
+        task = TASK_FOLDS[type(record.event)](task, record.event, record)
+    return task
 
 
 def timer_rows(

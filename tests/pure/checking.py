@@ -66,7 +66,7 @@ def something_to_decide(task: TaskState, items: MapState, node: TaskNode) -> boo
     assert node.item is not None
     if task.reason == "total-timeout" or any(stirred(node.item, one) for one in items.flight.values()):
         return True
-    over = items.failed or items.cursor == items.width
+    over = (items.failed and node.gives_up(items.failed, items.width)) or items.cursor == items.width
     return not items.flight if over else len(items.flight) < node.window
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from building import ASKED, BOOM, ONCE_MORE, SOME, Play, graph, task
-from checking import naive, same
+from checking import agree
 
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.ownership import lost
@@ -28,7 +28,7 @@ def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -
     for node in after.graph.root.tasks:
         old, new = (state.scope.task(node.index).status for state in (before, after))
         SEEN.add((f"task {old}", new))
-    same(after, naive(after))
+    agree(after)
 
 
 def one(*more: object, **fields: object) -> Play:
