@@ -115,7 +115,10 @@ class NodeBuilder:
             self._add("key-misplaced", f"{path}.join", f"no 'join' here: {reason}")
 
     def _check_words(self, work: WorkSpec, facts: TypeFacts, path: str) -> None:
-        """Report words of composites that this type does not take."""
+        """Report words of composites that this type does not take, and an input that it would ignore."""
+        if facts.type.expand is not None and work.input != {}:
+            message = f"no 'input' here: what is inside a task of type {work.type!r} has inputs of its own"
+            self._add("key-misplaced", f"{path}.input", message)
         taken = _OF_A_MAP if work.type == MAP else facts.type.words
         for field in sorted(WORDS - taken):
             if getattr(work, field) is not None:

@@ -116,7 +116,7 @@ def _unknown_key(pointer: Pointer) -> Problem:
     if key in later.get(model, ()):
         return Problem("not-supported", path, f"the key {key!r} is not supported in this version")
     if model is WorkSpec and key in NOT_IN_MAP_TASK:
-        message = f"the task of a map has no {key!r}, being done for each item; write it at the map"
+        message = f"no {key!r} here: this task stands alone; write it at the task that holds it"
         return Problem("key-misplaced", path, message)
     if issubclass(model, WorkSpec) and key in _EXPLAINED:
         return Problem("key-unknown", path, f"unknown key {key!r}: {_EXPLAINED[key]}")

@@ -116,6 +116,7 @@ ILLEGAL = [
     ({**NOOP, "while": True}, "key-misplaced", "while"),
     ({**SEQUENCE, "timeout": 5}, "key-misplaced", "timeout"),
     ({**SEQUENCE, "idempotent": False}, "key-misplaced", "idempotent"),
+    ({**SEQUENCE, "input": {"x": 1}}, "key-misplaced", "input"),
     # steps
     ({"type": "sequence", "steps": {"a": {**NOOP, "next": "x"}}}, "step-unknown", "steps.a.next[0].to"),
     (
