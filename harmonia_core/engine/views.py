@@ -61,7 +61,8 @@ def head_view(row: ExecutionRow, alive: bool | None = None) -> dict[str, Any]:
 
 def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None) -> dict[str, Any]:
     """Return an execution whole, tasks in definition order, what is inside a task behind it."""
-    tasks = list(_tasks(state, state.graph.root, state.scope, ""))
+    rest = TaskStatus.CANCELLED if state.status in FINAL_EXECUTION else None
+    tasks = list(_tasks(state.graph.root, state.scope, "", rest))
     view = head_view(row, alive)
     view |= {
         "status": state.status.value,
@@ -78,29 +79,32 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
     return view
 
 
-def _tasks(state: ExecutionState, nodes: Scope, scope: GraphState, prefix: str) -> Iterator[dict[str, Any]]:
+def _tasks(nodes: Scope, scope: GraphState, prefix: str, rest: TaskStatus | None) -> Iterator[dict[str, Any]]:
+    """Yield the tasks of a scope, each before what it holds. rest: what those count as that never ended."""
     for node in nodes.tasks:
-        yield from _with_inner(state, node, prefix + node.id, scope.task(node.index))
+        yield from _with_inner(node, prefix + node.id, scope.task(node.index), rest)
 
 
 def _with_inner(
-    state: ExecutionState, node: TaskNode, path: str, task: TaskState
+    node: TaskNode, path: str, task: TaskState, rest: TaskStatus | None
 ) -> Iterator[dict[str, Any]]:
-    yield _task(state, node, path, task)
+    yield _task(node, path, task, rest)
     if task.items is not None and node.item is not None:
         for index in sorted(task.items.flight):
-            yield from _with_inner(state, node.item, item_path(path, index), task.items.flight[index])
+            yield from _with_inner(node.item, item_path(path, index), task.items.flight[index], rest)
     if task.inside is not None and node.scope is not None:
+        if task.status in FINAL_TASK:
+            rest = TaskStatus.CANCELLED if node.scope.order is None else TaskStatus.SKIPPED
         prefix = f"{inside_path(path, node.scope, task.inside)}/"
-        yield from _tasks(state, node.scope, task.inside.graph, prefix)
+        yield from _tasks(node.scope, task.inside.graph, prefix, rest)
 
 
-def _task(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> dict[str, Any]:
+def _task(node: TaskNode, path: str, task: TaskState, rest: TaskStatus | None) -> dict[str, Any]:
     view = {
         "path": path,
         "id": node.id,
         "type": node.type,
-        "status": status_of(state, task).value,
+        "status": status_of(task, rest).value,
         "reason": task.reason,
         "attempt": task.attempt,
         "max_attempts": 1 + (node.retry.max_retries if node.retry else 0),
@@ -118,11 +122,12 @@ def _task(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> 
     return view
 
 
-def status_of(state: ExecutionState, task: TaskState) -> TaskStatus:
-    """Return a task's status; what never began in an execution that has ended counts as cancelled."""
-    if state.status in FINAL_EXECUTION and task.status not in FINAL_TASK:
-        return TaskStatus.CANCELLED
-    return task.status
+def status_of(task: TaskState, rest: TaskStatus | None) -> TaskStatus:
+    """Return a task's status. rest: what it counts as if it never ended in something that has ended.
+
+    That is `cancelled` in a workflow or a graph, and `skipped` in a sequence that never came to it.
+    """
+    return task.status if rest is None or task.status in FINAL_TASK else rest
 
 
 def _items(task: TaskState) -> Mapping[str, int]:

@@ -115,7 +115,7 @@ def test_an_execution_as_people_see_it() -> None:
 
 def test_what_never_began_in_an_execution_that_has_ended_counts_as_cancelled() -> None:
     play = Play(graph(task("a"), task("b", "a")))
-    assert status_of(play.state, play.task("b")) is TaskStatus.WAITING
+    assert status_of(play.task("b"), None) is TaskStatus.WAITING
     play.request("cancel")
     play.end("a")
     view = execution_view(
