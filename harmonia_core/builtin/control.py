@@ -15,9 +15,9 @@ class _Input(BaseModel):
 class Range(_Input):
     """Whole numbers from `start` on, before `stop`, by `step`."""
 
-    start: int = 0
-    stop: int
-    step: int = Field(1)
+    start: int = Field(0, strict=True)
+    stop: int = Field(strict=True)
+    step: int = Field(1, strict=True)
 
     @field_validator("step")
     @classmethod

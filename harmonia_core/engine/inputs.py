@@ -66,7 +66,8 @@ class TypeFacts:
         return Problem("input-key-missing", write_steps(path, (key,)), message)
 
     def _has_constants(self, template: Template, value: Mapping[str, Any]) -> bool:
-        return len(template.slots) < len(value) or any(len(slot.pointer) > 1 for slot in template.slots)
+        slots = template.slots
+        return not slots or len(slots) < len(value) or any(len(slot.pointer) > 1 for slot in slots)
 
     def _wrong_constants(self, template: Template, path: str) -> Iterator[Problem]:
         """Validate with null where expressions stand; believe only faults that no null can cause."""

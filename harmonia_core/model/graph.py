@@ -82,7 +82,7 @@ class TaskNode:
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""
-        allowed = self.tolerate if isinstance(self.tolerate, int) else int(self.tolerate * width)
+        allowed = self.tolerate if isinstance(self.tolerate, int) else int(self.tolerate * width + 1e-9)
         return failed > allowed
 
 

@@ -16,7 +16,7 @@ from harmonia_core.plugins.load import load_plugins
 
 
 def test_the_engines_own_task_types_have_no_handler() -> None:
-    assert [kind.name for kind in control.TASK_TYPES] == ["map", "wait", "noop", "fail"]
+    assert [kind.name for kind in control.TASK_TYPES] == ["map", "wait", "noop", "fail", "set"]
     assert all(kind.kernel and kind.handler is None and kind.description for kind in control.TASK_TYPES)
 
 

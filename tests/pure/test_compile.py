@@ -274,10 +274,11 @@ def test_a_join_needs_enough_dependencies(join: Any, depends_on: tuple[str, ...]
 # Task types and inputs
 
 
-def test_types_of_later_versions_are_refused_unless_a_plugin_has_them() -> None:
-    assert faults({"a": {"type": "loop"}}) == [("not-supported", "tasks.a.type")]
-    loop = TaskType("loop", lambda ctx, input: None)
-    assert graph({"a": {"type": "loop"}}, {"loop": loop}).task_types == ("loop",)
+@pytest.mark.parametrize("name", ["approval", "component", "emit", "event", "subworkflow"])
+def test_types_of_later_versions_are_refused_unless_a_plugin_has_them(name: str) -> None:
+    assert faults({"a": {"type": name}}) == [("not-supported", "tasks.a.type")]
+    own = TaskType(name, lambda ctx, input: None)
+    assert graph({"a": {"type": name}}, {name: own}).task_types == (name,)
 
 
 def test_every_use_of_an_unknown_type_is_reported() -> None:
@@ -508,8 +509,21 @@ MAP: dict[str, Any] = {"type": "map", "input": {"items": [1]}, "task": {"type": 
     [
         ({"task": None}, "key-missing", "task"),
         ({"task": {"type": "map", "input": {"items": []}}}, "not-supported", "task.type"),
-        ({"input": {}}, "input-key-missing", "input.items"),
+        ({"input": {}}, "input-invalid", "input"),
+        ({"input": {"items": [1], "range": {"stop": 3}}}, "input-invalid", "input"),
         ({"input": {"items": 3}}, "input-invalid", "input.items"),
+        ({"input": {"range": 3}}, "input-invalid", "input.range"),
+        ({"input": {"range": {"start": 3}}}, "input-invalid", "input.range"),
+        ({"input": {"range": {"stop": 2.5}}}, "input-invalid", "input.range.stop"),
+        ({"input": {"range": {"stop": "3"}}}, "input-invalid", "input.range.stop"),
+        ({"input": {"range": {"stop": True}}}, "input-invalid", "input.range.stop"),
+        ({"input": {"range": {"stop": 3, "step": 0}}}, "input-invalid", "input.range.step"),
+        ({"input": {"range": {"stop": "${input.n}", "step": 0}}}, "input-invalid", "input.range.step"),
+        ({"batch_size": 0}, "value-wrong", "batch_size"),
+        ({"tolerate": "101%"}, "value-wrong", "tolerate"),
+        ({"output": {}}, "key-misplaced", "output"),
+        ({"vars": {}}, "key-misplaced", "vars"),
+        ({"retry_policy": {"max_retries": 1}}, "key-misplaced", "retry_policy"),
         ({"input": {"items": [1], "item": 2}}, "input-key-unknown", "input.item"),
         ({"input": {"items": "${item}"}}, "root-misplaced", "input.items"),
         ({"when": "item > 1"}, "root-misplaced", "when"),
@@ -530,11 +544,32 @@ def test_maps_that_are_wrong(keys: dict[str, Any], code: str, path: str) -> None
     assert faults({"m": {**MAP, **keys}}) == [(code, f"tasks.m.{path}")]
 
 
-@pytest.mark.parametrize("key", ["task", "max_concurrency"])
-def test_only_a_map_has_a_task(key: str) -> None:
-    assert faults({"a": noop(**{key: {"task": {"type": "noop"}, "max_concurrency": 3}[key]})}) == [
-        ("key-misplaced", f"tasks.a.{key}")
-    ]
+BLOCK = {"task": {"type": "noop"}}
+WORDS: dict[str, Any] = {
+    **{"task": {"type": "noop"}, "tasks": {"b": noop()}, "steps": {"b": noop()}},
+    **{"branches": {"b": BLOCK}, "cases": [{"when": True, **BLOCK}], "default": BLOCK, "mode": "all"},
+    **{"while": "true", "until": "true", "times": 3, "max_iterations": 3, "vars": {}, "output": {}},
+    **{"max_concurrency": 3, "batch_size": 2, "tolerate": "10%"},
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_words_of_maps_and_composites_belong_to_them(word: str) -> None:
+    assert faults({"a": noop(**{word: WORDS[word]})}) == [("key-misplaced", f"tasks.a.{word}")]
+
+
+@pytest.mark.parametrize(
+    "given_input",
+    [
+        {"range": {"stop": 3}},
+        {"range": {"start": -3, "stop": 3, "step": 2}},
+        {"range": {"stop": "${input.n}"}},
+        {"range": "${input.r}"},
+    ],
+)
+def test_a_range_stands_for_items(given_input: Any) -> None:
+    compiled = graph({"m": {**MAP, "input": given_input, "batch_size": 4, "tolerate": "10%"}}).root.tasks[0]
+    assert (compiled.batch, compiled.tolerate, compiled.window) == (4, 0.1, 100)
 
 
 # Expressions

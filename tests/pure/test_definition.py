@@ -61,6 +61,9 @@ def test_what_is_no_duration(value: Any) -> None:
         read_duration(value)
 
 
+WRONG_SHARES: list[Any] = ["101%", "100.5%", "-1%", "%", "ten", "10", "1.2345%", "٣%", -1, 1.5, True, [3]]
+
+
 @pytest.mark.parametrize(
     ("data", "code", "path"),
     [
@@ -126,19 +129,35 @@ def test_what_is_no_duration(value: Any) -> None:
         (task(task=[]), "type-wrong", "tasks.a.task"),
         (task(task={"type": "noop", "when": "true"}), "key-misplaced", "tasks.a.task.when"),
         (task(task={"type": "noop", "id": "b"}), "key-misplaced", "tasks.a.task.id"),
-        (task(task={"type": "noop", "catch": {}}), "not-supported", "tasks.a.task.catch"),
+        (task(task={"type": "noop", "compensate": {}}), "not-supported", "tasks.a.task.compensate"),
+        (task(task={"type": "noop", "catch": {}}), "type-wrong", "tasks.a.task.catch"),
         (task(task={}), "key-missing", "tasks.a.task.type"),
-        (task(catch={}), "not-supported", "tasks.a.catch"),
+        (task(catch={}), "type-wrong", "tasks.a.catch"),
         (task(compensate={}), "not-supported", "tasks.a.compensate"),
-        (task(vars={}), "not-supported", "tasks.a.vars"),
-        (task(output={}), "key-unknown", "tasks.a.output"),
+        (task(vars={"a b": 1}), "name-invalid", 'tasks.a.vars["a b"]'),
+        (task(output={"a": [math.nan]}), "not-json", "tasks.a.output"),
+        (task(branches={"b": None}), "type-wrong", "tasks.a.branches.b"),
+        (task(steps=[{"type": "noop"}]), "key-missing", "tasks.a.steps[0].id"),
+        (task(cases=[{"task": {"type": "noop"}}]), "key-missing", "tasks.a.cases[0].when"),
+        (
+            task(default={"task": {"type": "noop", "timeuot": 3}}),
+            "key-unknown",
+            "tasks.a.default.task.timeuot",
+        ),
+        (task(**{"finally": {"tasks": {"b": {}}}}), "key-missing", "tasks.a.finally.tasks.b.type"),
+        (task(times=-1), "value-wrong", "tasks.a.times"),
+        (task(times=True), "value-wrong", "tasks.a.times"),
+        (task(max_iterations=0), "value-wrong", "tasks.a.max_iterations"),
+        (task(batch_size=0), "value-wrong", "tasks.a.batch_size"),
+        (task(batch_size="2"), "type-wrong", "tasks.a.batch_size"),
+        *((task(tolerate=share), "value-wrong", "tasks.a.tolerate") for share in WRONG_SHARES),
     ],
 )
 def test_each_fault_has_a_code_and_a_place(data: Any, code: str, path: str) -> None:
     assert found(data) == [(code, path)]
 
 
-@pytest.mark.parametrize("key", ["component", "action", "finally", "runs_on", "on_failure"])
+@pytest.mark.parametrize("key", ["component", "action", "compensate", "runs_on", "on_failure"])
 def test_keys_of_later_versions_are_refused_by_name(key: str) -> None:
     (problem,) = load_data(task(**{key: {}})).problems
     assert (problem.code, problem.message) == (
@@ -273,6 +292,18 @@ def test_defaults_are_not_part_of_the_normal_form() -> None:
         version="1.0.0", labels={}, tasks={"a": {"type": "noop", "join": "all", "input": {}}}
     )
     assert understood(spelt_out).canonical() == understood(MINIMAL).canonical()
+
+
+@pytest.mark.parametrize(
+    ("written", "share"),
+    [("10%", 0.1), ("0%", 0.0), ("100 %", 1.0), ("0.5%", 0.005), (0, 0), (1, 1), (0.25, 0.25)],
+)
+def test_a_share_is_a_fraction_in_the_normal_form_and_a_number_stays_one(written: Any, share: Any) -> None:
+    definition = understood(task(tolerate=written))
+    again = understood(json.loads(definition.canonical()))
+    for found in (definition, again):
+        tolerate = found.tasks[0].tolerate
+        assert (tolerate, type(tolerate)) == (share, type(share))
 
 
 def test_problems_stand_in_the_order_of_the_text() -> None:
