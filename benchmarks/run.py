@@ -11,29 +11,33 @@ import places
 
 SIZES = {"W1": 200, "floor": 1000, "W2": 1000, "W3": 500, "W4": 200, "W5": 200, "W6": 10_000, "W6j": 10_000}
 STORED = 100_000
+REPEATS = {"map": 10_000, "loop": 1000}
+APART = ("W7", "W8")
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workload", choices=[*SIZES, "W7"], help="only this one, as one line of JSON")
     parser.add_argument(
-        "--n", type=int, help="its size: tasks, executions (W7: stored ones), samples or commits"
+        "--workload", choices=[*SIZES, *REPEATS, *APART], help="only this one, as one line of JSON"
+    )
+    parser.add_argument(
+        "--n", type=int, help="its size: tasks, executions (W7: stored ones), items (W8), samples or commits"
     )
     parser.add_argument("--db", help="URL of a fresh database (default: a file in a temporary folder)")
     parser.add_argument(
-        "--postgres", action="store_true", help="the table, or W7, on a PostgreSQL cluster of its own"
+        "--postgres", action="store_true", help="the table, W7 or W8, on a PostgreSQL cluster of its own"
     )
     parser.add_argument("--profile", type=Path, metavar="FILE", help="also write where time went")
-    parser.add_argument("--rounds", type=int, default=5, help="of the table (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="of the table, W7 and W8 (default: 5)")
     parser.add_argument("--most", type=int, metavar="N", help="cap the sizes of the table, to try it out")
     options = parser.parse_args()
     if options.workload is None and (options.n or options.db or options.profile):
         parser.error("--n, --db and --profile go with --workload")
-    if options.workload == "W7" and (options.db or options.profile):
-        parser.error("W7 makes its own databases, and cannot be profiled")
-    if options.postgres and options.workload not in (None, "W7"):
-        parser.error("--postgres goes with the table and with W7; for one workload give --db")
+    if options.workload in APART and (options.db or options.profile):
+        parser.error(f"{options.workload} makes its own databases, and cannot be profiled")
+    if options.postgres and options.workload not in (None, *APART):
+        parser.error("--postgres goes with the table, W7 and W8; for one workload give --db")
     if options.profile and options.workload in ("W5", "floor"):
         parser.error(f"{options.workload} cannot be profiled")
     return options
@@ -57,7 +61,7 @@ def one(workload: str, n: int, url: str | None, profile: Path | None) -> dict[st
 
 
 def table(options: argparse.Namespace) -> None:
-    """Print the table of all workloads but W7."""
+    """Print the table of all workloads but W7 and W8."""
     import table
     from targets import POSTGRES_ROWS, ROWS
 
@@ -69,12 +73,15 @@ def table(options: argparse.Namespace) -> None:
         print(table.render(table.rounds(sizes, options.rounds, databases), POSTGRES_ROWS))
 
 
-def growth(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the figures of W7."""
-    import growth
-
-    n = options.n or STORED
+def apart(options: argparse.Namespace, n: int) -> dict[str, Any]:
+    """Return the figures of W7 or W8, each made from runs of a workload at several sizes."""
     with places.cluster() if options.postgres else nullcontext(places.files) as make, make() as place:
+        if options.workload == "W8":
+            import repeats
+
+            return repeats.measure(place, n, options.rounds)
+        import growth
+
         return growth.measure(place, n, options.rounds, min(growth.EXECUTIONS, options.most or n))
 
 
@@ -84,10 +91,11 @@ def main() -> None:
     if options.workload is None:
         table(options)
         return
-    n = options.n or SIZES.get(options.workload, STORED)
-    figures = (
-        growth(options) if options.workload == "W7" else one(options.workload, n, options.db, options.profile)
-    )
+    n = options.n or (SIZES | REPEATS).get(options.workload, STORED)
+    if options.workload in APART:
+        figures = apart(options, n)
+    else:
+        figures = one(options.workload, n, options.db, options.profile)
     print(json.dumps({"workload": options.workload, "n": n, **figures}))
 
 

@@ -1,4 +1,4 @@
-"""Definitions of the workloads: chains and fan-outs, as plain data."""
+"""Definitions of the workloads: chains, fan-outs, a map and a loop, as plain data."""
 
 from typing import Any
 
@@ -34,3 +34,25 @@ def fan(width: int, kind: str = "bench.step") -> Definition:
         "join": {"type": "bench.step", "depends_on": list(middle), "input": read},
     }
     return {"name": f"fan-{width}", "tasks": tasks, "output": {"n": "${tasks.join.output.n}"}}
+
+
+def mapped(count: int, kind: str = "bench.step") -> Definition:
+    """Return a map over the numbers below `count`; its output, read from the last item's, is `count`."""
+    numbers = {
+        "type": "map",
+        "input": {"range": {"stop": count}},
+        "task": {"type": kind, "input": {"n": "${item}"}},
+    }
+    output = {"n": f"${{tasks.numbers.output[{count - 1}].n}}"}
+    return {"name": f"map-{count}", "tasks": {"numbers": numbers}, "output": output}
+
+
+def looped(count: int, kind: str = "bench.spent") -> Definition:
+    """Return a loop of `count` rounds, each of one task; its output, that of the last, is `count`."""
+    rounds = {
+        "type": "loop",
+        "times": count,
+        "max_iterations": count,
+        "task": {"type": kind, "input": {"n": "${index}"}},
+    }
+    return {"name": f"loop-{count}", "tasks": {"rounds": rounds}, "output": {"n": "${tasks.rounds.output.n}"}}

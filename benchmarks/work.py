@@ -14,6 +14,8 @@ from harmonia_core import TaskContext, task_type
 LONGEST_SLEEP, SEED = 0.5, 20260
 entered: list[float] = []
 """When `bench.clocked` was entered, in seconds of time.perf_counter."""
+spent: list[float] = []
+"""What the process had used when `bench.spent` was entered, in seconds of time.process_time."""
 
 
 def sleeps(count: int) -> list[float]:
@@ -30,6 +32,12 @@ async def step(ctx: TaskContext, input: dict[str, Any]) -> Any:
 @task_type("bench.clocked")
 async def clocked(ctx: TaskContext, input: dict[str, Any]) -> Any:
     entered.append(time.perf_counter())
+    return {"n": input["n"] + 1}
+
+
+@task_type("bench.spent")
+async def spending(ctx: TaskContext, input: dict[str, Any]) -> Any:
+    spent.append(time.process_time())
     return {"n": input["n"] + 1}
 
 

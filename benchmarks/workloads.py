@@ -1,4 +1,4 @@
-"""W1 to W4, W6 and W6j: each drives an engine by its public door, default settings, and checks it."""
+"""W1 to W4, W6, W6j, a map and a loop: each drives an engine by its public door and checks it."""
 
 import time
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from shapes import Definition
 
 from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
 
-IN_FLIGHT, CHAIN_OF_MANY, IDLE = 50, 5, 0.005
+IN_FLIGHT, CHAIN_OF_MANY, IDLE, THOUSAND = 50, 5, 0.005, 1000
 
 
 def engine_on(url: str, types: Iterable[Any] = ()) -> Engine:
@@ -31,14 +31,19 @@ async def check(engine: Engine, execution_id: str, n: int) -> int:
     return int(view["seq"])
 
 
-async def one(url: str, definition: Definition, result: int, meter: Meter, *types: Any) -> dict[str, Any]:
-    """Run one execution; opening the store and compiling the definition, once, do not count."""
+async def one(
+    url: str, definition: Definition, result: int, meter: Meter, *types: Any, tasks: int | None = None
+) -> dict[str, Any]:
+    """Run one execution; opening the store and compiling the definition, once, do not count.
+
+    tasks: how many are run, if not those that are written.
+    """
     async with engine_on(url, types) as engine:
         compile_ms = compiled(engine, definition)
         with meter.running():
             execution_id = await engine.start(definition, {"n": 0})
             await engine.wait(execution_id)
-        figures = meter.figures(len(definition["tasks"]))
+        figures = meter.figures(tasks or len(definition["tasks"]))
         return {**figures, "compile_ms": compile_ms, "events": await check(engine, execution_id, result)}
 
 
@@ -107,7 +112,25 @@ async def w4(url: str, n: int, meter: Meter) -> dict[str, Any]:
     return {**meter.figures(2 * n), "samples": n, **figures, "max_ms": round(max(waits), 3)}
 
 
-RUNS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W6": w2, "W6j": w6j}
+async def mapped(url: str, n: int, meter: Meter) -> dict[str, Any]:
+    """Run one map over n numbers."""
+    return await one(url, shapes.mapped(n), n, meter, tasks=n)
+
+
+async def looped(url: str, n: int, meter: Meter) -> dict[str, Any]:
+    """Run one loop of n rounds; also tell what each of the first and of the last thousand costs."""
+    work.spent.clear()
+    figures = await one(url, shapes.looped(n), n, meter, work.spending, tasks=n)
+    first, last = work.spent[:THOUSAND], work.spent[-THOUSAND:]
+    return {**figures, "first_cpu_ms": _apart(first), "last_cpu_ms": _apart(last)}
+
+
+def _apart(moments: list[float]) -> float:
+    """Return how many milliseconds lie between two of some moments in seconds, on average."""
+    return round(1000 * (moments[-1] - moments[0]) / max(1, len(moments) - 1), 4)
+
+
+RUNS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W6": w2, "W6j": w6j, "map": mapped, "loop": looped}
 
 
 def measure(workload: str, url: str, n: int, profile: Path | None) -> dict[str, Any]:

@@ -71,3 +71,15 @@ def test_growth_compares_stores_of_three_sizes(root: Path) -> None:
     assert figures["cpu_over_empty"]["0"] == 1.0
     runs = [json.loads(line) for line in done.stderr.splitlines()]
     assert [(run["workload"], run["executions"]) for run in runs] == [("W3", 4)] * 3
+
+
+def test_repeats_compare_maps_and_loops_of_two_sizes(root: Path) -> None:
+    done = bench(root, "--workload", "W8", "--n", "200", "--rounds", "1")
+    figures = json.loads(done.stdout)
+    assert [set(figures[name]) for name in ("map", "loop")] == [{"20", "200"}, {"2", "20"}]
+    assert all(run["seconds"] > 0 and run["cpu_ms"] > 0 for run in figures["map"].values())
+    assert all(run["first_cpu_ms"] > 0 and run["last_cpu_ms"] > 0 for run in figures["loop"].values())
+    assert figures["map_growth"].keys() == figures["loop_growth"].keys() == {"time", "cpu"}
+    runs = [json.loads(line) for line in done.stderr.splitlines()]
+    sizes = [("map", 20), ("map", 200), ("loop", 2), ("loop", 20)]
+    assert [(run["workload"], run["tasks"]) for run in runs] == sizes
