@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from harmonia_core.engine.ends import total_timeout
-from harmonia_core.engine.retry import matches
+from harmonia_core.engine.questions import choice_of, fitting
 from harmonia_core.engine.walks import inside_path
 from harmonia_core.engine.winding import wind_scope
-from harmonia_core.model.commands import Choice, EnterStep, FailTask, StopScope, SucceedTask
+from harmonia_core.model.commands import EnterStep, FailTask, StopScope, SucceedTask
 from harmonia_core.model.events import Place
 from harmonia_core.model.graph import Catch, Jump, Order, Scope, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
@@ -133,27 +133,23 @@ class _Visit:
         self, path: str, place: Place, ways: tuple[Jump | Catch, ...]
     ) -> tuple[int | None, ErrorInfo | None] | None:
         """Return which way holds first, or why that cannot be known; None while it is being asked."""
-        conditions = []
-        for way in ways:
-            if way.when is None:
-                break
-            conditions.append(way.when)
-        default = len(conditions) if len(conditions) < len(ways) else None
-        if not conditions:
+        choice = choice_of(ways)
+        count = len(choice.conditions)
+        default = count if count < len(ways) else None
+        if not count:
             return default, None
-        answer = self.turn.chosen(path, place, Choice(tuple(conditions)))
+        answer = self.turn.chosen(path, place, choice)
         if answer is None:
             return None
         return (default if answer.value is None else answer.value), answer.error
 
     def _catch(self, order: Order, path: str, error: ErrorInfo) -> None:
-        caught = order.rules[self.inside.cursor].caught
-        fitting = tuple(way for way in caught if not way.errors or matches(error, way.errors))
-        found = self._first(path, "caught", fitting)
+        fit = fitting(order.rules[self.inside.cursor].caught, error)
+        found = self._first(path, "caught", fit)
         if found is None:
             return
         number, fault = found
-        way = None if number is None else fitting[number]
+        way = None if number is None else fit[number]
         if way is None or fault is not None:
             self._leave(order, fault or error)
         elif way.to is None:

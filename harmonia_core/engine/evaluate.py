@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.reading import AtHand, NotAtHand, Ref, StateReader
-from harmonia_core.engine.walks import levels
+from harmonia_core.engine.walks import visible
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.evaluator import condition, fill
 from harmonia_core.expressions.schema import check_value
@@ -141,7 +141,7 @@ def _checked(state: ExecutionState, output: Any) -> Answer:
 def ask_id(state: ExecutionState, ask: Ask) -> str:
     """Return the id of a question: over its place and the youngest value that it reads."""
     seqs = [0]
-    scopes = levels(state, ask.path)
+    scopes = visible(state, ask.path, ask.place)
     for read in ask.subject.reads:
         if read.root == "tasks" and read.steps:
             name = str(read.steps[0])

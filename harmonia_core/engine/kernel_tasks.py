@@ -39,13 +39,14 @@ def _fail(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> l
 
 def _wait(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     wish = answer.value if isinstance(answer.value, dict) else {}
+    word = "duration" if wish.get("until") is None else "until"
     try:
-        if wish.get("until") is not None:
+        if word == "until":
             timer = StartTimer(path, 0.0, read_moment(wish["until"]))
         else:
             timer = StartTimer(path, read_duration(wish.get("duration")))
     except ValueError as reason:
-        return [_schedule(node, path, answer), FailTask(path, 1, _invalid(str(reason)))]
+        return [_schedule(node, path, answer), FailTask(path, 1, _invalid(f"{word}: {reason}"))]
     return [_schedule(node, path, answer), timer]
 
 

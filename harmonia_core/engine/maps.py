@@ -43,7 +43,7 @@ def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items
     in_order = True
     for index in range(items.cursor, stop):
         step: list[Command] = []
-        moved = turn.begin(inner, item_path(path, index), _FRESH, step, index)
+        moved = turn.begin(inner, item_path(path, index), _FRESH, step)
         # The cursor is one number, so an item waits for the answers of those before it.
         if in_order or not moved:
             turn.out.extend(step)

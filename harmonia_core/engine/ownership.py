@@ -17,7 +17,8 @@ from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
-from harmonia_core.engine.walks import begun, node_of
+from harmonia_core.engine.questions import open_questions
+from harmonia_core.engine.walks import begun
 from harmonia_core.errors import (
     DefinitionInvalid,
     ExecutionNotAdoptable,
@@ -25,8 +26,6 @@ from harmonia_core.errors import (
     Fenced,
     StateCorrupt,
 )
-from harmonia_core.model.addresses import split_item
-from harmonia_core.model.commands import Ask
 from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState
@@ -207,20 +206,6 @@ def lost(state: ExecutionState) -> list[AttemptLost]:
         for path, task in begun(state.graph, state)
         if task.status is TaskStatus.RUNNING and task.items is None and task.inside is None
     ]
-
-
-def open_questions(state: ExecutionState) -> list[tuple[str, Ask]]:
-    """Return the questions that an earlier owner left unanswered."""
-    return [(question, _ask_again(state, asked.path, asked.place)) for question, asked in state.asks.items()]
-
-
-def _ask_again(state: ExecutionState, path: str, place: str) -> Ask:
-    if place == "output":
-        assert state.graph.output is not None
-        return Ask("", "output", state.graph.output)
-    node = node_of(state.graph, path)
-    subject = node.when if place == "when" and node.when is not None else node.input
-    return Ask(path, "when" if place == "when" else "input", subject, 0, split_item(path)[1], node)
 
 
 def _retry(live: Live, path: str) -> RequestRow:

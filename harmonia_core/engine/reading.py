@@ -9,7 +9,7 @@ from typing import Any
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.engine.item_values import item_at
-from harmonia_core.engine.walks import levels
+from harmonia_core.engine.walks import visible
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.paths import resolve
 from harmonia_core.model.events import Place
@@ -50,7 +50,7 @@ class StateReader:
     ) -> None:
         self._state, self._path, self._place = state, path, place
         self._now, self._env, self._at_hand = now, env, at_hand
-        self._levels = levels(state, path)
+        self._levels = visible(state, path, place)
 
     def __call__(self, path: Path) -> Any:
         """Return what stands at a path; raise ExpressionError `path-missing`, or NotAtHand."""

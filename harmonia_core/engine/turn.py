@@ -80,9 +80,7 @@ class Turn:
             self.begin(node, prefix + node.id, scope.task(position), self.out)
             room -= 1
 
-    def begin(
-        self, node: TaskNode, path: str, task: TaskState, out: list[Command], item: int | None = None
-    ) -> bool:
+    def begin(self, node: TaskNode, path: str, task: TaskState, out: list[Command]) -> bool:
         """Take one ready task a step further; tell whether more than a question came of it."""
         if task.attempt:
             out.append(again(node, path, task))
@@ -90,7 +88,7 @@ class Turn:
         if node.when is not None:
             answer = self._answer((path, "when"))
             if answer is None:
-                return self._ask(Ask(path, "when", node.when, 0, item, node), out)
+                return self._ask(Ask(path, "when", node.when, 0, node), out)
             if answer.error is not None or answer.value is False:
                 out.append(FailTask(path, 0, answer.error) if answer.error else SkipTask(path, "when"))
                 return True
@@ -99,7 +97,7 @@ class Turn:
         else:
             found = self._answer((path, "input"))
             if found is None:
-                return self._ask(Ask(path, "input", node.input, 0, item, node), out)
+                return self._ask(Ask(path, "input", node.input, 0, node), out)
             answer = found
         if answer.error is not None:
             out.append(FailTask(path, 0, answer.error))
@@ -119,7 +117,7 @@ class Turn:
             return _NULL
         found = self._answer((path, place))
         if found is None:
-            self._ask(Ask(path, place, template, 0, None, node), self.out)
+            self._ask(Ask(path, place, template, 0, node), self.out)
         return found
 
     def chosen(self, path: str, place: Place, choice: Choice) -> Answer | None:

@@ -57,15 +57,22 @@ class Level:
     item: int | None
 
 
-def levels(state: ExecutionState, path: str) -> list[Level]:
+def levels(state: ExecutionState, path: str, into: bool = False) -> list[Level]:
     """Return the scopes that lie around a task, the workflow's first; stops where the way ends.
 
     An empty path is the workflow itself; a path into a composite that has not begun ends there.
+    into: also the scope inside the task, if it is a composite that has begun.
     """
     level = Level(state.graph.root, state.scope, None, "")
     found = [level]
+    place = level.nodes.index.get(path)
+    if place is not None and not (into and level.graph.task(place).inside):
+        # By far the most questions are about the workflow's own tasks.
+        level.position = place
+        return found
     owner = ""
-    for name, numbers in read_address(path) if path else ():
+    address = read_address(path) if path else ()
+    for left, (name, numbers) in zip(range(len(address) - 1, -1, -1), address, strict=True):
         position = level.nodes.index.get(name)
         if position is None:
             break
@@ -77,12 +84,17 @@ def levels(state: ExecutionState, path: str) -> list[Level]:
             owner = item_path(owner, numbers[0])
             flight = task.items.flight if task.items is not None else {}
             node, task = node.item, flight.get(numbers[0], TaskState())
-        if node.scope is None or task.inside is None:
+        if node.scope is None or task.inside is None or not (left or into):
             break
         level = Level(node.scope, task.inside.graph, task.inside, owner)
         found.append(level)
         owner = inside_path(owner, node.scope, task.inside)
     return found
+
+
+def visible(state: ExecutionState, path: str, place: str) -> list[Level]:
+    """Return the scopes that a question reads: at its beginning and its end a composite reads its own."""
+    return levels(state, path, into=place in ("enter", "output"))
 
 
 def around(state: ExecutionState, path: str) -> Iterator[TaskState]:

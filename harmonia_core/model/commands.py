@@ -31,14 +31,13 @@ class Ask(NamedTuple):
     """Evaluate something beside the core; answered by (path, place).
 
     attempt: of the task, 0 before its first. subject: the template, condition or choice.
-    item: index of the map item whose roots `item` and `index` are readable.
+    node: of the task whose input or condition it is.
     """
 
     path: str
     place: Place
     subject: Template | Expression | Choice
     attempt: int = 0
-    item: int | None = None
     node: TaskNode | None = None
 
 

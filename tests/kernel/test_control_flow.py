@@ -126,6 +126,57 @@ async def test_conditions_over_small_and_large_values(settings: dict[str, Any]) 
     assert (view["status"], view["output"]) == ("completed", {"was": "e", "size": 500})
 
 
+async def test_handlers_read_the_scope_of_their_try_whatever_its_body_holds() -> None:
+    """The body's own `x` is not the one that the handler's condition means."""
+    body = {"x": {"type": "note", "input": {"v": 1}}, "bad": {"type": "fail", "input": {"error": "e"}}}
+    task = {
+        "type": "try",
+        "depends_on": "x",
+        "steps": body,
+        "catch": [
+            {"when": "tasks.x.output.v == 1", "task": {"type": "noop", "input": {"took": "the body's"}}},
+            {"when": "error.code == 'e'", "task": {"type": "noop", "input": {"took": "${error.code}"}}},
+        ],
+    }
+    definition = {"name": "w", "tasks": {"x": {"type": "note", "input": {"v": 7}}, "t": task}}
+    async with harness() as h:
+        view = await h.run({**definition, "output": "${tasks.t.output.took}"})
+    assert view["output"] == "e"
+
+
+@pytest.mark.parametrize("place", ["enter", "then", "caught", "output"])
+async def test_another_engine_asks_again_what_is_open(place: str, monkeypatch: Any) -> None:
+    big = "size(input.text) > 9"
+    steps = {"a": {"type": "note"}, "b": {"type": "note"}}
+    tasks: dict[str, Any] = {
+        "enter": {"type": "loop", "while": f"{big} && index < 2", "task": {"type": "note"}},
+        "then": {
+            "type": "sequence",
+            "steps": {**steps, "a": {"type": "note", "next": [{"to": "end", "when": big}]}},
+        },
+        "caught": {
+            "type": "try",
+            "steps": {"a": {"type": "fail", "input": {"error": "e"}}},
+            "catch": [{"when": big, "steps": steps}],
+        },
+        "output": {"type": "sequence", "steps": steps, "output": {"copy": "${input.text}"}},
+    }
+    definition = {"name": "w", "tasks": {"t": tasks[place]}}
+    url, text = f"memory://{place}", {"text": "x" * 500}
+    async with Harness(note, hang, odd, settings=KernelSettings(**SLOW), url=url) as first:
+
+        async def never(*arguments: Any) -> None:
+            await anyio.sleep_forever()
+
+        monkeypatch.setattr(first.engine._driver, "_answer", never)
+        execution_id = await first.engine.start(definition, text)
+        asked = await first.seen(execution_id, "Asked")
+        assert asked["data"]["place"] == place
+    async with harness(url, **SLOW) as second:
+        await second.engine.recover()
+        assert (await second.finish(execution_id))["status"] == "completed"
+
+
 async def test_a_race_interrupts_what_runs_in_the_others() -> None:
     race = {
         "type": "race",

@@ -43,7 +43,7 @@ def test_the_same_state_gives_the_same_commands() -> None:
     commands = decide(of, state)
     assert commands == [
         ScheduleTask("a", node, 1, True, {}),
-        Ask("b", "input", ASKED, 0, None, of.root.tasks[1]),
+        Ask("b", "input", ASKED, 0, of.root.tasks[1]),
     ]
     assert decide(of, state) == commands
 
@@ -51,9 +51,9 @@ def test_the_same_state_gives_the_same_commands() -> None:
 def test_the_condition_is_asked_before_the_input() -> None:
     of = graph(task("t", when=SOME, input=ASKED))
     state, node = running(of), of.root.tasks[0]
-    assert decide(of, state) == [Ask("t", "when", SOME, 0, None, node)]
+    assert decide(of, state) == [Ask("t", "when", SOME, 0, node)]
     yes = {("t", "when"): Answer(True)}
-    assert decide(of, state, yes) == [Ask("t", "input", ASKED, 0, None, node)]
+    assert decide(of, state, yes) == [Ask("t", "input", ASKED, 0, node)]
     assert decide(of, state, {("t", "when"): Answer(False)}) == [SkipTask("t", "when")]
     assert decide(of, state, {("t", "when"): Answer(error=BAD)}) == [FailTask("t", 0, BAD)]
     assert decide(of, state, yes | {("t", "input"): Answer(error=BAD)}) == [FailTask("t", 0, BAD)]

@@ -33,6 +33,7 @@ from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evolve import evolve, fold
 from harmonia_core.engine.live import idle
 from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.questions import open_questions
 from harmonia_core.engine.walks import begun
 from harmonia_core.model import events as e
 from harmonia_core.model.addresses import split_item
@@ -309,7 +310,7 @@ class Life(Play):
         ]
         deadline = {("", "deadline")}
         assert self.flying or self.slow or waiting or set(self.timers) - deadline, "nothing will ever happen"
-        assert set(self.slow) == set(self.state.asks)
+        assert dict(open_questions(self.state)) == self.slow
         in_flight = {
             path
             for path, task in self.begun()
