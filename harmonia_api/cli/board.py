@@ -134,7 +134,7 @@ class Board:
 
     def _inside(self, path: str, status: str, event: Any, at: float) -> Row:
         """Take what happened to a task inside another; of items of a map, only how they end is counted."""
-        outermost = self.rows[path[: path.index("/")].partition("[")[0]]
+        outermost = self.rows[_outermost(path)]
         if outermost.width is not None:
             return outermost
         owner, index = split_item(path)
@@ -154,8 +154,7 @@ class Board:
     def row(self, path: str) -> Row | None:
         """Return the row in which a task or an item is shown; one inside another its own while it runs."""
         owner = split_item(path)[0]
-        outermost = path.partition("/")[0].partition("[")[0]
-        return self.rows.get(owner) or self.inner.get(owner) or self.rows.get(outermost)
+        return self.rows.get(owner) or self.inner.get(owner) or self.rows.get(_outermost(path))
 
     def _whole(self, kind: str, event: Any, at: float) -> None:
         self.status = _EXECUTION.get(kind, self.status)
@@ -215,7 +214,8 @@ class Board:
         for task in view["tasks"]:
             owner, index = split_item(task["path"])
             if "/" in task["path"]:
-                if index is None and task["status"] not in QUIET:
+                of_item = self.rows[_outermost(owner)].width is not None
+                if index is None and not of_item and task["status"] not in QUIET:
                     self.inner[owner] = self.active[owner] = _restored(Row(owner, task["type"]), task)
             elif index is not None:
                 self.rows[owner].items[index] = _restored(Row(task["path"], task["type"]), task)
@@ -234,6 +234,11 @@ def board_of(view: Mapping[str, Any]) -> Board:
     board = Board(view["id"], name, tasks)
     board.restore(view)
     return board
+
+
+def _outermost(path: str) -> str:
+    """Return the workflow's own task in which something is."""
+    return path.partition("/")[0].partition("[")[0]
 
 
 def _restored(row: Row, task: Mapping[str, Any]) -> Row:
