@@ -68,13 +68,15 @@ def parallel(spec: WorkSpec) -> GraphScope:
 
 
 def race(spec: WorkSpec) -> GraphScope:
-    """Hold branches of which the first that succeeds ends the others; the output is its."""
-    tasks = _branches(spec)
-    if spec.output is not None:
-        raise refuse(
-            "key-misplaced", ("output",), "no 'output' here: the output of a race is that of its winner"
-        )
-    return GraphScope(tasks, "first", spec.max_concurrency, variables=spec.vars or {})
+    """Hold branches of which the first that succeed, one if not more are wanted, end the others."""
+    tasks, enough = _branches(spec), spec.enough or 1
+    if enough > len(tasks):
+        raise refuse("value-wrong", ("enough",), f"{enough} of {len(tasks)} branches can never succeed")
+    if enough == 1 and spec.output is not None:
+        message = "no 'output' here: the output of a race is that of its winner"
+        raise refuse("key-misplaced", ("output",), message)
+    output = None if enough == 1 else _output(spec, tasks)
+    return GraphScope(tasks, enough, spec.max_concurrency, output, spec.vars or {})
 
 
 def _branches(spec: WorkSpec) -> tuple[Inner, ...]:
@@ -247,7 +249,7 @@ COMPOSITES = (
     _composite(
         "race",
         race,
-        BRANCHES,
+        BRANCHES | {"enough"},
         "Run branches until the first succeeds; the others are cancelled.",
     ),
     _composite(

@@ -6,7 +6,7 @@ one of them. What the author wrote is `WorkSpec`, whose words are the same for a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from harmonia_core.model.pointer import Pointer
 from harmonia_core.model.task_spec import WorkSpec
@@ -54,13 +54,13 @@ class Step:
 class GraphScope:
     """Hold tasks that run by their dependencies.
 
-    finish: `first` ends it with the first task that succeeds, whose output it then has.
+    enough: it ends once so many tasks have succeeded; without an output it has that of the last of these.
     window: how many of them may be at work at once; None for the engine's own limit.
     output: a template over the tasks inside. variables: with their first values.
     """
 
     tasks: tuple[Inner, ...]
-    finish: Literal["all", "first"] = "all"
+    enough: int | None = None
     window: int | None = None
     output: Any = None
     variables: Mapping[str, Any] = field(default_factory=dict)

@@ -54,26 +54,26 @@ class _Visit:
         if winner is None:
             self.turn.graph(self.nodes, self.inside.graph, f"{self.within}/")
         if len(self.turn.out) == before and (winner is not None or not self.inside.graph.open):
-            error = None if winner is not None else self._first_error()
-            self._end(error)
+            self._end(None if winner is not None else self._first_error())
 
     def _winner(self) -> int | None:
-        """Return which task of a race succeeded first, None if none has yet or it is no race."""
-        if self.nodes.finish != "first":
+        """Return which task of a race decided it by succeeding, None if none has yet or it is no race."""
+        enough, graph = self.nodes.enough, self.inside.graph
+        if enough is None:
             return None
-        graph = self.inside.graph
-        won = [
-            (graph.task(node.index).ended_seq or 0, node.index)
-            for node in self.nodes.tasks
-            if graph.task(node.index).status is TaskStatus.SUCCEEDED
-        ]
-        return min(won)[1] if won else None
+        tasks = ((graph.task(node.index), node.index) for node in self.nodes.tasks)
+        won = sorted(
+            (task.ended_seq or 0, index) for task, index in tasks if task.status is TaskStatus.SUCCEEDED
+        )
+        return won[enough - 1][1] if len(won) >= enough else None
 
     def _first_error(self) -> ErrorInfo | None:
         graph = self.inside.graph
         failed = [graph.task(node.index) for node in self.nodes.tasks]
         failed = [task for task in failed if task.status is TaskStatus.FAILED]
-        return min(failed, key=lambda task: task.ended_seq or 0).error if failed else None
+        if failed or self.nodes.enough is None:
+            return min(failed, key=lambda task: task.ended_seq or 0).error if failed else None
+        return _too_few(self.nodes.enough)
 
     def _wind(self) -> None:
         """End what has begun inside, then the composite: as a race that is won, or as out of time."""
@@ -223,6 +223,11 @@ class _Visit:
 def _not_counted() -> ErrorInfo:
     message = "`times` is no whole number from 0."
     return ErrorInfo("validation", "input-invalid", message, retryable=False)
+
+
+def _too_few(enough: int) -> ErrorInfo:
+    message = f"Every branch has ended, and fewer than {enough} succeeded."
+    return ErrorInfo("task", "race-lost", message, retryable=False)
 
 
 def _too_often(limit: int) -> ErrorInfo:

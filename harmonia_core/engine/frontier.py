@@ -112,7 +112,9 @@ def stirs_inside(node: TaskNode, task: TaskState) -> bool:
         return True
     if nodes.order is not None:
         return inside.cursor < 0 or graph.task(inside.cursor).status in FINAL_TASK
-    return nodes.finish == "first" and any(task.status is _SUCCEEDED for page in graph.pages for task in page)
+    if nodes.enough is None:
+        return False
+    return sum(task.status is _SUCCEEDED for page in graph.pages for task in page) >= nodes.enough
 
 
 def _tell(

@@ -163,7 +163,7 @@ def inside(whole: Whole, facts: TypeFacts, spec: WorkSpec, around: Around) -> Sc
 def _graph(whole: Whole, found: GraphScope, around: Around) -> Scope:
     tasks, pointers = _listed(found.tasks, around.pointer)
     level = _Level(whole, tasks, pointers, None, around, Known(found.variables, around.roots))
-    scope = level.scope(finish=found.finish, vars=MappingProxyType(dict(found.variables)))
+    scope = level.scope(enough=found.enough, vars=MappingProxyType(dict(found.variables)))
     output = level.template(found.output, _output_path(whole, around))
     level.readings.finish()
     return replace(scope, output=output, window=found.window or scope.window)

@@ -13,7 +13,6 @@ from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
 Done = Literal["success", "skipped", "end"]
-Finish = Literal["all", "first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Scope:
     """Hold one level of tasks in definition order; `index` finds a position by id.
 
     order: of a sequence, whose steps are carried out one at a time; None for a graph.
-    finish: a graph ends when all of its tasks have, or with the `first` that succeeds.
+    enough: a graph ends once so many of its tasks have succeeded; None when all have ended.
     output: of the composite whose scope it is. vars: with their first values.
     repeats: its tasks may be carried out again, so their paths name the iteration.
     """
@@ -146,7 +145,7 @@ class Scope:
     index: Mapping[str, int]
     window: int = 1000
     order: Order | None = None
-    finish: Finish = "all"
+    enough: int | None = None
     output: Template | None = None
     vars: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     repeats: bool = False

@@ -93,8 +93,8 @@ class WorkSpec(Block):
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
-        max_concurrency, batch_size, tolerate, mode, output, vars: of maps and composites, each of which
-        takes some of them.
+        max_concurrency, batch_size, tolerate, enough, mode, output, vars: of maps and composites, each
+        of which takes some of them.
     """
 
     type: str = Field(max_length=200)
@@ -110,6 +110,7 @@ class WorkSpec(Block):
     cases: tuple[CaseSpec, ...] | None = None
     default: Block | None = None
     mode: str | None = None
+    enough: int | None = Field(None, ge=1, strict=True)
     as_long_as: When = Field(None, alias="while")
     until: When = None
     times: Annotated[Any, BeforeValidator(_times)] = None
@@ -138,7 +139,7 @@ class TaskSpec(WorkSpec):
 
 
 WORDS = frozenset(Block.model_fields) | frozenset(
-    ("branches", "cases", "default", "mode", "as_long_as", "until", "times", "max_iterations",
+    ("branches", "cases", "default", "mode", "enough", "as_long_as", "until", "times", "max_iterations",
      "max_concurrency", "batch_size", "tolerate", "catch", "last", "vars", "output")
 )  # fmt: skip
 """Fields that only composites have, by the names of the model; each says which it takes."""

@@ -99,6 +99,17 @@ CASES = [
         + ".motions[0] >motions[1]",
     ),
     Case(
+        32,
+        {"first": {"good": True}, "second": {"good": True}, "third": None},
+        """
+        >references >references/first .references/first %references ~references/third .references hire
+        >references >references/second @references/second#0 references/second/call @references/second#1
+        @references/second#1 references/second/note .references/second %references
+        >references >references/third @references/third#0 >references/third/call .references/second/call
+        %references ~references/third/call ~references/third
+        """,
+    ),
+    Case(
         33,
         [0, 1],
         each(

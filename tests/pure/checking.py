@@ -46,7 +46,8 @@ def composite_stirs(nodes: Scope, task: TaskState, inside: InsideState) -> bool:
         return True
     if nodes.order is not None:
         return inside.cursor < 0 or tasks[inside.cursor].status in FINAL_TASK
-    return nodes.finish == "first" and any(one.status is TaskStatus.SUCCEEDED for one in tasks)
+    won = sum(one.status is TaskStatus.SUCCEEDED for one in tasks)
+    return nodes.enough is not None and won >= nodes.enough
 
 
 def doomed(scope: GraphState, node: TaskNode) -> bool:

@@ -102,6 +102,9 @@ ILLEGAL = [
         "default",
     ),
     ({"type": "race", "branches": {"a": body()}, "output": 1}, "key-misplaced", "output"),
+    ({"type": "race", "enough": 3, "branches": {"a": body(), "b": body()}}, "value-wrong", "enough"),
+    ({"type": "race", "enough": 0, "branches": {"a": body()}}, "value-wrong", "enough"),
+    ({"type": "parallel", "enough": 1, "branches": {"a": body()}}, "key-misplaced", "enough"),
     # loops
     ({"type": "loop", "task": NOOP}, "key-missing", ""),
     ({"type": "loop", "while": True, "times": 3, "task": NOOP}, "key-misplaced", ""),

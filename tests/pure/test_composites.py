@@ -199,7 +199,7 @@ def test_a_last_step_that_fails_is_how_the_sequence_ends() -> None:
 
 
 def test_a_race_is_won_by_the_first_and_the_others_are_cancelled() -> None:
-    inside = scope(task("a"), task("b"), task("w", type="wait", kernel=True, input=ASKED), finish="first")
+    inside = scope(task("a"), task("b"), task("w", type="wait", kernel=True, input=ASKED), enough=1)
     play = Play(graph(composite("r", inside=inside), task("after", "r")), {("r/w", "input"): {"duration": 5}})
     assert types(play.end("r/b", output="b"))[:2] == ["TaskSucceeded", "ScopeStopped"]
     assert play.task("r/w").status == "cancelled" and play.task("r").status == "running"
@@ -211,7 +211,7 @@ def test_a_race_is_won_by_the_first_and_the_others_are_cancelled() -> None:
 
 
 def test_a_race_goes_on_behind_failures_and_fails_if_all_do() -> None:
-    inside = scope(task("a"), task("b"), finish="first")
+    inside = scope(task("a"), task("b"), enough=1)
     play = Play(graph(composite("r", inside=inside)))
     play.fail("r/a", code="first")
     assert play.task("r").status == "running"
@@ -219,8 +219,25 @@ def test_a_race_goes_on_behind_failures_and_fails_if_all_do() -> None:
     assert play.task("r").error is not None and play.task("r").error.code == "first"
 
 
+def test_a_race_may_want_more_than_one() -> None:
+    inside = scope(task("a"), task("b"), task("c"), enough=2)
+    play = Play(graph(composite("r", inside=inside)))
+    play.end("r/c")
+    assert play.task("r").status == "running" and set(play.flying) == {"r/a", "r/b"}
+    assert types(play.end("r/a"))[:2] == ["TaskSucceeded", "ScopeStopped"]
+    play.end("r/b", "cancelled")
+    assert play.task("r").status == "succeeded"
+
+
+def test_a_race_that_too_few_end_well_is_lost() -> None:
+    inside = scope(task("a"), task("b", when=SOME), enough=2)
+    play = Play(graph(composite("r", inside=inside)), {("r/b", "when"): False})
+    play.end("r/a")
+    assert play.task("r").error is not None and play.task("r").error.code == "race-lost"
+
+
 def test_a_loser_that_fails_or_succeeds_late_changes_nothing() -> None:
-    inside = scope(task("a", retry=ONCE_MORE), task("b", retry=ONCE_MORE), finish="first")
+    inside = scope(task("a", retry=ONCE_MORE), task("b", retry=ONCE_MORE), enough=1)
     play = Play(graph(composite("r", inside=inside)))
     play.end("r/b", output="b")
     play.end("r/a", "failed", error=BOOM)

@@ -116,7 +116,10 @@ def drawn_scope(random: Random, answers: Answers, path: str, depth: int, repeats
     if kind == "sequence":
         return scope(*sketches, order=drawn_order(random, answers, within, names, back), **more)
     return scope(
-        *sketches, finish="first" if kind == "race" else "all", window=random.choice([1, 2, 9]), **more
+        *sketches,
+        enough=random.randint(1, len(names)) if kind == "race" else None,
+        window=random.choice([1, 2, 9]),
+        **more,
     )
 
 
