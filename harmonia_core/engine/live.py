@@ -20,7 +20,7 @@ class Live:
     batch: in the writer, if any. created: False until the first batch is committed.
     owned: False if our units leave the execution without an owner.
     definition: its canonical text until the first batch, which stores it; None if it is stored.
-    snapshot: seq of the last one. taken: ids of stored requests that have arrived here.
+    snapshot: seq of the last one; weight: of the state when one was last due. taken: ids of stored requests that have arrived here.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
     for those who wait for one, landings counts them; rest: set while nothing more happens here.
     """
@@ -28,6 +28,7 @@ class Live:
     __slots__ = (
         "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "landed",
         "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "taken", "trouble",
+        "weight",
     )  # fmt: skip
 
     def __init__(
@@ -46,7 +47,7 @@ class Live:
         self.batch: Batch | None = None
         self.queued = False
         self.owned = True
-        self.snapshot = 0
+        self.snapshot = self.weight = 0
         self.taken: set[str] = set()
         self.trouble: Exception | None = None
         self.rest = anyio.Event()

@@ -12,7 +12,7 @@ from harmonia_core.engine.settle import Batch
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import TaskDeferred
-from harmonia_core.model.snapshot import dump
+from harmonia_core.model.snapshot import dump, weight
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION
 
@@ -76,9 +76,11 @@ class Recorder:
 
         A task weighs about two events: the state keeps the input of one and the output of the other.
         """
-        if state.status in FINAL_EXECUTION:
+        since = state.seq - live.snapshot
+        if since < max(self._snapshot_every, 2 * live.weight) or state.status in FINAL_EXECUTION:
             return False
-        return state.seq - live.snapshot >= max(self._snapshot_every, 2 * len(state.graph.root.tasks))
+        live.weight = weight(state.scope)
+        return since >= 2 * live.weight
 
 
 def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:

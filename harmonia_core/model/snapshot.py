@@ -33,6 +33,7 @@ _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id"
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
 _MASKS = ("ready", "doomed", "active", "stirred")
 _TASK_DEFAULTS = TaskState()
+_MARKS_OF_A_TASK = 64
 
 
 def dump(state: ExecutionState) -> bytes:
@@ -66,6 +67,25 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         **plain,
     )
+
+
+def weight(scope: GraphState) -> int:
+    """Count the tasks that a scope holds, at any depth; 64 items of a map that have ended weigh as one."""
+    count = 0
+    for page in scope.pages:
+        count += len(page)
+        for task in page:
+            if task.items is not None or task.inside is not None:
+                count += _held(task)
+    return count
+
+
+def _held(task: TaskState) -> int:
+    count = weight(task.inside.graph) if task.inside is not None else 0
+    if task.items is not None:
+        flight = task.items.flight
+        count += task.items.width // _MARKS_OF_A_TASK + len(flight) + sum(map(_held, flight.values()))
+    return count
 
 
 def _graph(scope: GraphState) -> dict[str, Any]:

@@ -36,13 +36,18 @@ def in_task(task: TaskState) -> int:
 
 
 class Largest:
-    """Hold the most that any state held: tasks, questions and answers, bytes of a snapshot."""
+    """Hold the most that any state held: tasks, questions and answers, bytes of a snapshot.
+
+    snapshots: the seqs at which one was taken.
+    """
 
     def __init__(self) -> None:
         self.tasks = self.asked = self.bytes = self.states = 0
+        self.snapshots: set[int] = set()
 
-    def see(self, state: ExecutionState) -> None:
-        """Look at one more state."""
+    def see(self, state: ExecutionState, snapshot: int) -> None:
+        """Look at one more state, and at the seq of its execution's last snapshot, 0 before the first."""
+        self.snapshots |= {snapshot} if snapshot else set()
         self.states += 1
         self.tasks = max(self.tasks, in_scope(state.scope))
         self.asked = max(self.asked, len(state.asks) + len(state.answers))
@@ -58,7 +63,7 @@ async def largest(task: Mapping[str, Any], settings: Mapping[str, Any], read: st
 
         def look(recorded: Any) -> None:
             for live in lives.values():
-                found.see(live.state)
+                found.see(live.state, live.snapshot)
 
         h.engine.view(look)
         ended = await h.run(definition)
@@ -117,3 +122,14 @@ async def test_a_loop_holds_one_round_only(settings: dict[str, Any]) -> None:
     assert few.tasks == many.tasks == 1 + 1 + 2
     assert max(few.asked, many.asked) <= 2
     assert many.bytes - few.bytes < 40
+
+
+async def test_a_snapshot_weighs_the_tasks_inside_too() -> None:
+    """A chain of 40 inside a group is 80 events, as many as its 41 tasks weigh; a loop holds four at most."""
+    text = {"type": "give", "input": {"number": 1}}
+    wide = {f"t{n}": {**text, "depends_on": [f"t{n - 1}"] if n else []} for n in range(40)}
+    group = {"type": "group", "tasks": wide, "output": 1}
+    rare = await largest(group, {"snapshot_every": 10}, "output", 1)
+    assert rare.states > 40 and len(rare.snapshots) <= 1
+    often = await largest(tries(20), {"snapshot_every": 10}, "output", 19)
+    assert len(often.snapshots) > 4

@@ -8,7 +8,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import BlobRef, ItemsRef
-from harmonia_core.model.snapshot import dump, load
+from harmonia_core.model.snapshot import dump, load, weight
 from harmonia_core.model.values import Hole, SecretRef
 
 HOLES = (Hole(("auth", 0), ("Bearer ", SecretRef("token"))),)
@@ -68,3 +68,10 @@ def test_a_final_state_comes_back() -> None:
     play.fail("t", details={"deep": [1, None]}, traceback="…", cause="c", retry_after=1.5)
     assert load(play.graph, dump(play.state)) == play.state
     assert isinstance(play.state.error, ErrorInfo)
+
+
+def test_items_in_flight_weigh_like_tasks_and_ended_ones_next_to_nothing() -> None:
+    of = graph(mapped("m", item=each(), window=3), task("t"))
+    assert weight(Play(of, {("m", "input"): {"items": []}}).state.scope) == 2
+    running = Play(of, {("m", "input"): {"items": list(range(640))}}).state.scope
+    assert weight(running) == 2 + 3 + 10
