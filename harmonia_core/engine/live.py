@@ -20,7 +20,8 @@ class Live:
     batch: in the writer, if any. created: False until the first batch is committed.
     owned: False if our units leave the execution without an owner.
     definition: its canonical text until the first batch, which stores it; None if it is stored.
-    snapshot: seq of the last one; weight: of the state when one was last due. taken: ids of stored requests that have arrived here.
+    snapshot: seq of the last one; weight: of the state when one was last due.
+    taken: ids of stored requests that have arrived here.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
     for those who wait for one, landings counts them; rest: set while nothing more happens here.
     """
