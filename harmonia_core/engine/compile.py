@@ -134,7 +134,7 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         None if retry is None else [getattr(retry, name) for name in retry.__slots__],
         (node.timeout, node.total_timeout, node.heartbeat_timeout),
         None if node.item is None else _row(node.item),
-        *((node.batch, node.tolerate) if node.batch or node.tolerate else ()),
+        *((node.batch, node.tolerate, node.enough) if node.batch or node.tolerate or node.enough else ()),
         # Nothing where there is nothing, so that older graphs keep their hash.
         *(() if node.scope is None else (_inside(node.scope),)),
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from harmonia_core.engine.ends import total_timeout
+from harmonia_core.engine.ends import not_enough, total_timeout
 from harmonia_core.engine.questions import choice_of, fitting
 from harmonia_core.engine.walks import inside_path
 from harmonia_core.engine.winding import wind_scope
@@ -73,7 +73,7 @@ class _Visit:
         failed = [task for task in failed if task.status is TaskStatus.FAILED]
         if failed or self.nodes.enough is None:
             return min(failed, key=lambda task: task.ended_seq or 0).error if failed else None
-        return _too_few(self.nodes.enough)
+        return not_enough(self.nodes.enough)
 
     def _wind(self) -> None:
         """End what has begun inside, then the composite: as a race that is won, or as out of time."""
@@ -223,11 +223,6 @@ class _Visit:
 def _not_counted() -> ErrorInfo:
     message = "`times` is no whole number from 0."
     return ErrorInfo("validation", "input-invalid", message, retryable=False)
-
-
-def _too_few(enough: int) -> ErrorInfo:
-    message = f"Every branch has ended, and fewer than {enough} succeeded."
-    return ErrorInfo("task", "race-lost", message, retryable=False)
 
 
 def _too_often(limit: int) -> ErrorInfo:

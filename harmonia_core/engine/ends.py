@@ -27,3 +27,9 @@ def total_timeout(node: TaskNode) -> ErrorInfo:
     """Return the error of a task that ran out of its total time."""
     message = f"Not ended within its total_timeout of {node.total_timeout} s, retries and waits included."
     return ErrorInfo("timeout", "total-timeout", message, retryable=False)
+
+
+def not_enough(wanted: int) -> ErrorInfo:
+    """Return the error of a race or a map that has come to its end too early."""
+    message = f"All have ended, and fewer than {wanted} succeeded."
+    return ErrorInfo("task", "not-enough", message, retryable=False)

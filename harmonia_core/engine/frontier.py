@@ -154,6 +154,8 @@ def count(tally: Tally, ended: TaskStatus) -> Tally:
 def stirs(node: TaskNode, task: TaskState, items: MapState) -> bool:
     """Tell whether a map has something to decide: items to begin or repeat, or its own end."""
     over = items.cursor == items.width or (items.failed > 0 and node.gives_up(items.failed, items.width))
-    if items.again or (over and not items.flight) or task.reason == "total-timeout":
+    if items.again or (over and not items.flight) or task.reason == "total-timeout" or items.stopped:
+        return True
+    if node.enough is not None and items.succeeded >= node.enough:
         return True
     return not over and len(items.flight) < node.window

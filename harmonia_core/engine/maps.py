@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from harmonia_core.engine.ends import again, total_timeout
+from harmonia_core.engine.ends import again, not_enough, total_timeout
 from harmonia_core.engine.winding import wind
 from harmonia_core.ids import item_path
-from harmonia_core.model.commands import Command, FailTask, SucceedTask
+from harmonia_core.model.commands import Command, FailTask, StopScope, SucceedTask
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import ItemsRef
@@ -22,8 +22,11 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
     """Decide on a map that has something to decide."""
     items, inner = task.items, node.item
     assert items is not None and inner is not None
-    if task.reason == "total-timeout":
-        _time_out(turn, node, path, task, items)
+    if task.reason == "total-timeout" or items.stopped:
+        _wind(turn, node, path, task, items)
+        return
+    if node.enough is not None and items.succeeded >= node.enough:
+        turn.out.append(StopScope(path, "won", path) if items.flight else _won(path, task, items))
         return
     for index in items.again:
         item = items.flight[index]
@@ -35,7 +38,7 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
     if not given_up:
         _begin_items(turn, node, inner, path, items)
     if not items.flight and (given_up or items.cursor == items.width):
-        turn.out.append(_end(path, task, items, given_up))
+        turn.out.append(_end(node, path, task, items, given_up))
 
 
 def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items: MapState) -> None:
@@ -50,15 +53,26 @@ def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items
         in_order = in_order and moved
 
 
-def _time_out(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
-    """End a map that is out of time: its items first, those that run by their own outcome."""
+def _wind(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
+    """End a map early: its items first, those that run by their own outcome."""
     for index, item in items.flight.items():
         wind(node.item, item_path(path, index), item, turn.out)  # type: ignore[arg-type]
-    if not items.flight:
+    if items.flight:
+        return
+    if task.reason == "total-timeout":
         turn.out.append(FailTask(path, task.attempt, total_timeout(node)))
+    else:
+        turn.out.append(_won(path, task, items))
 
 
-def _end(path: str, task: TaskState, items: MapState, given_up: bool) -> Command:
+def _won(path: str, task: TaskState, items: MapState) -> Command:
+    """End a map of which enough items have succeeded; those that never began have no place in its output."""
+    return SucceedTask(path, task.attempt, ItemsRef(path, items.cursor))
+
+
+def _end(node: TaskNode, path: str, task: TaskState, items: MapState, given_up: bool) -> Command:
+    if not given_up and node.enough is not None:
+        return FailTask(path, task.attempt, not_enough(node.enough))
     if not given_up:
         return SucceedTask(path, task.attempt, ItemsRef(path, items.width))
     cause = items.error.message if items.error else ""

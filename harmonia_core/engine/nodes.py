@@ -20,7 +20,7 @@ MAP, SET = "map", "set"
 _ELSEWHERE = {"output": "what a task returns is read as tasks.<id>.output"}
 _OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
 _OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent")
-_OF_A_MAP = frozenset(("task", "max_concurrency", "batch_size", "tolerate"))
+_OF_A_MAP = frozenset(("task", "max_concurrency", "batch_size", "tolerate", "enough"))
 
 
 class Inside(Protocol):
@@ -75,6 +75,7 @@ class NodeBuilder:
             window=task.max_concurrency or self._map_window,
             batch=task.batch_size,
             tolerate=0 if task.tolerate is None else task.tolerate,
+            enough=task.enough if task.type == MAP else None,
             **work,
         )
 

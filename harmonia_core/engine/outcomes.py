@@ -58,7 +58,9 @@ def _winding(state: ExecutionState, path: str) -> bool:
     if state.cancelling or state.timed_out:
         return True
     return any(
-        task.reason == "total-timeout" or (task.inside is not None and task.inside.stopped is not None)
+        task.reason == "total-timeout"
+        or (task.inside is not None and task.inside.stopped is not None)
+        or (task.items is not None and task.items.stopped)
         for task in around(state, path)
     )
 

@@ -171,6 +171,8 @@ def change(node: TaskNode, task: TaskState, recorded: Recorded) -> TaskState:
     kind = type(event)
     fold = TASK_FOLDS.get(kind)
     if fold is None:
+        if task.items is not None and kind is e.ScopeStopped:
+            return task._replace(items=task.items._replace(stopped=True))
         if task.inside is None or node.scope is None:
             return task
         return task._replace(inside=_INSIDE_FOLDS[kind](task.inside, node.scope, event))

@@ -53,7 +53,7 @@ class TaskNode:
         may also read `item` and `index`.
     window: for a map, how many items may be begun and not ended at once.
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
-        may fail, as a number or as a share of them all.
+        may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
     scope: for a composite, the tasks inside it.
     retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
         total_timeout: seconds from first schedule to end, over all attempts.
@@ -78,6 +78,7 @@ class TaskNode:
     scope: "Scope | None" = None
     batch: int | None = None
     tolerate: int | float = 0
+    enough: int | None = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""

@@ -39,7 +39,7 @@ class MapState(NamedTuple):
     cursor: index of the next item to begin; flight: items begun and not ended;
     again: indexes in flight that are ready for another dispatch; marks: pages of
     one byte per item; held: items in attention; error, error_index: of the first
-    item that failed by seq.
+    item that failed by seq; stopped: those in flight are ended early.
     """
 
     width: int
@@ -52,6 +52,7 @@ class MapState(NamedTuple):
     held: int = 0
     error: ErrorInfo | None = None
     error_index: int | None = None
+    stopped: bool = False
 
 
 class TaskState(NamedTuple):

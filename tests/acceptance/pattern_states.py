@@ -135,6 +135,19 @@ CASES = [
         each(">offers >offers[*] @offers[*]#1 offers[*]/default .offers[*] .offers choose", 0, 2)
         + "\n>offers >offers[1] @offers[1]#0 >offers[1]/none !offers[1]/none !offers[1] .offers",
     ),
+    Case(
+        35,
+        [{"who": "Ada"}, None, {"who": "Cem"}],
+        each(
+            ">bids >bids[*] @bids[*]#0 bids[*]/ask @bids[*]#1 bids[*]/note .bids[*] %bids",
+            0,
+            2,
+        )
+        + """
+        .bids[0] .bids[2] %bids ~bids[1]/ask ~bids[1] .bids accept
+        >bids >bids[1] @bids[1]#0 >bids[1]/ask %bids
+        """,
+    ),
     Case(36, {"asked": 4, "yes": 2}, WAVES.replace("P", "poll")),
     Case(
         39,

@@ -194,6 +194,23 @@ async def test_a_race_interrupts_what_runs_in_the_others() -> None:
     assert interrupted == {f"t/{path} interrupted" for path in ("slow/deep", "map[0]", "map[1]")}
 
 
+async def test_a_map_of_which_enough_have_succeeded_interrupts_the_others() -> None:
+    item = {
+        "type": "decision",
+        "cases": [{"when": "index == 2", "task": {"type": "note", "input": {"i": "${index}"}}}],
+        "default": {"task": {"type": "hang"}},
+    }
+    task = {"type": "map", "input": {"range": {"stop": 9}}, "max_concurrency": 4, "enough": 1, "task": item}
+    async with harness() as h:
+        execution_id = await h.engine.start(one(task))
+        await until(lambda: len(SEEN) >= 4)
+        assert await h.engine.wait(execution_id) == "completed"
+        assert (await h.engine.get(execution_id))["tasks"][0]["items"]["begun"] == 4
+        assert await h.engine.output(execution_id) == [None, None, {"i": 2}, None]
+    interrupted = {text for text in SEEN if str(text).endswith("interrupted")}
+    assert interrupted == {f"t[{n}]/default interrupted" for n in (0, 1, 3)}
+
+
 async def test_a_composite_out_of_time_interrupts_all_that_runs_inside() -> None:
     task = {
         "type": "try",

@@ -67,6 +67,8 @@ def something_to_decide(task: TaskState, items: MapState, node: TaskNode) -> boo
     assert node.item is not None
     if task.reason == "total-timeout" or any(stirred(node.item, one) for one in items.flight.values()):
         return True
+    if items.stopped or (node.enough is not None and items.succeeded >= node.enough):
+        return True
     over = (items.failed and node.gives_up(items.failed, items.width)) or items.cursor == items.width
     return not items.flight if over else len(items.flight) < node.window
 

@@ -105,6 +105,7 @@ ILLEGAL = [
     ({"type": "race", "enough": 3, "branches": {"a": body(), "b": body()}}, "value-wrong", "enough"),
     ({"type": "race", "enough": 0, "branches": {"a": body()}}, "value-wrong", "enough"),
     ({"type": "parallel", "enough": 1, "branches": {"a": body()}}, "key-misplaced", "enough"),
+    ({"type": "map", "input": {"items": [1]}, "enough": 0, "task": NOOP}, "value-wrong", "enough"),
     # loops
     ({"type": "loop", "task": NOOP}, "key-missing", ""),
     ({"type": "loop", "while": True, "times": 3, "task": NOOP}, "key-misplaced", ""),

@@ -165,7 +165,8 @@ def drawn_map(
         )
     policy = {"total_timeout": None} if inner != "work" else drawn_policy(random)
     item = each(inner, input=ASKED if asked else NOTHING, **policy)
-    return mapped(id, *after, item=item, window=random.randint(1, 3), **fields)
+    enough = random.choice([None, None, 1, 2])
+    return mapped(id, *after, item=item, window=random.randint(1, 3), enough=enough, **fields)
 
 
 def drawn_graph(random: Random) -> tuple[Graph, Answers, list[tuple[str, str]]]:
