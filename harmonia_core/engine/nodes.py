@@ -121,7 +121,7 @@ class NodeBuilder:
             message = f"no 'input' here: what is inside a task of type {work.type!r} has inputs of its own"
             self._add("key-misplaced", f"{path}.input", message)
         taken = _OF_A_MAP if work.type == MAP else facts.type.words
-        for field in sorted(WORDS - taken):
+        for field in sorted((work.model_fields_set & WORDS) - taken):
             if getattr(work, field) is not None:
                 key = written(field)
                 message = f"no {key!r} here: a task of type {work.type!r} has none"
