@@ -146,9 +146,7 @@ def _inside(scope: Scope) -> tuple[Any, ...]:
     if order is not None:
         ways = (order.enter, *((rule.then, rule.caught) for rule in order.rules))
         moves = [_ways(ways), order.last, order.limit, order.counted]
-    # In the words of the recorded histories, so that their graphs keep their hash.
-    finish = {None: "all", 1: "first"}.get(scope.enough, scope.enough)
-    return [_row(node) for node in scope.tasks], moves, finish, scope.repeats, dict(scope.vars)
+    return [_row(node) for node in scope.tasks], moves, scope.enough, scope.repeats, dict(scope.vars)
 
 
 def _ways(value: Any) -> Any:
