@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_an_engine_wrote_is_sound(harness: Harness, failed: str) -> None:
-    assert len(store_of(harness).snapshots[failed]) > 3 and store_of(harness).blobs
+    assert len(store_of(harness).snapshots[failed]) > 1 and store_of(harness).blobs
     for name, tasks in {
         "empty": {"m": {"type": "map", "input": {"items": []}, "task": {"type": "noop"}}},
         "odd": {
