@@ -3,13 +3,14 @@
 The random draw for a retry is taken when the arrival is made, so that translating it is pure.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import RequestRow
-from harmonia_core.engine.outcomes import from_outcome, from_request, from_timer
+from harmonia_core.engine.outcomes import from_outcome, from_timer
+from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Answered, Event
 from harmonia_core.model.outcomes import Outcome
@@ -68,9 +69,8 @@ def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[C
             yield event, None, None
     elif isinstance(arrival, Requested):
         request = arrival.request
-        body: Mapping[str, Any] = from_json(request.body)
-        event = from_request(state, request.kind, body, now, arrival.draw)
-        if event is not None:
+        wish = Wish(from_json(request.body), now, arrival.draw, request.request_id)
+        for event in from_request(state, request.kind, wish):
             yield event, request.actor, request.request_id
     elif isinstance(arrival, AnswerFound):
         answer = arrival.answer

@@ -14,8 +14,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from harmonia_core.clock import Clock
+from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.contracts.state_backend import StateBackend, StateConflict
-from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, translate
+from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, Requested, translate
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
@@ -44,7 +45,8 @@ LOG = logging.getLogger("harmonia.engine")
 class Driver:
     """Own the live executions of one engine. Every method runs on the event loop's thread.
 
-    ended: called whenever an execution has ended, if somebody set it.
+    ended: called whenever an execution has ended, if somebody set it. after: called with each batch that is
+        committed, for effects that other parts of the shell carry out.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Driver:
         self.lives: dict[str, Live] = {}
         self.troubles: dict[str, Exception] = {}
         self.ended: Callable[[], None] | None = None
+        self.after: list[Callable[[Live, Batch], None]] = []
         self._queue: list[Live] = []
         self._wake = anyio.Event()
         self._group: TaskGroup
@@ -119,6 +122,13 @@ class Driver:
             live.queued = True
             self._queue.append(live)
             self._wake.set()
+
+    def hand_over(self, request: RequestRow) -> None:
+        """Let a stored request reach its execution at once, if it is one of ours."""
+        live = self.lives.get(request.execution_id)
+        if live is not None and request.request_id not in live.taken:
+            live.taken.add(request.request_id)
+            self.arrive(live, Requested(request, True, self.draw()))
 
     def draw(self) -> float:
         """Return a number in [-1, 1] for a jitter."""
@@ -189,6 +199,8 @@ class Driver:
         for _, path, kind in closed:
             if kind == "total":
                 self._interrupt(live, path)
+        for request in batch.requests:
+            self.hand_over(request)
         for recorded in batch.recorded:
             if type(recorded.event) is ScopeStopped:
                 self._interrupt(live, recorded.event.path)
@@ -197,6 +209,8 @@ class Driver:
                 self._group.start_soon(self._start_large, self._group, live, command)
             else:
                 self.dispatcher.start(self._group, _job(live, state, command, command.input))
+        for follow in self.after:
+            follow(live, batch)
         for question, ask in batch.slow:
             self._group.start_soon(self._answer, live, state, question, ask)
 

@@ -1,5 +1,7 @@
 """How tasks that have begun before go on or end without an attempt's doing. Pure."""
 
+from collections.abc import Iterator
+
 from harmonia_core.model.commands import Command, FailTask, HoldTask, ScheduleTask, SucceedTask
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
@@ -8,19 +10,20 @@ from harmonia_core.model.state import TaskState
 MAX_LOSSES = 3
 
 
-def again(node: TaskNode, path: str, task: TaskState) -> Command:
+def again(node: TaskNode, path: str, task: TaskState) -> Iterator[Command]:
     """Decide on a task that has begun before and is ready once more."""
     if task.reason == "fired":
-        return SucceedTask(path, task.attempt, None)
-    if task.reason == "total-timeout":
-        return FailTask(path, task.attempt, total_timeout(node))
-    if task.reason == "retry":
-        return ScheduleTask(path, node, task.attempt + 1, False, task.input, task.holes)
-    if not node.idempotent:
-        return HoldTask(path, "lost")
-    if task.losses >= MAX_LOSSES:
-        return HoldTask(path, "lost-repeatedly")
-    return ScheduleTask(path, node, task.attempt, False, task.input, task.holes)
+        yield SucceedTask(path, task.attempt, None)
+    elif task.reason == "total-timeout":
+        yield FailTask(path, task.attempt, total_timeout(node))
+    elif task.reason == "retry":
+        yield ScheduleTask(path, node, task.attempt + 1, False, task.input, task.holes)
+    elif not node.idempotent:
+        yield HoldTask(path, "lost")
+    elif task.losses >= MAX_LOSSES:
+        yield HoldTask(path, "lost-repeatedly")
+    else:
+        yield ScheduleTask(path, node, task.attempt, False, task.input, task.holes)
 
 
 def total_timeout(node: TaskNode) -> ErrorInfo:

@@ -92,44 +92,6 @@ def _applies(task: TaskState, kind: str, now: float) -> bool:
     return task.status is wanted and task.due is not None and task.due <= now
 
 
-def from_request(
-    state: ExecutionState, kind: str, body: Mapping[str, Any], now: float, draw: float
-) -> Event | None:
-    """Return the event of a request, or None if there is nothing left for it to do."""
-    if state.status in FINAL_EXECUTION:
-        return None
-    if kind == "cancel":
-        return None if state.cancelling else e.CancelRequested(body.get("reason"))
-    path = str(body.get("path", ""))
-    try:
-        task = state.task(path)
-    except ValueError:  # brackets with no number between them
-        return None
-    if task is None:
-        return None
-    if kind == "complete":
-        return _completion(state, task, path, body, now, draw)
-    if kind == "retry" and task.status in (TaskStatus.ATTENTION, TaskStatus.BACKOFF):
-        error = task.error or ErrorInfo(
-            "infrastructure", task.reason or "lost", "The process running it is gone."
-        )
-        return e.RetryScheduled(path, task.attempt, error, now)
-    return None
-
-
-def _completion(
-    state: ExecutionState, task: TaskState, path: str, body: Mapping[str, Any], now: float, draw: float
-) -> Event:
-    attempt = int(body["attempt"])
-    deferred = task.status is TaskStatus.BLOCKED and task.reason == "deferred"
-    if not deferred or task.attempt != attempt:
-        return e.LateResultRefused(path, attempt, "failed" if body.get("error") else "succeeded")
-    if body.get("error"):
-        policy = node_of(state.graph, path).retry
-        return judge(policy, path, attempt, reported(body["error"]), now, draw)
-    return e.TaskSucceeded(path, attempt, body.get("output"))
-
-
 def reported(shape: Any) -> ErrorInfo:
     """Return the error that somebody outside reported; what no error can have is left out."""
     found: Mapping[str, Any] = shape if isinstance(shape, Mapping) else {"message": shape}

@@ -7,6 +7,7 @@ from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, Snaps
 from harmonia_core.contracts.state_backend import Results, StateBackend
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.live import Live
+from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
 from harmonia_core.engine.settle import Batch
 from harmonia_core.errors import StateBackendError
@@ -59,6 +60,9 @@ class Recorder:
                 # Every execution refers to its definition by a row of its own: the last one takes it along.
                 unit.blobs.append(_blob(live, state.graph.definition_hash, live.definition))
         _arrived(unit, live, batch.arrivals)
+        unit.requests = requests(state, batch.recorded, live.namespace)
+        unit.documents = documents(state, batch.recorded, live.namespace)
+        batch.requests = unit.requests
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]
         unit.tokens = [

@@ -75,10 +75,7 @@ class Requests:
 
     async def _take(self) -> None:
         for request in await self._backend.requests(list(self._driver.lives)):
-            live = self._driver.lives.get(request.execution_id)
-            if live is not None and request.request_id not in live.taken:
-                live.taken.add(request.request_id)
-                self._driver.arrive(live, Requested(request, True, self._driver.draw()))
+            self._driver.hand_over(request)
 
     async def put(self, request: RequestRow) -> None:
         """Bring a request to its execution; return when it is durable, as a row or as an event.

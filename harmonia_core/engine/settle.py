@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from harmonia_core.contracts.rows import EventRow, TimerRow
+from harmonia_core.contracts.rows import EventRow, RequestRow, TimerRow
 from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evaluate import Evaluator, ask_id
@@ -34,7 +34,7 @@ class Batch:
 
     recorded: events with their envelopes, in order; rows: the same as they are
     stored. effects: attempts to dispatch; slow: questions to work on; blobs: values
-    that were too large for the log, by address.
+    that were too large for the log, by address. requests: for other executions, known once it is a unit.
     """
 
     __slots__ = (
@@ -46,6 +46,7 @@ class Batch:
         "first",
         "now",
         "recorded",
+        "requests",
         "rows",
         "slow",
         "state",
@@ -60,6 +61,7 @@ class Batch:
         self.effects: list[ScheduleTask] = []
         self.slow: list[tuple[str, Ask]] = []
         self.blobs: dict[str, bytes] = {}
+        self.requests: list[RequestRow] = []
         self.arrivals: list[Any] = []
         self.timers: tuple[list[TimerRow], list[ClosedTimer]] = ([], [])
 

@@ -83,7 +83,7 @@ class Turn:
     def begin(self, node: TaskNode, path: str, task: TaskState, out: list[Command]) -> bool:
         """Take one ready task a step further; tell whether more than a question came of it."""
         if task.attempt:
-            out.append(again(node, path, task))
+            out.extend(again(node, path, task))
             return True
         if node.when is not None:
             answer = self._answer((path, "when"))

@@ -7,8 +7,9 @@ old log would notice; it gets a new `V` and an upcaster in `upcasters`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from harmonia_core.model.event import Event as Event
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole
@@ -16,13 +17,6 @@ from harmonia_core.model.values import Hole
 Place = Literal["when", "input", "output", "enter", "then", "caught"]
 TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
 Cause = Literal["orphaned", "forced", "delivery", "unknown"]
-
-
-class Event:
-    """Root of all facts. `V` is the version of the shape that is written today."""
-
-    __slots__ = ()
-    V: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import pytest
 from building import ASKED, BOOM, ONCE_MORE, Play, each, graph, mapped, task
 
 from harmonia_core.engine.arrivals import AnswerFound, Due, Fact
-from harmonia_core.engine.outcomes import from_request, reported, wanted
+from harmonia_core.engine.outcomes import reported, wanted
 from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.outcomes import ErrorInfo
@@ -263,4 +264,4 @@ def test_an_attempt_is_wanted_until_something_ends_it() -> None:
 def test_an_answer_to_a_question_that_is_not_open_is_nothing() -> None:
     assert one().arrive(AnswerFound("unknown", Answer(1))) == []
     state = one().state
-    assert from_request(state, "complete", {"path": "nobody"}, 0.0, 0.0) is None
+    assert not list(from_request(state, "complete", Wish({"path": "nobody"}, 0.0)))

@@ -1,0 +1,44 @@
+"""What a batch leaves for others: requests to other executions, documents. Pure.
+
+Executions never write into each other's log: one leaves a row in the same unit as the event that
+says so, and the other's owner turns it into an event of its own.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from harmonia_core.contracts.rows import DocumentWrite, RequestRow
+from harmonia_core.model.events import Event, Recorded
+from harmonia_core.model.state import ExecutionState
+
+
+class Outgoing(NamedTuple):
+    """Hold what rows are made from. state: after the batch. namespace: of the execution."""
+
+    state: ExecutionState
+    recorded: Recorded
+    namespace: str
+
+
+def requests(state: ExecutionState, recorded: Iterable[Recorded], namespace: str) -> list[RequestRow]:
+    """Return the requests that go with events; ids are derived, so that the same one twice is one."""
+    return [
+        row
+        for record in recorded
+        if (found := REQUESTS.get(type(record.event))) is not None
+        for row in found(Outgoing(state, record, namespace))
+    ]
+
+
+def documents(state: ExecutionState, recorded: Iterable[Recorded], namespace: str) -> list[DocumentWrite]:
+    """Return the documents that are written with events."""
+    return [
+        write
+        for record in recorded
+        if (found := DOCUMENTS.get(type(record.event))) is not None
+        for write in found(Outgoing(state, record, namespace))
+    ]
+
+
+REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {}
+DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {}
