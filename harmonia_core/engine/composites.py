@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from harmonia_core.engine.ends import not_enough, total_timeout
 from harmonia_core.engine.questions import choice_of, fitting
 from harmonia_core.engine.walks import inside_path
-from harmonia_core.engine.winding import wind_scope
+from harmonia_core.engine.winding import wind_inside
 from harmonia_core.model.commands import EnterStep, FailTask, StopScope, SucceedTask
 from harmonia_core.model.events import Place
 from harmonia_core.model.graph import Catch, Jump, Order, Scope, TaskNode
@@ -77,10 +77,9 @@ class _Visit:
 
     def _wind(self) -> None:
         """End what has begun inside, then the composite: as a race that is won, or as out of time."""
-        graph = self.inside.graph
-        if graph.active:
-            wind_scope(self.nodes, graph, f"{self.within}/", self.turn.out)
-        elif self.task.reason == "total-timeout":
+        if wind_inside(self.turn, self.nodes, self.path, self.inside):
+            return
+        if self.task.reason == "total-timeout":
             self.turn.out.append(FailTask(self.path, self.task.attempt, total_timeout(self.node)))
         else:
             self._end(None)

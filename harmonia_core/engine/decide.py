@@ -19,9 +19,10 @@ def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> li
     """Return the commands that the state calls for; none if it only waits or has ended."""
     if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.QUEUED:
         return []
-    if state.cancelling or state.timed_out:
-        return wind_down(graph, state)
     turn = Turn(state, answers)
+    if state.cancelling or state.timed_out:
+        wind_down(turn, graph, state)
+        return turn.out
     turn.graph(graph.root, state.scope, "")
     if not turn.out and not state.scope.open:
         _finish(graph, state, turn)

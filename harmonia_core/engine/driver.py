@@ -28,7 +28,8 @@ from harmonia_core.engine.record import Recorder
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
-from harmonia_core.engine.walks import below, node_of
+from harmonia_core.engine.walks import begun, below, node_of
+from harmonia_core.engine.winding import winding
 from harmonia_core.errors import Fenced, StateBackendError
 from harmonia_core.ids import stable_key
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
@@ -36,7 +37,7 @@ from harmonia_core.model.events import ScopeStopped
 from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.model.statuses import FINAL_EXECUTION, TaskStatus
 from harmonia_core.settings import KernelSettings
 
 LOG = logging.getLogger("harmonia.engine")
@@ -192,7 +193,9 @@ class Driver:
         if (state.cancelling and not batch.first.cancelling) or (
             state.timed_out and not batch.first.timed_out
         ):
-            self.dispatcher.cancel(live.execution_id)
+            for path, task in begun(state.graph, state):
+                if task.status is TaskStatus.RUNNING and winding(state, path):
+                    self.dispatcher.cancel(live.execution_id, path)
         rows, closed = batch.timers
         if rows:
             self.timers.add(rows)
@@ -236,7 +239,8 @@ class Driver:
         task = live.state.task(path)
         if task is not None:
             for part, _, _ in below(node_of(live.state.graph, path), task, path):
-                self.dispatcher.cancel(live.execution_id, part)
+                if winding(live.state, part):
+                    self.dispatcher.cancel(live.execution_id, part)
 
     async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
         try:

@@ -12,6 +12,9 @@ from harmonia_core.engine.walks import begun
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
+# A `finally` may be in attention while its execution is being cancelled.
+_HELD = frozenset({ExecutionStatus.ATTENTION, ExecutionStatus.CANCELLING})
+
 
 class Live:
     """Hold one driven execution.
@@ -61,7 +64,7 @@ class Live:
         state = self.state
         if self.trouble is not None or state.status in FINAL_EXECUTION:
             return True
-        return state.status is ExecutionStatus.ATTENTION and idle(state) and not self.arrivals
+        return state.status in _HELD and bool(state.scope.held) and idle(state) and not self.arrivals
 
     async def settled(self) -> None:
         """Wait until what has arrived so far is committed; raise what made the engine let go."""

@@ -56,7 +56,7 @@ def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items
 def _wind(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
     """End a map early: its items first, those that run by their own outcome."""
     for index, item in items.flight.items():
-        wind(node.item, item_path(path, index), item, turn.out)  # type: ignore[arg-type]
+        wind(turn, node.item, item_path(path, index), item)  # type: ignore[arg-type]
     if items.flight:
         return
     if task.reason == "total-timeout":

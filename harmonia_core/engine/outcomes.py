@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from harmonia_core.engine.ends import total_timeout
 from harmonia_core.engine.retry import judge
-from harmonia_core.engine.walks import around, node_of
+from harmonia_core.engine.walks import node_of
+from harmonia_core.engine.winding import winding
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
 from harmonia_core.model.outcomes import Category, ErrorInfo, Outcome
@@ -37,12 +38,12 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
         return e.TaskDeferred(path, attempt, outcome.token_hash or "", due)
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)
-    policy = None if _winding(state, path) else node.retry
+    policy = None if winding(state, path) else node.retry
     return judge(policy, path, attempt, outcome.error, now, draw)
 
 
 def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
-    if _winding(state, path):
+    if winding(state, path):
         return e.TaskCancelled(path, attempt)
     return e.AttemptLost(path, attempt)
 
@@ -50,19 +51,7 @@ def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
 def wanted(state: ExecutionState, path: str) -> bool:
     """Tell whether an attempt that is recorded, but has not begun yet, may still begin."""
     task = state.task(path)
-    return task is not None and task.reason != "total-timeout" and not _winding(state, path)
-
-
-def _winding(state: ExecutionState, path: str) -> bool:
-    """Tell whether the execution, or a map or composite that a task lies in, is being ended early."""
-    if state.cancelling or state.timed_out:
-        return True
-    return any(
-        task.reason == "total-timeout"
-        or (task.inside is not None and task.inside.stopped is not None)
-        or (task.items is not None and task.items.stopped)
-        for task in around(state, path)
-    )
+    return task is not None and task.reason != "total-timeout" and not winding(state, path)
 
 
 def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: float) -> Event | None:

@@ -6,6 +6,7 @@ fenced out at its next write. Correctness rests on that, never on a lock.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -29,7 +30,7 @@ from harmonia_core.errors import (
 from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
@@ -86,6 +87,15 @@ class Owner:
         self._driver.arrive(live, *arrivals)
         await live.settled()
         return live
+
+    async def drive(self, execution_id: str) -> None:
+        """Adopt an execution that has not ended if nobody drives it; raise ExecutionNotAdoptable."""
+        row = await self._patience.ask(self._backend.head, execution_id)
+        if row is None or row.status in FINAL_EXECUTION or execution_id in self._driver.lives:
+            return
+        if not await self.alive(row):
+            with suppress(Fenced):  # another engine was quicker
+                await self.adopt(row)
 
     async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
         """Record a request of an execution that nobody drives, and leave it to be adopted.

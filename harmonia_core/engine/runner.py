@@ -221,8 +221,9 @@ class Engine(Listening):
     ) -> None:
         """Ask an execution to end as cancelled; with `wait`, return when it has.
 
-        Cancelling twice is harmless. Raises ExecutionNotFound, ExecutionFinished if it ended
-        otherwise, RequestNotConsumed if its living owner does not answer.
+        Cancelling twice is harmless. With `wait`, an execution that nobody drives and whose `finally` has
+        work to do is adopted and driven to its end here. Raises ExecutionNotFound, ExecutionFinished if it
+        ended otherwise, RequestNotConsumed if its living owner does not answer, ExecutionNotAdoptable.
         """
         request = self._requests.row(execution_id, "cancel", {"reason": reason}, actor, self._new_id())
         row = await self.backend.head(execution_id)
@@ -231,6 +232,7 @@ class Engine(Listening):
         await self._requests.put(request)
         if wait:
             await self._requests.consumed(request)
+            await self._owner.drive(execution_id)
             here = execution_id in self._driver.lives
             status = await (self.wait(execution_id) if here else self._requests.ended(request))
             if status != "cancelled":

@@ -18,7 +18,9 @@ from harmonia_core.model.pointer import Pointer, path_text, read_pointer
 from harmonia_core.model.task_spec import TaskSpec, WorkSpec
 from harmonia_core.model.values import Expression, Template, parse_expression, parse_template
 
-GUARD = "try"
+GUARD, MAIN = "try", "main"
+WORKFLOW: Pointer = ()
+"""Where what belongs to the workflow itself stands."""
 _OUTSIDE = ("depends_on", "when", "join", "next", "catch", "last")
 _FRESH = dict(TaskSpec.model_validate({"id": "fresh", "type": GUARD}))
 _ITEM, _LOOP, _HANDLER = frozenset(("item", "index")), frozenset(("index",)), frozenset(("error",))
@@ -52,12 +54,22 @@ class Around:
 def root_scope(whole: Whole) -> tuple[Scope, Template | None]:
     """Return the workflow's own scope, and its output."""
     definition = whole.definition
-    pointers = [("tasks", number) for number in range(len(definition.tasks))]
-    level = _Level(whole, definition.tasks, pointers, None, None, Known(definition.vars))
+    tasks, output = definition.tasks, definition.output
+    pointers: list[Pointer] = [("tasks", number) for number in range(len(tasks))]
+    if definition.catch is not None or definition.last is not None:
+        tasks, pointers = (_main(definition),), [WORKFLOW]
+        output = None if output is None else f"${{tasks.{MAIN}.output}}"
+    level = _Level(whole, tasks, pointers, None, None, Known(definition.vars))
     scope = level.scope()
-    output = level.template(definition.output, "output")
+    template = level.template(output, "output")
     level.readings.finish()
-    return scope, output
+    return scope, template
+
+
+def _main(definition: WorkflowDefinition) -> TaskSpec:
+    """Return the `try` that a workflow with `catch` or `finally` stands for, its tasks inside it."""
+    own = {"tasks": definition.tasks, "catch": definition.catch, "last": definition.last}
+    return TaskSpec.model_construct(**{**_FRESH, **own, "id": MAIN, "type": GUARD})
 
 
 class _Level:
@@ -162,9 +174,10 @@ def inside(whole: Whole, facts: TypeFacts, spec: WorkSpec, around: Around) -> Sc
 
 def _graph(whole: Whole, found: GraphScope, around: Around) -> Scope:
     tasks, pointers = _listed(found.tasks, around.pointer)
-    level = _Level(whole, tasks, pointers, None, around, Known(found.variables, around.roots))
+    own = around.pointer == WORKFLOW  # the workflow's tasks: nothing runs beside them
+    level = _Level(whole, tasks, pointers, None, around, Known(found.variables, around.roots, own))
     scope = level.scope(enough=found.enough, vars=MappingProxyType(dict(found.variables)))
-    output = level.template(found.output, _output_path(whole, around))
+    output = level.template(whole.definition.output if own else found.output, _output_path(whole, around))
     level.readings.finish()
     return replace(scope, output=output, window=found.window or scope.window)
 

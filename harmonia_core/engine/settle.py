@@ -7,6 +7,7 @@ then do the effects happen.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -147,14 +148,29 @@ def settle(
 ) -> Batch:
     """Return the batch that a list of arrivals (outcomes, timers, requests, answers) leads to.
 
-    only_record: decide nothing, unless it is how a cancelled execution ends.
+    only_record: decide nothing, unless it is how a cancelled execution ends and needs no attempt.
     """
+    made = partial(_arrived, state, list(arrivals), translate, now, evaluator, inline_limit)
+    batch = made()
+    if not only_record or batch.state.cancelling:
+        batch.settle()
+        if only_record and (batch.effects or batch.slow):
+            batch = made()  # a `finally` has work to do, which is its next owner's
+    batch.timers = timer_rows(state, batch.state, batch.recorded)
+    return batch
+
+
+def _arrived(
+    state: ExecutionState,
+    arrivals: Iterable[Any],
+    translate: Translate,
+    now: float,
+    evaluator: Evaluator,
+    inline_limit: int,
+) -> Batch:
     batch = Batch(state, now, evaluator, inline_limit)
     for arrival in arrivals:
         batch.arrivals.append(arrival)
         for event, actor, causation in translate(batch.state, arrival, now):
             batch.add(event, actor, causation)
-    if not only_record or batch.state.cancelling:
-        batch.settle()
-    batch.timers = timer_rows(state, batch.state, batch.recorded)
     return batch

@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
 from harmonia_core.model.pointer import Pointer
 from harmonia_core.model.policies import RetryPolicySpec, Spec, TimeLimit
-from harmonia_core.model.task_spec import TaskSpec
+from harmonia_core.model.task_spec import Block, HandlerSpec, TaskSpec
 
 
 class WorkflowDefinition(Spec):
@@ -23,6 +23,7 @@ class WorkflowDefinition(Spec):
     vars: names with their first values, which are plain JSON.
     timeout: from the start of an execution to its deadline.
     retry_policy: of every task that has none of its own.
+    catch, finally: what is done about errors of its tasks, and at the end in any case.
     """
 
     name: Name
@@ -35,6 +36,8 @@ class WorkflowDefinition(Spec):
     tasks: tuple[TaskSpec, ...]
     timeout: TimeLimit | None = None
     retry_policy: RetryPolicySpec | None = None
+    catch: tuple[HandlerSpec, ...] | None = None
+    last: Block | None = Field(None, alias="finally")
     labels: dict[str, str] = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
 
