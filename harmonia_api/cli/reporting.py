@@ -32,6 +32,8 @@ def log_to_stderr(verbose: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[min(verbose, 2)])
+    # What goes wrong in executions is on display anyway.
+    logging.getLogger("harmonia.executions").setLevel(logging.NOTSET if verbose else logging.CRITICAL)
 
 
 @contextmanager

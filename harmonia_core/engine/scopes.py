@@ -54,12 +54,21 @@ class Around:
 def root_scope(whole: Whole) -> tuple[Scope, Template | None]:
     """Return the workflow's own scope, and its output."""
     definition = whole.definition
-    tasks, output = definition.tasks, definition.output
-    pointers: list[Pointer] = [("tasks", number) for number in range(len(tasks))]
-    if definition.catch is not None or definition.last is not None:
-        tasks, pointers = (_main(definition),), [WORKFLOW]
-        output = None if output is None else f"${{tasks.{MAIN}.output}}"
-    level = _Level(whole, tasks, pointers, None, None, Known(definition.vars))
+    pointers: list[Pointer] = [("tasks", number) for number in range(len(definition.tasks))]
+    if definition.catch is None and definition.last is None:
+        return _root(whole, definition.tasks, pointers, definition.output)
+    output = None if definition.output is None else f"${{tasks.{MAIN}.output}}"
+    found = _root(whole, (_main(definition),), [WORKFLOW], output)
+    if found[0].tasks[0].scope is None:
+        # What is wrong with a handler must not hide what is wrong with the tasks.
+        _root(whole, definition.tasks, pointers, definition.output)
+    return found
+
+
+def _root(
+    whole: Whole, tasks: Sequence[TaskSpec], pointers: Sequence[Pointer], output: Any
+) -> tuple[Scope, Template | None]:
+    level = _Level(whole, tasks, pointers, None, None, Known(whole.definition.vars))
     scope = level.scope()
     template = level.template(output, "output")
     level.readings.finish()
@@ -185,7 +194,8 @@ def _graph(whole: Whole, found: GraphScope, around: Around) -> Scope:
 def _sequence(whole: Whole, found: SequenceScope, spec: WorkSpec, around: Around) -> Scope:
     base = around.pointer
     tasks, pointers = _listed([step.inner for step in found.steps], base)
-    back, handles = _goes_back(found), any(step.caught for step in found.steps)
+    back = _goes_back(found)
+    handles = found.last is not None or any(step.caught for step in found.steps)
     roots = around.roots | (_LOOP if back else frozenset()) | (_HANDLER if handles else frozenset())
     alone = "item" not in around.roots
     level = _Level(whole, tasks, pointers, back, around, Known(found.variables, roots, alone))

@@ -203,3 +203,36 @@ def test_the_normal_form_of_a_definition_is_read_as_the_same() -> None:
         assert definition is not None
         again = load_data(definition.as_data()).definition
         assert again is not None and again.canonical() == definition.canonical()
+
+
+def test_a_workflow_with_handlers_is_a_try_around_its_tasks() -> None:
+    whole = graph(
+        {"a": {"type": "set", "input": {"n": 1}}, "b": {"depends_on": "a", **reading("vars.n")}},
+        vars={"n": 0},
+        catch=[{"errors": "timeout", "as": "e", "task": reading("vars.e.code")}],
+        output={"b": "${tasks.b.output.x}"},
+    )
+    [main] = whole.root.tasks
+    assert (main.id, main.type) == ("main", "try") and main.scope is not None
+    assert list(main.scope.index) == ["body", "catch_1"]
+    inside = main.scope.tasks[0].scope
+    assert inside is not None and list(inside.index) == ["a", "b"] and inside.output is not None
+    assert whole.output is not None and [str(read) for read in whole.output.reads] == ["tasks.main.output"]
+
+
+def test_what_is_wrong_in_the_handlers_of_a_workflow_has_its_place() -> None:
+    tasks = {"a": reading("tasks.nobody.output"), "b": {"type": "noop", "input": {"x": "${error.code}"}}}
+    handlers = {"catch": [{"when": "vars.n", "task": NOOP, "tasks": {}}], "finally": {}}
+    found = faults(tasks, output="${tasks.c.output}", **handlers)
+    assert found == [
+        ("block-ambiguous", "catch[0]"),
+        ("root-misplaced", "tasks.b.input.x"),
+        ("task-unknown", "tasks.a.input.x"),
+    ]
+    handlers = {"catch": [{"when": "vars.n", "steps": {"s": reading("item")}}], "finally": body()}
+    assert faults(tasks, output="${tasks.c.output}", **handlers) == [
+        ("path-unknown", "catch[0].when"),
+        ("root-misplaced", "catch[0].steps.s.input.x"),
+        ("task-unknown", "output"),
+        ("task-unknown", "tasks.a.input.x"),
+    ]
