@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
+from harmonia_core.engine.error_log import log_errors
 from harmonia_core.model.events import Recorded
 from harmonia_core.plugins.manager import PluginManager
 
@@ -31,7 +32,8 @@ class Publisher:
         return lambda: self._viewers.remove(viewer) if viewer in self._viewers else None
 
     def publish(self, recorded: Sequence[Recorded]) -> None:
-        """Tell about events that are durable."""
+        """Tell about events that are durable, and log the failures among them."""
+        log_errors(recorded)
         for viewer in tuple(self._viewers):
             try:
                 viewer(recorded)

@@ -26,7 +26,6 @@ from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
-from harmonia_core.engine.error_log import log_errors
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.listening import Listening
@@ -79,7 +78,6 @@ class Engine(Listening):
         self._catalog = Catalog(plugins, self.settings)
         self._loader = Loader(backend, self._catalog)
         self._publisher = Publisher(plugins.manager)
-        self._publisher.view(log_errors)
         self.patience = Patience(self._clock, self.settings.store_patience)
         evaluator = Evaluator(self.settings, self._fetch, self._clock.now)
         self._driver = Driver(

@@ -227,6 +227,7 @@ def test_what_is_wrong_in_the_handlers_of_a_workflow_has_its_place() -> None:
     assert found == [
         ("block-ambiguous", "catch[0]"),
         ("root-misplaced", "tasks.b.input.x"),
+        ("task-unknown", "output"),
         ("task-unknown", "tasks.a.input.x"),
     ]
     handlers = {"catch": [{"when": "vars.n", "steps": {"s": reading("item")}}], "finally": body()}
