@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harmonia_core.contracts.activity import ActivityQuery
+    from harmonia_core.contracts.composite import (
+        END,
+        GraphScope,
+        Handling,
+        Inner,
+        SequenceScope,
+        Step,
+        Way,
+    )
+    from harmonia_core.contracts.composite_type import composite_type, inner, refuse
     from harmonia_core.contracts.definition_format import DefinitionFormat, ParsedDocument
     from harmonia_core.contracts.dispatcher import CompletionSink, Dispatcher
     from harmonia_core.contracts.endpoint import (
@@ -81,12 +91,14 @@ if TYPE_CHECKING:
         VersionConflict,
     )
     from harmonia_core.model.events import Event, Recorded
+    from harmonia_core.model.task_spec import WorkSpec
     from harmonia_core.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 PLUGIN_API = (1, 0)
 
 __all__ = [
+    "END",
     "PLUGIN_API",
     "PUBLIC",
     "Access",
@@ -116,11 +128,14 @@ __all__ = [
     "ExpressionLanguage",
     "Faces",
     "FinishedQuery",
+    "GraphScope",
+    "Handling",
     "HarmoniaError",
     "HeadWrite",
     "HealthCheck",
     "HeartbeatRow",
     "Holding",
+    "Inner",
     "Limits",
     "Notice",
     "Notifier",
@@ -135,6 +150,7 @@ __all__ = [
     "RetryableError",
     "SchemaMismatch",
     "SecretProvider",
+    "SequenceScope",
     "SnapshotRow",
     "StateBackend",
     "StateBackendError",
@@ -145,6 +161,7 @@ __all__ = [
     "StateReadOnly",
     "StateUnavailable",
     "StaticMount",
+    "Step",
     "StreamAppend",
     "TaskContext",
     "TaskError",
@@ -156,13 +173,20 @@ __all__ = [
     "TriggerType",
     "Unit",
     "VersionConflict",
+    "Way",
+    "WorkSpec",
     "__version__",
+    "composite_type",
     "hookimpl",
+    "inner",
+    "refuse",
     "task_type",
 ]
 
 _HOMES = {
     "contracts.activity": "ActivityQuery",
+    "contracts.composite": "END GraphScope Handling Inner SequenceScope Step Way",
+    "contracts.composite_type": "composite_type inner refuse",
     "contracts.definition_format": "DefinitionFormat ParsedDocument",
     "contracts.dispatcher": "CompletionSink Dispatcher",
     "contracts.endpoint": """
@@ -187,6 +211,7 @@ _HOMES = {
         VersionConflict
     """,
     "model.events": "Event Recorded",
+    "model.task_spec": "WorkSpec",
     "plugins.hookspecs": "hookimpl",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -3,58 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harmonia_core import Problem, TaskType
+from harmonia_core import TaskType
 from harmonia_core.contracts.composite import END, GraphScope, Handling, Inner, SequenceScope, Step, Way
-from harmonia_core.errors import ProblemsError
-from harmonia_core.model.pointer import Pointer, path_text
-from harmonia_core.model.task_spec import Block, TaskSpec, WorkSpec
+from harmonia_core.contracts.composite_type import FORMS, inner, listed, refuse
+from harmonia_core.model.pointer import Pointer
+from harmonia_core.model.task_spec import TaskSpec, WorkSpec
 
-FORMS = ("task", "tasks", "steps")
 BODY = frozenset(FORMS)
 BRANCHES = frozenset(("branches", "max_concurrency"))
 SHARED = frozenset(("vars", "output"))
 MAX_ITERATIONS = 10_000
 """Rounds of a loop that does not say how many it may have."""
-
-
-class Refusal(ProblemsError):
-    """Refuse what an author wrote about a composite."""
-
-    code = "definition-invalid"
-    subject = "The task"
-
-
-def refuse(code: str, place: Pointer, message: str, hint: str | None = None) -> Refusal:
-    """Return the refusal of what stands at a place below the task."""
-    return Refusal([Problem(code, path_text(place), message, suggestion=hint)])
-
-
-def inner(id: str, block: Block, place: Pointer) -> Inner:
-    """Return the one task that does what a block says."""
-    given = [form for form in FORMS if getattr(block, form) is not None]
-    if len(given) != 1:
-        wanted = "say what is to be done: 'task' (one), 'tasks' (a graph) or 'steps' (in order)"
-        raise refuse(
-            "block-empty" if not given else "block-ambiguous",
-            place,
-            wanted + ("" if not given else ", and only one of them"),
-        )
-    if block.task is not None:
-        # What `catch` or `finally` stand at is written where they are.
-        return Inner(id, block.task, place if isinstance(block.task, TaskSpec) else (*place, "task"))
-    kind = "group" if block.tasks is not None else "sequence"
-    spec = WorkSpec.model_construct(**{**_PLAIN, "type": kind, "tasks": block.tasks, "steps": block.steps})
-    return Inner(id, spec, place)
-
-
-_PLAIN = dict(WorkSpec.model_validate({"type": "group"}))
-
-
-def listed(tasks: Sequence[TaskSpec] | None, word: str) -> tuple[Inner, ...]:
-    """Return tasks that were written out."""
-    if not tasks:
-        raise refuse("key-missing", (word,), f"at least one is needed under {word!r}")
-    return tuple(Inner(task.id, task, (word, number)) for number, task in enumerate(tasks))
 
 
 def group(spec: WorkSpec) -> GraphScope:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harmonia_core.ids import is_name
 from harmonia_core.model.pointer import Pointer
 from harmonia_core.model.task_spec import WorkSpec
 
@@ -21,7 +22,7 @@ class Inner:
 
     id: str
     spec: WorkSpec
-    place: Pointer
+    place: Pointer = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,20 @@ class SequenceScope:
 
 Expand = Callable[[WorkSpec], GraphScope | SequenceScope]
 """Return what a composite task holds. Raises ProblemsError, paths relative to the task, for what is wrong."""
+
+
+def sound(found: Any) -> "GraphScope | SequenceScope":
+    """Return what `expand` returned; raise ValueError if it holds together with nothing."""
+    if not isinstance(found, GraphScope | SequenceScope):
+        raise ValueError(f"{type(found).__name__} is neither a GraphScope nor a SequenceScope")
+    steps = found.steps if isinstance(found, SequenceScope) else ()
+    tasks = tuple(step.inner for step in steps) if steps else getattr(found, "tasks", ())
+    names = [task.id for task in tasks]
+    if not names or len(set(names)) < len(names) or not all(map(is_name, names)):
+        raise ValueError(f"it needs tasks, with ids that are names, each once: {names}")
+    if isinstance(found, SequenceScope):
+        ways = (*found.enter, *(way for step in steps for way in (*step.then, *step.caught)))
+        led = {way.to for way in ways} | ({found.last} if found.last is not None else set())
+        if unknown := sorted(led - {*names, END}):
+            raise ValueError(f"there are no steps {unknown}")
+    return found

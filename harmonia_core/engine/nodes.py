@@ -102,6 +102,9 @@ class NodeBuilder:
     def _scope(self, spec: WorkSpec, facts: TypeFacts | None, position: int, item: bool) -> Scope | None:
         if facts is None or facts.type.expand is None:
             return None
+        place = f"{path_text(self._places[position])}{'.task' if item else ''}.input"
+        if facts.type.input_model and any(one.path.startswith(place) for one in self._problems):
+            return None  # what is inside may be made of what is wrong
         return self._inside(facts, spec, position, item)
 
     def _check_place(self, task: TaskSpec, path: str) -> None:
@@ -117,7 +120,7 @@ class NodeBuilder:
 
     def _check_words(self, work: WorkSpec, facts: TypeFacts, path: str) -> None:
         """Report words of composites that this type does not take, and an input that it would ignore."""
-        if facts.type.expand is not None and work.input != {}:
+        if facts.type.expand is not None and facts.type.input_model is None and work.input != {}:
             message = f"no 'input' here: what is inside a task of type {work.type!r} has inputs of its own"
             self._add("key-misplaced", f"{path}.input", message)
         taken = _OF_A_MAP if work.type == MAP else facts.type.words

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from harmonia_core.contracts.composite import END, GraphScope, Handling, Inner, SequenceScope, Way
+from harmonia_core.contracts.composite import END, GraphScope, Handling, Inner, SequenceScope, Way, sound
 from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.nodes import NodeBuilder
@@ -170,11 +170,16 @@ def inside(whole: Whole, facts: TypeFacts, spec: WorkSpec, around: Around) -> Sc
     """Return the scope of a composite; None if it cannot be made."""
     assert facts.type.expand is not None
     try:
-        found = facts.type.expand(spec)
+        found = sound(facts.type.expand(spec))
     except ProblemsError as error:
         for one in error.problems:
             pointer = (*around.pointer, *read_pointer(one.path))
             whole.problems.append(replace(one, path=path_text(whole.definition.place(pointer))))
+        return None
+    except Exception as error:  # of an author's type; nothing else may be hidden by it
+        message = f"the task type {spec.type!r} could not say what is inside: {type(error).__name__}: {error}"
+        where = path_text(whole.definition.place(around.pointer))
+        whole.problems.append(Problem("type-fault", where, message, suggestion="tell its author"))
         return None
     if isinstance(found, GraphScope):
         return _graph(whole, found, around)

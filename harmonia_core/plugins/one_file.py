@@ -49,7 +49,8 @@ def _contribute_task_types(module: ModuleType) -> None:
     found = [
         value
         for value in vars(module).values()
-        if isinstance(value, TaskType) and getattr(value.handler, "__module__", "") == module.__name__
+        if isinstance(value, TaskType)
+        and getattr(value.handler or value.expand, "__module__", "") == module.__name__
     ]
     if found and not hasattr(module, TASK_TYPES.hook):
         setattr(module, TASK_TYPES.hook, as_hook(tuple(found)))
