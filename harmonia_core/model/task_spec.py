@@ -30,14 +30,14 @@ def _ways(value: Any) -> Any:
 
 
 def _times(value: Any) -> Any:
-    if isinstance(value, str) or (type(value) is int and value >= 0):
+    if value is None or isinstance(value, str) or (type(value) is int and value >= 0):
         return value
     raise PydanticCustomError("value-wrong", "'times' is a whole number from 0, or an expression for one")
 
 
 def _share(value: Any) -> Any:
     """Return a number of items as it is, a share of them (`10%`, 0.1 in the normal form) as a fraction."""
-    if (type(value) is int and value >= 0) or (type(value) is float and 0 <= value <= 1):
+    if value is None or (type(value) is int and value >= 0) or (type(value) is float and 0 <= value <= 1):
         return value
     match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if match is None or float(match[1]) > 100:

@@ -382,3 +382,9 @@ def test_no_data_makes_the_reading_raise(data: Any) -> None:
     loaded = load_data(data)
     assert loaded.problems or loaded.definition is not None
     assert all(problem.code and problem.message for problem in loaded.problems)
+
+
+@pytest.mark.parametrize("key", ["times", "tolerate"])
+def test_null_written_out_is_as_if_it_was_not_there(key: str) -> None:
+    found = load_data({"name": "w", "tasks": {"t": {"type": "noop", key: None}}})
+    assert found.problems == ()
