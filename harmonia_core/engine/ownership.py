@@ -34,6 +34,7 @@ from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
 AT_ONCE = 16
+_OF_LOSS = frozenset({"lost", "lost-repeatedly"})
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ class Owner:
         report.adopted.append(row.execution_id)
         if retry_lost:
             for path, task in begun(live.state.graph, live.state):
-                if task.status is TaskStatus.ATTENTION:
+                if task.status is TaskStatus.ATTENTION and task.reason in _OF_LOSS:
                     self._driver.arrive(live, Requested(_retry(live, path), False, self._driver.draw()))
 
     async def _stirred(self, row: ExecutionRow) -> bool:

@@ -147,14 +147,19 @@ def settle(
 ) -> Batch:
     """Return the batch that a list of arrivals (outcomes, timers, requests, answers) leads to.
 
-    only_record: decide nothing, unless it is how a cancelled execution ends.
+    only_record: decide nothing, unless it is how a cancelled execution ends that undoes nothing.
     """
     batch = Batch(state, now, evaluator, inline_limit)
     for arrival in arrivals:
         batch.arrivals.append(arrival)
         for event, actor, causation in translate(batch.state, arrival, now):
             batch.add(event, actor, causation)
-    if not only_record or batch.state.cancelling:
+    if not only_record or (batch.state.cancelling and not _undoes(batch.state)):
         batch.settle()
     batch.timers = timer_rows(state, batch.state, batch.recorded)
     return batch
+
+
+def _undoes(state: ExecutionState) -> bool:
+    """Tell whether something is undone before an execution ends, which takes attempts."""
+    return state.undo.wanted or bool(state.undo.open)

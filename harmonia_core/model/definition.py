@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
 from harmonia_core.model.pointer import Pointer
-from harmonia_core.model.policies import RetryPolicySpec, Spec, TimeLimit
+from harmonia_core.model.policies import OnFailure, RetryPolicySpec, Spec, TimeLimit
 from harmonia_core.model.task_spec import TaskSpec
 
 
@@ -23,6 +23,7 @@ class WorkflowDefinition(Spec):
     vars: names with their first values, which are plain JSON.
     timeout: from the start of an execution to its deadline.
     retry_policy: of every task that has none of its own.
+    on_failure: what comes before the execution fails, or (hold) before one of its own tasks does.
     """
 
     name: Name
@@ -35,6 +36,7 @@ class WorkflowDefinition(Spec):
     tasks: tuple[TaskSpec, ...]
     timeout: TimeLimit | None = None
     retry_policy: RetryPolicySpec | None = None
+    on_failure: OnFailure | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
 

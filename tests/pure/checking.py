@@ -12,7 +12,8 @@ def naive(nodes: Scope, scope: GraphState) -> dict[str, int]:
     for node in nodes.tasks:
         task, bit = scope.task(node.index), 1 << node.index
         found["ready"] += bit * (task.status is TaskStatus.READY)
-        found["active"] += bit * (task.attempt > 0 and task.status not in FINAL_TASK)
+        begun = task.attempt > 0 or task.status in (TaskStatus.ATTENTION, TaskStatus.BACKOFF)
+        found["active"] += bit * (begun and task.status not in FINAL_TASK)
         found["outstanding"] += task.status in (TaskStatus.RUNNING, TaskStatus.BACKOFF)
         found["open"] += task.status not in FINAL_TASK
         held, stirred = within(node, task)
