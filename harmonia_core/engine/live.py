@@ -92,7 +92,7 @@ class Live:
 
 def idle(state: ExecutionState) -> bool:
     """Tell whether nothing but attention is open: nothing runs, waits for a timer or can begin."""
-    if state.scope.ready or state.asks:
+    if state.scope.ready or state.scope.doomed or state.asks or state.undo.owed:
         return False
     if state.scope.stirred and not state.undo.open:  # what waits to be undone first is stirred meanwhile
         return False

@@ -14,7 +14,7 @@ from harmonia_core.contracts.rows import ExecutionRow, RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
 from harmonia_core.engine.driver import Driver
-from harmonia_core.engine.live import Live
+from harmonia_core.engine.live import Live, idle
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.questions import open_questions
@@ -192,7 +192,13 @@ class Owner:
         if await self._backend.requests([row.execution_id]):
             return True
         tasks = await self._backend.tasks(row.execution_id)
-        return any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks)
+        if any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks):
+            return True
+        try:  # a person may have decided something that nobody has acted on
+            state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
+        except (StateCorrupt, DefinitionInvalid):
+            return True  # adopting it says what is wrong
+        return not idle(state)
 
 
 def lost(state: ExecutionState) -> list[AttemptLost]:
