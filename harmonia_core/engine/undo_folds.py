@@ -30,9 +30,7 @@ def stands(state: ExecutionState, held: int, undo: UndoState) -> ExecutionStatus
     return ExecutionStatus.CANCELLING if state.cancelling else ExecutionStatus.RUNNING
 
 
-def followed(
-    before: ExecutionState, state: ExecutionState, recorded: Recorded, path: str
-) -> ExecutionState:
+def followed(before: ExecutionState, state: ExecutionState, recorded: Recorded, path: str) -> ExecutionState:
     """Return the state after what an event of a task means for undoing: owed, no longer undone, begun."""
     event, undo = recorded.event, state.undo
     kind = type(event)
@@ -128,9 +126,7 @@ def _replaced(undo: UndoState, path: str, at: Recorded) -> UndoState:
     for number in range(undo.since[path] + 1, undo.length + 1):
         if to_undo(undo, number, path):
             old = undo.entry(number).task
-            new = old._replace(
-                status=TaskStatus.SKIPPED, reason="replaced", ended_at=at.at, ended_seq=at.seq
-            )
+            new = old._replace(status=TaskStatus.SKIPPED, reason="replaced", ended_at=at.at, ended_seq=at.seq)
             undo = undo.with_task(number, new)._replace(standing=undo.standing - 1)
     return undo
 

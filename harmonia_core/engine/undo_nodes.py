@@ -24,9 +24,7 @@ class UndoBuilder:
     def __init__(self, builder: "NodeBuilder", catalog: TypeCatalog, problems: list[Problem]) -> None:
         self._builder, self._catalog, self._problems = builder, catalog, problems
 
-    def on_failure(
-        self, work: WorkSpec, facts: TypeFacts | None, path: str, default: OnFailure
-    ) -> OnFailure:
+    def on_failure(self, work: WorkSpec, facts: TypeFacts | None, path: str, default: OnFailure) -> OnFailure:
         """Return what comes before a task fails; report a word that cannot mean anything there."""
         word = work.on_failure or default
         if word == "compensate" and facts is not None and not _holds(facts):

@@ -1,10 +1,10 @@
 """Decide what is undone: which entries are owed, which undo comes next, what ends compensated. Pure."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from harmonia_core.engine import kernel_tasks
-from harmonia_core.engine.ends import again
+from harmonia_core.engine.turn import Turn, further
 from harmonia_core.engine.undo_folds import to_undo
 from harmonia_core.engine.walks import node_of
 from harmonia_core.ids import item_path
@@ -16,14 +16,11 @@ from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import TaskStatus
 from harmonia_core.model.undo import Compensation, UndoEntry
 
-if TYPE_CHECKING:
-    from harmonia_core.engine.turn import Turn
-
 LOOK_BACK = 1024
 """Among so many entries those are looked for that may be undone beside the next one."""
 
 
-def record_owed(turn: "Turn", state: ExecutionState) -> None:
+def record_owed(turn: Turn, state: ExecutionState) -> None:
     """Record how the tasks that have just succeeded can be undone, in the order of their success."""
     number, in_order = state.undo.length, True
     for owed in state.undo.owed:
@@ -103,7 +100,7 @@ def _further(graph: Graph, state: ExecutionState, entry: UndoEntry) -> Iterable[
     if task.status is not TaskStatus.READY:
         return ()
     if task.attempt:
-        return again(node, path, task)
+        return further(node, path, task, state)
     if entry.fault is not None:
         return (c.HoldTask(path, "undo-failed", entry.fault),)
     if node.kernel:

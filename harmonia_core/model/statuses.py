@@ -60,7 +60,16 @@ TASK_TRANSITIONS = MappingProxyType(
         _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE}),
         _T.READY: frozenset({_T.RUNNING, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
         _T.RUNNING: frozenset(
-            {_T.READY, _T.BACKOFF, _T.BLOCKED, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}
+            {
+                _T.READY,
+                _T.BACKOFF,
+                _T.BLOCKED,
+                _T.ATTENTION,
+                _T.SUCCEEDED,
+                _T.FAILED,
+                _T.SKIPPED,
+                _T.CANCELLED,
+            }
         ),
         _T.BACKOFF: frozenset({_T.READY, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
         _T.BLOCKED: frozenset(

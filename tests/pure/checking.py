@@ -66,6 +66,8 @@ def doomed(scope: GraphState, node: TaskNode) -> bool:
 
 def something_to_decide(task: TaskState, items: MapState, node: TaskNode) -> bool:
     assert node.item is not None
+    if task.status is TaskStatus.ATTENTION:
+        return False
     if task.reason == "total-timeout" or any(stirred(node.item, one) for one in items.flight.values()):
         return True
     if items.stopped or (node.enough is not None and items.succeeded >= node.enough):
