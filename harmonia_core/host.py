@@ -11,6 +11,7 @@ from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, Ex
 from harmonia_core.definitions.load import Loaded, check_loaded, load_data, load_text
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
+from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.ownership import Recovery
 from harmonia_core.engine.pruner import Pruner
@@ -29,7 +30,7 @@ from harmonia_core.errors import (
     RequestNotConsumed,
 )
 from harmonia_core.expressions.schema import check_value
-from harmonia_core.model.addresses import split_item
+from harmonia_core.model.addresses import split_item, undone_by
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.retention import RetentionRule
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
@@ -62,6 +63,7 @@ __all__ = (
     "Inspector",
     "KernelSettings",
     "Loaded",
+    "NothingToResolve",
     "PluginNotFound",
     "PluginReport",
     "PluginRow",
@@ -88,6 +90,7 @@ __all__ = (
     "parse_rfc3339",
     "rfc3339",
     "split_item",
+    "undone_by",
 )
 
 _HINTS: Mapping[str, str] = {

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from harmonia_api.cli.db_commands import database
+from harmonia_api.cli.decision_commands import register
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
 
@@ -18,9 +19,10 @@ app = typer.Typer(
     help="Run workflows that survive the process which runs them.",
 )
 executions = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Look at executions, or cancel one, from any process."
+    no_args_is_help=True, rich_markup_mode=None, help="Look at executions, or steer one, from any process."
 )
 app.add_typer(executions, name="executions")
+register(executions)
 app.add_typer(database, name="db")
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -214,6 +216,7 @@ def cancel_execution(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the request.")
     ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo what it has done, as `undo` does.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once the request is accepted.")] = False,
     modules: Modules = None,
     db: Db = None,
@@ -223,7 +226,11 @@ def cancel_execution(
     """Cancel an execution, whichever process runs it, and wait until it has ended."""
     with command(json, verbose) as finish:
         from harmonia_api.cli.cancel import cancel_one
+        from harmonia_api.cli.decisions import undo_one
 
+        if undo:
+            finish(undo_one(execution, reason, no_wait, db, json))
+            return
         finish(cancel_one(execution, reason, no_wait, modules or [], db, json))
 
 

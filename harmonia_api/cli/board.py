@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harmonia_api.cli.text import clean
-from harmonia_core.host import FINAL_TASK, Recorded, TaskStatus, parse_rfc3339, split_item
+from harmonia_core.host import FINAL_TASK, Recorded, TaskStatus, parse_rfc3339, split_item, undone_by
 
 _STATUS = {
     "TaskScheduled": "running",
@@ -31,6 +31,8 @@ _EXECUTION = {
     "ExecutionCompleted": "completed",
     "ExecutionFailed": "failed",
     "ExecutionCancelled": "cancelled",
+    "CompensationBegun": "compensating",
+    "ExecutionCompensated": "compensated",
 }
 FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
@@ -122,6 +124,8 @@ class Board:
         if status is None or not path:
             self._whole(kind, event, recorded.at)
             return None
+        if undone_by(path) is not None:
+            return self._alone(path, status, event, recorded.at)
         if "/" in path:
             return self._inside(path, status, event, recorded.at)
         owner, index = split_item(path)
@@ -138,17 +142,22 @@ class Board:
         if outermost.width is not None:
             return outermost
         owner, index = split_item(path)
-        row = self.inner.get(owner) or Row(owner, "")
         if index is not None:
+            row = self.inner.get(owner) or Row(owner, "")
             self._item(row, index, status, event, at)
             return row
+        return self._alone(owner, status, event, at)
+
+    def _alone(self, path: str, status: str, event: Any, at: float) -> Row:
+        """Take what happened to a task inside another or to an undo, which has a row while it runs."""
+        row = self.inner.get(path) or Row(path, "")
         row.move(status, event, at)
         row.width = getattr(event, "width", None) or row.width
         if status in FINAL:
-            self.inner.pop(owner, None)
-            self.active.pop(owner, None)
+            self.inner.pop(path, None)
+            self.active.pop(path, None)
         else:
-            self.inner[owner] = self.active[owner] = row
+            self.inner[path] = self.active[path] = row
         return row
 
     def row(self, path: str) -> Row | None:
@@ -157,7 +166,8 @@ class Board:
         return self.rows.get(owner) or self.inner.get(owner) or self.rows.get(_outermost(path))
 
     def _whole(self, kind: str, event: Any, at: float) -> None:
-        self.status = _EXECUTION.get(kind, self.status)
+        if not getattr(event, "path", ""):
+            self.status = _EXECUTION.get(kind, self.status)
         if kind == "ExecutionStarted":
             self.started = at
         elif kind.startswith("Execution") and kind != "ExecutionAdopted":
@@ -213,7 +223,11 @@ class Board:
         self.started = parse_rfc3339(view["started_at"]) if view["started_at"] else None
         for task in view["tasks"]:
             owner, index = split_item(task["path"])
-            if "/" in task["path"]:
+            if undone_by(task["path"]) is not None:
+                if task["status"] not in QUIET:
+                    path = task["path"]
+                    self.inner[path] = self.active[path] = _restored(Row(path, task["type"]), task)
+            elif "/" in task["path"]:
                 of_item = self.rows[_outermost(owner)].width is not None
                 if index is None and not of_item and task["status"] not in QUIET:
                     self.inner[owner] = self.active[owner] = _restored(Row(owner, task["type"]), task)

@@ -74,7 +74,7 @@ def _chosen(board: Board, look: Look, room: int) -> Iterable[Row]:
 def _with_inner(board: Board, now: float, spare: int) -> Iterator[Row]:
     for row in board.rows.values():
         yield row
-        within = (f"{row.path}/", f"{row.path}[")
+        within = (f"{row.path}/", f"{row.path}[", f"{row.path}~")
         for path, inner in board.inner.items():
             if spare > 0 and path.startswith(within):
                 spare -= 1
@@ -95,7 +95,7 @@ def _foremost(board: Board, room: int) -> list[Row]:
 
 
 def _name(row: Row) -> str:
-    return f"  {row.path}" if "[" in row.path or "/" in row.path else row.path
+    return f"  {row.path}" if any(sign in row.path for sign in "[/~") else row.path
 
 
 def _task(row: Row, look: Look, names: int) -> Line:

@@ -15,6 +15,8 @@ STYLES: Mapping[str, str] = {
     "completed": "bold green",
     "failed": "bold red",
     "cancelling": "yellow",
+    "compensating": "yellow",
+    "compensated": "bold yellow",
     "cancelled": "yellow",
     "skipped": "bright_black",
     "unreachable": "bright_black",

@@ -68,7 +68,7 @@ class Engine(Protocol):
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None
     ) -> None:
-        """Put a request (`cancel`, `retry`) before the owner of an execution; return once it is durable.
+        """Put a request (`cancel`, `undo`, `retry`, `skip`, `fail`, `done`) before the owner of an execution; return once it is durable.
 
         Raises ExecutionNotFound or ExecutionFinished.
         """

@@ -14,6 +14,7 @@ from typing import Any
 from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.task_types import TypeCatalog
+from harmonia_core.engine.undo_nodes import flags
 from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.expressions.schema import check_schema
 from harmonia_core.model.definition import WorkflowDefinition
@@ -95,6 +96,7 @@ def _graph(
     definition_hash: str,
     catalog: TypeCatalog,
 ) -> Graph:
+    undoes, holds = flags(scope.tasks)
     return Graph(
         name=definition.name,
         version=definition.version,
@@ -108,6 +110,9 @@ def _graph(
         timeout=definition.timeout,
         labels=MappingProxyType(definition.labels),
         task_types=catalog.used(),
+        on_failure=definition.on_failure or "fail",
+        undoes=undoes,
+        holds=holds,
     )
 
 
@@ -137,6 +142,8 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         *((node.batch, node.tolerate, node.enough) if node.batch or node.tolerate or node.enough else ()),
         # Nothing where there is nothing, so that older graphs keep their hash.
         *(() if node.scope is None else (_inside(node.scope),)),
+        *(() if node.on_failure == "fail" else (node.on_failure,)),
+        *(() if node.undo is None else ({"undo": _row(node.undo)},)),
     )
 
 

@@ -6,6 +6,7 @@ is neither answered nor being asked becomes an `Ask`.
 """
 
 from harmonia_core.engine.turn import Turn
+from harmonia_core.engine.undoing import compensated, go_on, heeded, record_owed
 from harmonia_core.engine.winding import wind_down
 from harmonia_core.model.commands import Answers, Command, CompleteExecution, FailExecution
 from harmonia_core.model.graph import Graph
@@ -19,6 +20,24 @@ def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> li
     """Return the commands that the state calls for; none if it only waits or has ended."""
     if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.QUEUED:
         return []
+    undo = state.undo
+    if not (graph.undoes or graph.holds or undo.wanted):
+        return _forward(graph, state, answers)
+    if undo.owed:
+        # What has been done must be known before a scope can end, or anything can fail.
+        turn = Turn(state, answers)
+        record_owed(turn, state)
+        return turn.out
+    commands = go_on(graph, state)
+    if undo.compensation("") is not None:
+        commands = commands or compensated(state)
+    else:
+        commands += _forward(graph, state, answers)
+    return list(heeded(graph, state, commands))
+
+
+def _forward(graph: Graph, state: ExecutionState, answers: Answers) -> list[Command]:
+    """Return what takes the tasks further, or ends the execution."""
     turn = Turn(state, answers)
     if state.cancelling or state.timed_out:
         wind_down(turn, graph, state)

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.projections import final_error, open_timers, row_of, task_rows, touched_path
-from harmonia_core.engine.walks import below
+from harmonia_core.engine.walks import below, undoing
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import ExecutionStarted, Recorded
 from harmonia_core.model.graph import Graph
@@ -55,6 +55,8 @@ class Derivation:
                 if task.status not in FINAL_TASK:
                     for path, _, within in below(node, task, node.id):
                         yield row_of(state, path, within)
+        for path, task in undoing(state):
+            yield row_of(state, path, task)
 
     def timers(self) -> list[TimerRow]:
         """Return the open timers."""

@@ -25,19 +25,21 @@ from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.publish import Publisher
 from harmonia_core.engine.record import Recorder
+from harmonia_core.engine.resolving import RESOLVED
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
-from harmonia_core.engine.walks import begun, below, node_of
+from harmonia_core.engine.walks import below, node_of
 from harmonia_core.engine.winding import winding
 from harmonia_core.errors import Fenced, StateBackendError
 from harmonia_core.ids import stable_key
+from harmonia_core.model.addresses import undone_by
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
-from harmonia_core.model.events import ScopeStopped
+from harmonia_core.model.events import ScopeStopped, TaskSkipped
 from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import FINAL_EXECUTION, TaskStatus
+from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.settings import KernelSettings
 
 LOG = logging.getLogger("harmonia.engine")
@@ -193,9 +195,9 @@ class Driver:
         if (state.cancelling and not batch.first.cancelling) or (
             state.timed_out and not batch.first.timed_out
         ):
-            for path, task in begun(state.graph, state):
-                if task.status is TaskStatus.RUNNING and winding(state, path):
-                    self.dispatcher.cancel(live.execution_id, path)
+            for key in self.dispatcher.in_flight(live.execution_id):
+                if winding(state, key.path):
+                    self.dispatcher.cancel(live.execution_id, key.path)
         rows, closed = batch.timers
         if rows:
             self.timers.add(rows)
@@ -205,8 +207,11 @@ class Driver:
         for request in batch.requests:
             self.hand_over(request)
         for recorded in batch.recorded:
-            if type(recorded.event) is ScopeStopped:
-                self._interrupt(live, recorded.event.path)
+            event = recorded.event
+            if isinstance(event, ScopeStopped) or (
+                isinstance(event, TaskSkipped) and event.reason == RESOLVED
+            ):
+                self._interrupt(live, event.path)
         for command in batch.effects:
             if type(command.input) is BlobRef:
                 self._group.start_soon(self._start_large, self._group, live, command)
@@ -275,5 +280,5 @@ def _job(live: Live, state: ExecutionState, command: ScheduleTask, input: Any) -
         stable_key(state.root_id, command.path),
         node.timeout,
         node.heartbeat_timeout,
-        state.deadline,
+        None if undone_by(command.path) else state.deadline,
     )

@@ -10,8 +10,9 @@ from typing import Any
 from harmonia_core.engine.frontier import put
 from harmonia_core.engine.items import item, put_item
 from harmonia_core.engine.task_folds import OF_TASKS, change
+from harmonia_core.engine.undo_folds import UNDO_FOLDS, followed, stands, undo_moved
 from harmonia_core.model import events as e
-from harmonia_core.model.addresses import Part, read_address
+from harmonia_core.model.addresses import UNDO, Part, read_address
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Graph, TaskNode
@@ -28,12 +29,16 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     root = state.graph.root
     position = root.index.get(path)
     if position is None:
-        return _deep(state, recorded, path)
+        if path.endswith(UNDO):
+            return undo_moved(state, recorded, path)
+        moved = _deep(state, recorded, path)
+        return followed(state, moved, recorded, path) if state.graph.undoes else moved
     new = change(root.tasks[position], state.scope.task(position), recorded)
     failed, error = state.failed, state.error
     if new.status is TaskStatus.FAILED:
         failed, error = (*failed, path), error or new.error
-    return _moved(state, recorded.seq, path, position, new, failed, error)
+    moved = _moved(state, recorded.seq, path, position, new, failed, error)
+    return followed(state, moved, recorded, path) if state.graph.undoes else moved
 
 
 def fold(graph: Graph, execution_id: str, log: Iterable[Recorded]) -> ExecutionState:
@@ -87,7 +92,7 @@ def _moved(
     error: ErrorInfo | None,
 ) -> ExecutionState:
     scope = put(state.scope, state.graph.root, position, new)
-    status = state.status if scope.held == state.scope.held else _attention(state, scope.held)
+    status = state.status if scope.held == state.scope.held else stands(state, scope.held, state.undo)
     answers = state.answers
     if answers:
         below = (f"{path}/", f"{path}[")
@@ -117,15 +122,8 @@ def _moved(
         state.asks,
         answers,
         state.ends_before,
+        state.undo,
     )
-
-
-def _attention(state: ExecutionState, held: int) -> ExecutionStatus:
-    if state.status is ExecutionStatus.RUNNING and held:
-        return ExecutionStatus.ATTENTION
-    if state.status is ExecutionStatus.ATTENTION and not held:
-        return ExecutionStatus.RUNNING
-    return state.status
 
 
 def _started(state: ExecutionState, event: e.ExecutionStarted, at: Recorded) -> ExecutionState:
@@ -149,7 +147,9 @@ def _unchanged(state: ExecutionState, event: Any, at: Recorded) -> ExecutionStat
 
 
 def _cancel_requested(state: ExecutionState, event: e.CancelRequested, at: Recorded) -> ExecutionState:
-    return state._replace(status=ExecutionStatus.CANCELLING, reason=event.reason, cancelling=True)
+    undo = state.undo._replace(wanted=state.undo.wanted or event.compensate)
+    status = ExecutionStatus.ATTENTION if undo.held else ExecutionStatus.CANCELLING
+    return state._replace(status=status, reason=event.reason, cancelling=True, undo=undo)
 
 
 def _deadline(state: ExecutionState, event: e.TimerFired, at: Recorded) -> ExecutionState:
@@ -166,6 +166,10 @@ def _failed(state: ExecutionState, event: e.ExecutionFailed, at: Recorded) -> Ex
 
 def _cancelled(state: ExecutionState, event: e.ExecutionCancelled, at: Recorded) -> ExecutionState:
     return _ended(state, ExecutionStatus.CANCELLED, at)._replace(reason=event.reason)
+
+
+def _compensated(state: ExecutionState, event: e.ExecutionCompensated, at: Recorded) -> ExecutionState:
+    return _ended(state, ExecutionStatus.COMPENSATED, at)._replace(error=event.error or state.error)
 
 
 def _ended(state: ExecutionState, status: ExecutionStatus, at: Recorded) -> ExecutionState:
@@ -202,4 +206,7 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.Answered: _answered,
     e.LateResultRefused: _unchanged,
     e.VariablesSet: _variables_set,
+    e.ExecutionCompensated: _compensated,
+    e.TaskResolved: _unchanged,
+    **UNDO_FOLDS,
 }

@@ -13,6 +13,8 @@ from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
 Verdict = Literal["open", "met", "skip", "unreachable"]
 
 _OUTSTANDING = frozenset({TaskStatus.RUNNING, TaskStatus.BACKOFF})
+# Also without an attempt: its input or its condition could not be known, and a person decides.
+_HELD_BACK = frozenset({TaskStatus.ATTENTION, TaskStatus.BACKOFF})
 _READY, _WAITING = TaskStatus.READY, TaskStatus.WAITING
 _SUCCEEDED, _SKIPPED, _ATTENTION = TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.ATTENTION
 
@@ -67,7 +69,7 @@ def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> Graph
                     grown, lost = _tell(touched, pages, nodes, dependent, after)
                     ready |= grown
                     doomed |= lost
-    if (new.attempt > 0 and not final) is not (active & bit != 0):
+    if ((new.attempt > 0 or after in _HELD_BACK) and not final) is not (active & bit != 0):
         active ^= bit
     if (
         new.items is not None
@@ -153,6 +155,8 @@ def count(tally: Tally, ended: TaskStatus) -> Tally:
 
 def stirs(node: TaskNode, task: TaskState, items: MapState) -> bool:
     """Tell whether a map has something to decide: items to begin or repeat, or its own end."""
+    if task.status is _ATTENTION:
+        return False
     over = items.cursor == items.width or (items.failed > 0 and node.gives_up(items.failed, items.width))
     if items.again or (over and not items.flight) or task.reason == "total-timeout" or items.stopped:
         return True

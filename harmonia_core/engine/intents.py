@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from harmonia_core.engine.retry import draw_of, judge
+from harmonia_core.engine.retry import draw_of, held, judge
 from harmonia_core.model import commands as c
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Command
@@ -51,7 +51,7 @@ def _stop(command: c.StopScope, now: float) -> Event:
 
 
 def _fail(command: c.FailTask, now: float) -> Event:
-    return judge(
+    judged = judge(
         command.retry,
         command.path,
         command.attempt,
@@ -59,6 +59,7 @@ def _fail(command: c.FailTask, now: float) -> Event:
         now,
         draw_of(command.path, command.attempt),
     )
+    return judged if command.hold is None else held(judged, command.hold)
 
 
 def _skip(command: c.SkipTask, now: float) -> Event:
@@ -74,7 +75,19 @@ def _cancel(command: c.CancelTask, now: float) -> Event:
 
 
 def _hold(command: c.HoldTask, now: float) -> Event:
-    return e.TaskAttention(command.path, command.reason)
+    return e.TaskAttention(*command)
+
+
+def _record_undo(command: c.RecordUndo, now: float) -> Event:
+    return e.UndoRecorded(*command)
+
+
+def _begin_compensation(command: c.BeginCompensation, now: float) -> Event:
+    return e.CompensationBegun(*command)
+
+
+def _compensated(command: c.EndCompensated, now: float) -> Event:
+    return e.ExecutionCompensated(*command)
 
 
 def _complete(command: c.CompleteExecution, now: float) -> Event:
@@ -104,4 +117,7 @@ _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.CompleteExecution: _complete,
     c.FailExecution: _fail_execution,
     c.CancelExecution: _cancel_execution,
+    c.RecordUndo: _record_undo,
+    c.BeginCompensation: _begin_compensation,
+    c.EndCompensated: _compensated,
 }

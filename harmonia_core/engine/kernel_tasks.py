@@ -18,12 +18,25 @@ from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.policies import read_duration, read_moment
 from harmonia_core.model.refs import BlobRef
-from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.state import ExecutionState, TaskState
 
 
 def begin(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     """Return the commands with which a kernel task begins, and ends if it needs no time."""
     return _BEGIN[node.type](node, path, answer, state)
+
+
+def once_more(node: TaskNode, path: str, task: TaskState, state: ExecutionState) -> list[Command]:
+    """Return the commands of a further attempt, with the input of the first."""
+    attempt = task.attempt + 1
+    found: list[Command] = []
+    for command in begin(node, path, Answer(task.input, task.holes), state):
+        if isinstance(command, ScheduleTask):
+            command = command._replace(attempt=attempt, first=False)
+        elif isinstance(command, SucceedTask | FailTask):
+            command = command._replace(attempt=attempt)
+        found.append(command)
+    return found
 
 
 def _noop(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:

@@ -95,7 +95,9 @@ class Live:
 
 def idle(state: ExecutionState) -> bool:
     """Tell whether nothing but attention is open: nothing runs, waits for a timer or can begin."""
-    if state.scope.ready or state.asks or state.scope.stirred:
+    if state.scope.ready or state.scope.doomed or state.asks or state.undo.owed:
+        return False
+    if state.scope.stirred and not state.undo.open:  # what waits to be undone first is stirred meanwhile
         return False
     return all(
         task.status is TaskStatus.ATTENTION

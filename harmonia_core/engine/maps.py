@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from harmonia_core.engine.ends import again, not_enough, total_timeout
+from harmonia_core.engine.ends import not_enough, total_timeout
 from harmonia_core.engine.winding import wind
 from harmonia_core.ids import item_path
 from harmonia_core.model.commands import Command, FailTask, StopScope, SucceedTask
@@ -31,7 +31,7 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
     for index in items.again:
         item = items.flight[index]
         if item.status is TaskStatus.READY:
-            turn.out.extend(again(inner, item_path(path, index), item))
+            turn.begin(inner, item_path(path, index), item, turn.out)
         else:
             turn.go_on(inner, item_path(path, index), item)
     given_up = items.failed > 0 and node.gives_up(items.failed, items.width)

@@ -9,8 +9,9 @@ from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.readings import Place, Readings
 from harmonia_core.engine.task_types import TypeCatalog
+from harmonia_core.engine.undo_nodes import UndoBuilder
 from harmonia_core.errors import Problem
-from harmonia_core.model.graph import DEFAULT_JOIN, Join, RetryPolicy, Scope, TaskNode
+from harmonia_core.model.graph import DEFAULT_JOIN, Join, OnFailure, RetryPolicy, Scope, TaskNode
 from harmonia_core.model.pointer import Pointer, path_text
 from harmonia_core.model.policies import JoinSpec
 from harmonia_core.model.task_spec import WORDS, TaskSpec, WorkSpec, written
@@ -46,21 +47,23 @@ class NodeBuilder:
         map_window: int,
         default_retry: RetryPolicy | None,
         inside: Inside,
+        on_failure: OnFailure = "fail",
     ) -> None:
         self._tasks, self._places = tasks, places
         self._dependencies, self._catalog = dependencies, catalog
         self._readings, self._problems, self._map_window = readings, problems, map_window
         self._templates: dict[tuple[bool, bytes], Template] = {}
         self._default_retry, self._inside = default_retry, inside
+        self._on_failure, self._undos = on_failure, UndoBuilder(self, catalog, problems)
 
     def node(self, position: int, facts: TypeFacts | None) -> TaskNode:
         """Return the node of the task at a position."""
         task = self._tasks[position]
         path = path_text(self._places[position])
         before = self._dependencies.before[position]
-        work = self._work(task, facts, Place(f"{path}.input", position), path)
+        work = self.work(task, facts, Place(f"{path}.input", position), path)
         if facts is not None:
-            self._check_words(task, facts, path)
+            self.check_words(task, facts, path)
         self._check_place(task, path)
         item = self._item(task, position, path) if task.type == MAP else None
         return TaskNode(
@@ -76,6 +79,8 @@ class NodeBuilder:
             batch=task.batch_size,
             tolerate=0 if task.tolerate is None else task.tolerate,
             enough=task.enough if task.type == MAP else None,
+            on_failure=self._undos.on_failure(task, facts, path, self._on_failure),
+            undo=self._undos.undo(task, facts, position, self._places[position], False),
             **work,
         )
 
@@ -93,11 +98,18 @@ class NodeBuilder:
             return None
         place = (*self._places[position], "task")
         facts = self._catalog.of(inner.type, place)
-        work = self._work(inner, facts, Place(f"{path}.input", position, in_item=True), path)
+        work = self.work(inner, facts, Place(f"{path}.input", position, in_item=True), path)
         if facts is not None:
-            self._check_words(inner, facts, path)
+            self.check_words(inner, facts, path)
         scope = self._scope(inner, facts, position, True)
-        return TaskNode(index=position, id=task.id, scope=scope, **work)
+        return TaskNode(
+            index=position,
+            id=task.id,
+            scope=scope,
+            on_failure=self._undos.on_failure(inner, facts, path, "fail"),
+            undo=self._undos.undo(inner, facts, position, place, True),
+            **work,
+        )
 
     def _scope(self, spec: WorkSpec, facts: TypeFacts | None, position: int, item: bool) -> Scope | None:
         if facts is None or facts.type.expand is None:
@@ -118,7 +130,7 @@ class NodeBuilder:
         if task.join != JoinSpec():
             self._add("key-misplaced", f"{path}.join", f"no 'join' here: {reason}")
 
-    def _check_words(self, work: WorkSpec, facts: TypeFacts, path: str) -> None:
+    def check_words(self, work: WorkSpec, facts: TypeFacts, path: str) -> None:
         """Report words of composites that this type does not take, and an input that it would ignore."""
         if facts.type.expand is not None and facts.type.input_model is None and work.input != {}:
             message = f"no 'input' here: what is inside a task of type {work.type!r} has inputs of its own"
@@ -130,7 +142,7 @@ class NodeBuilder:
                 message = f"no {key!r} here: a task of type {work.type!r} has none"
                 self._add("key-misplaced", f"{path}.{key}", message, _ELSEWHERE.get(field))
 
-    def _work(self, work: WorkSpec, facts: TypeFacts | None, place: Place, path: str) -> dict[str, Any]:
+    def work(self, work: WorkSpec, facts: TypeFacts | None, place: Place, path: str) -> dict[str, Any]:
         """Return the fields that come from the task type as well as from the author."""
         kind = None if facts is None else facts.type
         kernel = kind is not None and kind.kernel

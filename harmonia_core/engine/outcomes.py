@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from harmonia_core.engine.ends import total_timeout
-from harmonia_core.engine.retry import judge
+from harmonia_core.engine.retry import held, judge
+from harmonia_core.engine.undoing import hold_reason
 from harmonia_core.engine.walks import node_of
 from harmonia_core.engine.winding import winding
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
+from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import Category, ErrorInfo, Outcome
 from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
@@ -31,7 +33,7 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
         return e.TaskSucceeded(path, attempt, outcome.output)
     node = node_of(state.graph, path)
     if task.reason == "total-timeout":
-        return e.TaskFailed(path, attempt, total_timeout(node))
+        return for_good(state, node, e.TaskFailed(path, attempt, total_timeout(node)))
     if outcome.kind == "deferred":
         begun = now if task.begun_at is None else task.begun_at
         due = None if node.timeout is None else begun + node.timeout
@@ -39,7 +41,14 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)
     policy = None if winding(state, path) else node.retry
-    return judge(policy, path, attempt, outcome.error, now, draw)
+    return for_good(state, node, judge(policy, path, attempt, outcome.error, now, draw))
+
+
+def for_good(state: ExecutionState, node: TaskNode, judged: Event) -> Event:
+    """Return how a task ends that may fail: not for good if its author lets a person decide about that."""
+    if node.on_failure != "hold" or not isinstance(judged, e.TaskFailed) or winding(state, judged.path):
+        return judged
+    return held(judged, hold_reason(judged.path))
 
 
 def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
@@ -66,9 +75,8 @@ def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: fl
     if kind == "attempt":
         node = node_of(state.graph, path)
         message = f"Not completed within its timeout of {node.timeout} s."
-        return judge(
-            node.retry, path, task.attempt, ErrorInfo("timeout", "attempt-timeout", message), now, draw
-        )
+        error = ErrorInfo("timeout", "attempt-timeout", message)
+        return for_good(state, node, judge(node.retry, path, task.attempt, error, now, draw))
     return e.TimerFired(path, kind)  # type: ignore[arg-type]
 
 

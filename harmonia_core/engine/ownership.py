@@ -15,7 +15,7 @@ from harmonia_core.contracts.rows import ExecutionRow, RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
 from harmonia_core.engine.driver import Driver
-from harmonia_core.engine.live import Live
+from harmonia_core.engine.live import Live, idle
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.questions import open_questions
@@ -35,6 +35,7 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskS
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
 AT_ONCE = 16
+_OF_LOSS = frozenset({"lost", "lost-repeatedly"})
 
 
 @dataclass(slots=True)
@@ -193,7 +194,7 @@ class Owner:
         report.adopted.append(row.execution_id)
         if retry_lost:
             for path, task in begun(live.state.graph, live.state):
-                if task.status is TaskStatus.ATTENTION:
+                if task.status is TaskStatus.ATTENTION and task.reason in _OF_LOSS:
                     self._driver.arrive(live, Requested(_retry(live, path), False, self._driver.draw()))
 
     async def _stirred(self, row: ExecutionRow) -> bool:
@@ -201,7 +202,13 @@ class Owner:
         if await self._backend.requests([row.execution_id]):
             return True
         tasks = await self._backend.tasks(row.execution_id)
-        return any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks)
+        if any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks):
+            return True
+        try:  # a person may have decided something that nobody has acted on
+            state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
+        except (StateCorrupt, DefinitionInvalid):
+            return True  # adopting it says what is wrong
+        return not idle(state)
 
 
 def lost(state: ExecutionState) -> list[AttemptLost]:

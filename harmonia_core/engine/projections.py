@@ -8,17 +8,19 @@ from harmonia_core.contracts.rows import TaskRow, TimerRow
 from harmonia_core.engine.task_folds import TASK_FOLDS
 from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.model import events as e
-from harmonia_core.model.addresses import split_item
+from harmonia_core.model.addresses import UNDO, split_item, undone_by
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
 
 ClosedTimer = tuple[str, str, str]
 
-_ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped})
+_ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped,
+                       e.UndoRecorded, e.CompensationBegun, e.TaskResolved})  # fmt: skip
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
-_ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled})
-_OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled})
+_ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
+_OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
+                           e.ExecutionCompensated})  # fmt: skip
 
 
 def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
@@ -48,7 +50,10 @@ def row_of(state: ExecutionState, path: str, task: TaskState) -> TaskRow:
     else:
         node = node_of(state.graph, path)
         kind, (scope, place) = node.type, split_item(path)
-        if place is None:
+        undone = undone_by(path)
+        if undone is not None:
+            scope, place = UNDO, state.undo.number(undone) or 0
+        elif place is None:
             scope, place = path.rpartition("/")[0], node.index
     return TaskRow(
         state.execution_id,

@@ -2,6 +2,7 @@
 
 from harmonia_core.engine.retry import matches
 from harmonia_core.engine.walks import Level, node_of, visible
+from harmonia_core.model.addresses import UNDO
 from harmonia_core.model.commands import Ask, Choice
 from harmonia_core.model.graph import Catch, Jump
 from harmonia_core.model.outcomes import ErrorInfo
@@ -33,6 +34,9 @@ def open_questions(state: ExecutionState) -> list[tuple[str, Ask]]:
 
 def _ask_again(state: ExecutionState, asked: Question) -> Ask:
     path, place = asked.path, asked.place
+    if place == "undo":
+        undo = node_of(state.graph, path + UNDO)
+        return Ask(path, "undo", undo.input, 0, undo)
     if place in ("when", "input"):
         node = node_of(state.graph, path)
         subject = node.when if place == "when" and node.when is not None else node.input

@@ -13,6 +13,7 @@ from harmonia_core.engine.walks import visible
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.paths import resolve
 from harmonia_core.model.events import Place
+from harmonia_core.model.graph import Catch, Jump, Rule, Scope
 from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import REFS, BlobRef, ItemsRef
 from harmonia_core.model.state import ExecutionState, TaskState
@@ -104,6 +105,8 @@ class StateReader:
             return self._error()
         if root == "env":
             return self._env
+        if root == "output":
+            return self._output()
         workflow = {"name": state.graph.name, "version": state.graph.version}
         return {"workflow": workflow, "execution": state.execution_id, "now": rfc3339(self._now)}
 
@@ -120,7 +123,7 @@ class StateReader:
         for level in reversed(self._levels):
             if level.item is not None:
                 return level.item
-            if level.nodes.repeats and level.inside is not None:
+            if level.inside is not None and _has_rounds(level.nodes):
                 return level.inside.jumps
         return None
 
@@ -132,6 +135,11 @@ class StateReader:
                 return item_at(input, level.item, node.batch)
         return None
 
+    def _output(self) -> Any:
+        """Return the output of the task that has succeeded and can be undone."""
+        owed = next((owed for owed in self._state.undo.owed if owed.path == self._path), None)
+        return None if owed is None else self._value(owed.output)
+
     def _error(self) -> Any:
         """Return the error that is being judged or handled."""
         if self._place == "caught":
@@ -141,3 +149,15 @@ class StateReader:
             handled = (level.inside.error for level in reversed(self._levels) if level.inside is not None)
             found = next((error for error in handled if error is not None), None)
         return found.as_json() if found is not None else None
+
+
+def _has_rounds(nodes: Scope) -> bool:
+    """Tell whether a sequence may go back; a block that only begins anew as a whole does not count rounds."""
+    if nodes.order is None:
+        return False
+    return any(_leads_back(number, rule) for number, rule in enumerate(nodes.order.rules))
+
+
+def _leads_back(number: int, rule: Rule) -> bool:
+    ways: tuple[Jump | Catch, ...] = (*rule.then, *rule.caught)
+    return any(way.to is not None and way.to <= number for way in ways)

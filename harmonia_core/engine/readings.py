@@ -6,7 +6,7 @@ The data roots are known (`input` by its schema, `vars` by declaration, `context
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts
@@ -20,15 +20,22 @@ CONTEXT: Mapping[str, tuple[str, ...]] = {"workflow": ("name", "version"), "exec
 _ITEM_ROOTS = frozenset(("item", "index"))
 
 
+class Undone(NamedTuple):
+    """Name the type of a task that is undone; None if it is unknown."""
+
+    facts: TypeFacts | None
+
+
 class Place:
     """Say where an expression stands: its path, whose it is, and what only this place may read.
 
     reader: position of the task; None for what stands at the end of its scope, which may read every task.
     in_item: whether `item` and `index` exist here, beside those that the scope knows.
     in_catch: whether `error` does. boolean: a condition is needed.
+    undoes: what is known of the type of the task that is undone here, so that `output` exists; None elsewhere.
     """
 
-    __slots__ = ("boolean", "in_catch", "in_item", "path", "reader")
+    __slots__ = ("boolean", "in_catch", "in_item", "path", "reader", "undoes")
 
     def __init__(
         self,
@@ -38,7 +45,9 @@ class Place:
         in_item: bool = False,
         in_catch: bool = False,
         boolean: bool = False,
+        undoes: "Undone | None" = None,
     ) -> None:
+        self.undoes = undoes
         self.path, self.reader, self.in_item, self.boolean = path, reader, in_item, boolean
         self.in_catch = in_catch
 
@@ -119,7 +128,7 @@ class Readings:
         for reader, read, path in self._dependencies.unreadable():
             message, mend = self._dependencies.why_not(reader, read)
             if reader == read:
-                message, mend = f"{self._name(read)!r} reads its own result", None
+                message, mend = f"{self._name(read)!r} reads its own result", _own_result(path)
             self._problems.append(Problem("dependency-missing", path, message, suggestion=mend))
 
     def _add(
@@ -160,6 +169,8 @@ class Readings:
         if root == "error":
             there = place.in_catch or root in self.roots
             return None if there else ("root-misplaced", "`error` exists only in handlers of errors", None)
+        if root == "output":
+            return _output_fault(read, place)
         if not steps:
             return None
         first = str(steps[0])
@@ -184,6 +195,20 @@ class Readings:
                 return "path-unknown", f"`{read}`: the input has no {step!r}", Names(properties).hint(step)
             schema = properties[step]
         return None
+
+
+def _own_result(path: str) -> str | None:
+    return "what undoes a task reads its output as `output`" if ".compensate." in path else None
+
+
+def _output_fault(read: Path, place: Place) -> tuple[str, str, str | None] | None:
+    """Follow a path into the output of the task that is undone."""
+    if place.undoes is None:
+        hint = "the output of a task is read as tasks.<id>.output"
+        return "root-misplaced", "`output` exists only in the input of a `compensate`", hint
+    facts = place.undoes.facts
+    unknown = facts.output_fault(read.steps[0]) if facts is not None and read.steps else None
+    return None if unknown is None else ("path-unknown", f"`{read}`: {unknown[0]}", unknown[1])
 
 
 def _is_open(schema: Mapping[str, Any], step: str) -> bool:

@@ -83,7 +83,7 @@ class Recorder:
         since = state.seq - live.snapshot
         if since < max(self._snapshot_every, 2 * live.weight) or state.status in FINAL_EXECUTION:
             return False
-        live.weight = weight(state.scope)
+        live.weight = weight(state.scope) + state.undo.length
         return since >= 2 * live.weight
 
 

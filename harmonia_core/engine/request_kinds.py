@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from harmonia_core.engine.outcomes import reported
+from harmonia_core.engine.outcomes import for_good, reported
+from harmonia_core.engine.resolving import resolve
 from harmonia_core.engine.retry import judge
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
-from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, TaskStatus
+from harmonia_core.model.undo_events import Resolution
 
 
 class Wish(NamedTuple):
@@ -30,17 +31,21 @@ def from_request(state: ExecutionState, kind: str, wish: Wish) -> Iterator[Event
 
 
 def _cancel(state: ExecutionState, wish: Wish) -> Iterator[Event]:
-    if not state.cancelling:
+    if not state.cancelling and not state.undo.compensation(""):
         yield e.CancelRequested(wish.body.get("reason"))
 
 
-def _retry(state: ExecutionState, wish: Wish) -> Iterator[Event]:
-    path, task = _named(state, wish)
-    if task is None or task.status not in (TaskStatus.ATTENTION, TaskStatus.BACKOFF):
-        return
-    message = "The process running it is gone."
-    error = task.error or ErrorInfo("infrastructure", task.reason or "lost", message)
-    yield e.RetryScheduled(path, task.attempt, error, wish.now)
+def _undo(state: ExecutionState, wish: Wish) -> Iterator[Event]:
+    if not state.undo.wanted and not state.undo.compensation(""):
+        yield e.CancelRequested(wish.body.get("reason"), compensate=True)
+
+
+def _resolved(how: Resolution) -> Callable[[ExecutionState, Wish], Iterator[Event]]:
+    def resolved(state: ExecutionState, wish: Wish) -> Iterator[Event]:
+        comment = wish.body.get("comment")
+        return resolve(state, how, str(wish.body.get("path", "")), comment, wish.now)
+
+    return resolved
 
 
 def _complete(state: ExecutionState, wish: Wish) -> Iterator[Event]:
@@ -52,8 +57,9 @@ def _complete(state: ExecutionState, wish: Wish) -> Iterator[Event]:
     if not deferred or task.attempt != attempt:
         yield e.LateResultRefused(path, attempt, "failed" if body.get("error") else "succeeded")
     elif body.get("error"):
-        policy = node_of(state.graph, path).retry
-        yield judge(policy, path, attempt, reported(body["error"]), wish.now, wish.draw)
+        node = node_of(state.graph, path)
+        judged = judge(node.retry, path, attempt, reported(body["error"]), wish.now, wish.draw)
+        yield for_good(state, node, judged)
     else:
         yield e.TaskSucceeded(path, attempt, body.get("output"))
 
@@ -69,6 +75,10 @@ def _named(state: ExecutionState, wish: Wish) -> tuple[str, TaskState | None]:
 
 _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "cancel": _cancel,
-    "retry": _retry,
+    "undo": _undo,
+    "retry": _resolved("retry"),
+    "skip": _resolved("skip"),
+    "fail": _resolved("fail"),
+    "done": _resolved("done"),
     "complete": _complete,
 }

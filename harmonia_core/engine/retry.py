@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from harmonia_core.model.events import RetryScheduled, TaskFailed
+from harmonia_core.model.events import Event, RetryScheduled, TaskAttention, TaskFailed
 from harmonia_core.model.graph import RetryPolicy
 from harmonia_core.model.outcomes import ErrorInfo
 
@@ -41,6 +41,13 @@ def delay(policy: RetryPolicy, number: int, draw: float, retry_after: float | No
 def draw_of(path: str, attempt: int) -> float:
     """Return a number in [-1, 1] that stays the same, for what the core itself begins anew."""
     return int.from_bytes(sha256(f"{path}|{attempt}".encode()).digest()[:4], "big") / 0x7FFF_FFFF - 1
+
+
+def held(judged: Event, reason: str) -> Event:
+    """Return what a task for whose failure a person decides ends with: never for good."""
+    if isinstance(judged, TaskFailed):
+        return TaskAttention(judged.path, reason, judged.error)
+    return judged
 
 
 def judge(

@@ -23,12 +23,12 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
+from harmonia_core.engine.deciding import Deciding
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
-from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.output import taken_in
@@ -48,10 +48,10 @@ from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
 Definition = WorkflowDefinition | Mapping[str, Any]
-REQUEST_KINDS = ("cancel", "retry")
+REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Listening):
+class Engine(Deciding):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -241,7 +241,7 @@ class Engine(Listening):
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None
     ) -> None:
-        """Put a request (`cancel`, `retry`) before the owner of an execution; return once it is durable.
+        """Put a request (one of REQUEST_KINDS) before the owner of an execution; return once it is durable.
 
         Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable; ValueError for a kind
         that is none.

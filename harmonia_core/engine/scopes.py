@@ -13,7 +13,7 @@ from harmonia_core.engine.readings import Known, Place, Readings
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem, ProblemsError
 from harmonia_core.model.definition import WorkflowDefinition
-from harmonia_core.model.graph import Catch, Jump, Order, Rule, Scope
+from harmonia_core.model.graph import Catch, Jump, OnFailure, Order, Rule, Scope
 from harmonia_core.model.pointer import Pointer, path_text, read_pointer
 from harmonia_core.model.task_spec import TaskSpec, WorkSpec
 from harmonia_core.model.values import Expression, Template, parse_expression, parse_template
@@ -42,13 +42,14 @@ class Whole:
 class Around:
     """Hold what lies around a scope: the readings there, and the task whose scope it is.
 
-    pointer: of that task in the model. roots: what only its tasks may read.
+    pointer: of that task in the model. roots: what only its tasks may read. anew: it may begin anew as a whole.
     """
 
     readings: Readings
     owner: int
     pointer: Pointer
     roots: frozenset[str]
+    anew: bool = False
 
 
 def root_scope(whole: Whole) -> tuple[Scope, Template | None]:
@@ -108,9 +109,13 @@ class _Level:
             known, None if around is None else around.readings, None if around is None else around.owner,
         )  # fmt: skip
         default = whole.definition.retry_policy
+        self._on_failure: OnFailure = "fail"
+        if around is None and whole.definition.on_failure == "hold":
+            self._on_failure = "hold"
         self._builder = NodeBuilder(
             self._tasks, places, self.dependencies, whole.catalog, self.readings, whole.problems,
             whole.map_window, None if default is None else retry_policy(default), self._inside,
+            self._on_failure,
         )  # fmt: skip
 
     def scope(self, **more: Any) -> Scope:
@@ -152,7 +157,12 @@ class _Level:
     def _inside(self, facts: TypeFacts, spec: WorkSpec, position: int, item: bool) -> Scope | None:
         pointer = (*self._pointers[position], *(("task",) if item else ()))
         roots = _ITEM if item else frozenset[str]()
-        return inside(self._whole, facts, spec, Around(self.readings, position, pointer, roots))
+        anew = spec.retry_policy is not None or self._holds(spec, item)
+        return inside(self._whole, facts, spec, Around(self.readings, position, pointer, roots, anew))
+
+    def _holds(self, spec: WorkSpec, item: bool) -> bool:
+        """Tell whether a person may let a composite begin anew."""
+        return (spec.on_failure or ("fail" if item else self._on_failure)) == "hold"
 
 
 def _needs_guard(task: TaskSpec, facts: TypeFacts) -> bool:
@@ -183,7 +193,7 @@ def inside(whole: Whole, facts: TypeFacts, spec: WorkSpec, around: Around) -> Sc
         return None
     if isinstance(found, GraphScope):
         return _graph(whole, found, around)
-    return _sequence(whole, found, spec, around)
+    return _sequence(whole, found, around)
 
 
 def _graph(whole: Whole, found: GraphScope, around: Around) -> Scope:
@@ -193,10 +203,10 @@ def _graph(whole: Whole, found: GraphScope, around: Around) -> Scope:
     scope = level.scope(enough=found.enough, vars=MappingProxyType(dict(found.variables)))
     output = level.template(whole.definition.output if own else found.output, _output_path(whole, around))
     level.readings.finish()
-    return replace(scope, output=output, window=found.window or scope.window)
+    return replace(scope, output=output, window=found.window or scope.window, repeats=around.anew)
 
 
-def _sequence(whole: Whole, found: SequenceScope, spec: WorkSpec, around: Around) -> Scope:
+def _sequence(whole: Whole, found: SequenceScope, around: Around) -> Scope:
     base = around.pointer
     tasks, pointers = _listed([step.inner for step in found.steps], base)
     back = _goes_back(found)
@@ -214,7 +224,7 @@ def _sequence(whole: Whole, found: SequenceScope, spec: WorkSpec, around: Around
     )
     output = level.template(found.output, _output_path(whole, around))
     level.readings.finish()
-    return replace(scope, order=order, output=output, repeats=back or spec.retry_policy is not None)
+    return replace(scope, order=order, output=output, repeats=back or around.anew)
 
 
 def _goes_back(found: SequenceScope) -> bool:

@@ -155,7 +155,7 @@ def settle(
     if not only_record or batch.state.cancelling:
         batch.settle()
         if only_record and (batch.effects or batch.slow):
-            batch = made()  # a `finally` has work to do, which is its next owner's
+            batch = made()  # a `finally`, or what undoes, has work to do: its next owner's
     batch.timers = timer_rows(state, batch.state, batch.recorded)
     return batch
 

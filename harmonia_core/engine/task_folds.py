@@ -129,7 +129,11 @@ def _ended(task: TaskState, status: T, at: Recorded) -> TaskState:
 
 
 def _attention(task: TaskState, event: e.TaskAttention, at: Recorded) -> TaskState:
-    return task._replace(status=T.ATTENTION, reason=event.reason, due=None)
+    task = task._replace(status=T.ATTENTION, reason=event.reason, due=None)
+    if event.error is None:
+        return task
+    # Whoever decides that it is tried again gives it time for that, too.
+    return task._replace(error=event.error, total_deadline=None)
 
 
 def _step_entered(inside: InsideState, scope: Scope, event: e.StepEntered) -> InsideState:

@@ -1,5 +1,7 @@
 """One decision over a tree of scopes: what every ready, doomed or stirred task calls for. Pure."""
 
+from collections.abc import Iterable
+
 from harmonia_core.engine import composites, kernel_tasks, maps
 from harmonia_core.engine.ends import again
 from harmonia_core.engine.frontier import verdict
@@ -21,6 +23,14 @@ from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
 from harmonia_core.model.statuses import TaskStatus
 from harmonia_core.model.values import Template
+
+
+def further(node: TaskNode, path: str, task: TaskState, state: ExecutionState) -> Iterable[Command]:
+    """Return what takes a task or an undo further that has begun before and is ready once more."""
+    if node.kernel and node.scope is None and task.reason == "retry":
+        return kernel_tasks.once_more(node, path, task, state)
+    return again(node, path, task)
+
 
 _BLOCKING = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.UNREACHABLE})
 _NULL = Answer(None)
@@ -83,7 +93,7 @@ class Turn:
     def begin(self, node: TaskNode, path: str, task: TaskState, out: list[Command]) -> bool:
         """Take one ready task a step further; tell whether more than a question came of it."""
         if task.attempt:
-            out.extend(again(node, path, task))
+            out.extend(further(node, path, task, self._state))
             return True
         if node.when is not None:
             answer = self._answer((path, "when"))

@@ -8,7 +8,8 @@ from pydantic_core import from_json
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
-from harmonia_core.engine.walks import inside_path
+from harmonia_core.engine.undo_views import counts, listed, undo_path, with_undos
+from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.ids import item_path
 from harmonia_core.model.codec import encode
 from harmonia_core.model.events import Recorded
@@ -16,6 +17,7 @@ from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.refs import public
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
+from harmonia_core.model.undo import UndoEntry
 
 
 def _time(seconds: float | None) -> str | None:
@@ -63,6 +65,9 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
     """Return an execution whole, tasks in definition order, what is inside a task behind it."""
     rest = TaskStatus.CANCELLED if state.status in FINAL_EXECUTION else None
     tasks = list(_tasks(state.graph.root, state.scope, "", rest))
+    statuses = Counter(task["status"] for task in tasks if task["path"] == task["id"])
+    undos = {entry.path: _undo(state, number, entry, rest) for number, entry in listed(state)}
+    tasks = list(with_undos(tasks, undos)) if undos else tasks
     view = head_view(row, alive)
     view |= {
         "status": state.status.value,
@@ -73,10 +78,19 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
         "failed_tasks": list(state.failed),
         "ended_at": _time(state.ended_at),
         "seq": state.seq,
-        "counts": dict(Counter(task["status"] for task in tasks if task["path"] == task["id"])),
+        "counts": dict(statuses),
         "tasks": tasks,
     }
+    recorded = counts(state)
+    if recorded is not None:
+        view["undo"] = recorded
     return view
+
+
+def _undo(state: ExecutionState, number: int, entry: UndoEntry, rest: TaskStatus | None) -> dict[str, Any]:
+    path = undo_path(entry)
+    view = _task(node_of(state.graph, path), path, entry.task, rest)
+    return {**view, "undoes": entry.path, "number": number}
 
 
 def _tasks(nodes: Scope, scope: GraphState, prefix: str, rest: TaskStatus | None) -> Iterator[dict[str, Any]]:

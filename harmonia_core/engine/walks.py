@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from harmonia_core.ids import item_path
-from harmonia_core.model.addresses import read_address
+from harmonia_core.model.addresses import UNDO, read_address, undone_by
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.state import ExecutionState, GraphState, InsideState, TaskState
 
@@ -22,11 +22,20 @@ def inside_path(path: str, scope: Scope, inside: InsideState) -> str:
 
 
 def node_of(graph: Graph, path: str) -> TaskNode:
-    """Return the node of a task or of a map's items, at any depth. Raises KeyError for what is none."""
+    """Return the node of a task, of a map's items or of an undo, at any depth.
+
+    Raises KeyError for what is none.
+    """
     nodes = graph.root
     position = nodes.index.get(path)
     if position is not None:
         return nodes.tasks[position]
+    undone = undone_by(path)
+    if undone is not None:
+        undo = node_of(graph, undone).undo
+        if undo is None:
+            raise KeyError(path)
+        return undo
     node = None
     for name, numbers in read_address(path):
         if node is not None:
@@ -110,8 +119,15 @@ def below(node: TaskNode, task: TaskState, path: str) -> Iterator[tuple[str, Tas
 
 
 def begun(graph: Graph, state: ExecutionState) -> list[tuple[str, TaskState]]:
-    """Return the tasks and items that have begun and are not final, by path."""
-    return [(path, task) for path, _, task in _active(graph.root, state.scope, "")]
+    """Return the tasks, items and undos that have begun and are not final, by path."""
+    found = [(path, task) for path, _, task in _active(graph.root, state.scope, "")]
+    return found + undoing(state)
+
+
+def undoing(state: ExecutionState) -> list[tuple[str, TaskState]]:
+    """Return the undos that have begun and are not final, by path."""
+    entries = (state.undo.entry(number) for number in state.undo.working)
+    return [(entry.path + UNDO, entry.task) for entry in entries]
 
 
 def _active(nodes: Scope, scope: GraphState, prefix: str) -> Iterator[tuple[str, TaskNode, TaskState]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harmonia_core.engine.walks import inside_path, levels, positions
 from harmonia_core.ids import item_path
+from harmonia_core.model.addresses import undone_by
 from harmonia_core.model.commands import CancelExecution, CancelTask, EnterStep, FailExecution
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
@@ -75,7 +76,12 @@ def closes(nodes: Scope, inside: InsideState) -> bool:
 
 
 def winding(state: ExecutionState, path: str) -> bool:
-    """Tell whether a task is being ended early, with the execution or with something that it lies in."""
+    """Tell whether a task is being ended early, with the execution or with something that it lies in.
+
+    What undoes is never: it would be ended by the very thing that makes it necessary.
+    """
+    if undone_by(path) is not None:
+        return False
     ended = state.cancelling or state.timed_out
     if "/" not in path and "[" not in path:
         return ended

@@ -30,6 +30,15 @@ def _part(text: str) -> Part:
     return Part(name, tuple(int(number) for number in numbers[:-1].split("][")))
 
 
+UNDO = "~undo"
+"""What the path of an undo ends with, behind that of the task that it undoes; no id has it."""
+
+
+def undone_by(path: str) -> str | None:
+    """Return the path of the task that an undo undoes; None for the path of anything else."""
+    return path[: -len(UNDO)] if path.endswith(UNDO) else None
+
+
 def split_item(path: str) -> tuple[str, int | None]:
     """Return a path as (path, item index or None): `items[17]` gives (`items`, 17)."""
     if path[-1:] == "]":

@@ -13,6 +13,7 @@ from harmonia_core.model.graph import RetryPolicy, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import Stored
+from harmonia_core.model.undo_events import WhyUndone
 from harmonia_core.model.values import Expression, Hole, Template
 
 
@@ -82,12 +83,16 @@ class SucceedTask(NamedTuple):
 
 
 class FailTask(NamedTuple):
-    """End a task as failed without an attempt's doing, for good unless its policy lets it begin anew."""
+    """End a task as failed without an attempt's doing, for good unless its policy lets it begin anew.
+
+    hold: instead of failing for good it is stopped until a person decides, for this reason.
+    """
 
     path: str
     attempt: int
     error: ErrorInfo
     retry: RetryPolicy | None = None
+    hold: str | None = None
 
 
 class EnterStep(NamedTuple):
@@ -142,6 +147,32 @@ class HoldTask(NamedTuple):
 
     path: str
     reason: str
+    error: ErrorInfo | None = None
+
+
+class RecordUndo(NamedTuple):
+    """Note how a task that has succeeded can be undone; see the event."""
+
+    path: str
+    number: int
+    input: Stored = None
+    holes: tuple[Hole, ...] = ()
+    error: ErrorInfo | None = None
+
+
+class BeginCompensation(NamedTuple):
+    """Begin to undo what was done in a map, a composite or the whole execution; see the event."""
+
+    path: str
+    cause: WhyUndone
+    error: ErrorInfo | None = None
+
+
+class EndCompensated(NamedTuple):
+    """End the execution, all of it undone."""
+
+    error: ErrorInfo | None
+    failed_tasks: tuple[str, ...]
 
 
 class CompleteExecution(NamedTuple):
@@ -173,6 +204,9 @@ Command = (
     | MarkUnreachable
     | CancelTask
     | HoldTask
+    | RecordUndo
+    | BeginCompensation
+    | EndCompensated
     | EnterStep
     | SetVariables
     | StopScope

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
 from harmonia_core.model.pointer import Pointer
-from harmonia_core.model.policies import RetryPolicySpec, Spec, TimeLimit
+from harmonia_core.model.policies import OnFailure, RetryPolicySpec, Spec, TimeLimit
 from harmonia_core.model.task_spec import Block, HandlerSpec, TaskSpec
 
 
@@ -24,6 +24,7 @@ class WorkflowDefinition(Spec):
     timeout: from the start of an execution to its deadline.
     retry_policy: of every task that has none of its own.
     catch, finally: what is done about errors of its tasks, and at the end in any case.
+    on_failure: what comes before the execution fails, or (hold) before one of its own tasks does.
     """
 
     name: Name
@@ -38,6 +39,7 @@ class WorkflowDefinition(Spec):
     retry_policy: RetryPolicySpec | None = None
     catch: tuple[HandlerSpec, ...] | None = None
     last: Block | None = Field(None, alias="finally")
+    on_failure: OnFailure | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
 

@@ -12,9 +12,13 @@ from typing import Any, Literal, NamedTuple
 from harmonia_core.model.event import Event as Event
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
+from harmonia_core.model.undo_events import CompensationBegun as CompensationBegun
+from harmonia_core.model.undo_events import ExecutionCompensated as ExecutionCompensated
+from harmonia_core.model.undo_events import TaskResolved as TaskResolved
+from harmonia_core.model.undo_events import UndoRecorded as UndoRecorded
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output", "enter", "then", "caught"]
+Place = Literal["when", "input", "output", "enter", "then", "caught", "undo"]
 TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
 Cause = Literal["orphaned", "forced", "delivery", "unknown"]
 
@@ -59,9 +63,10 @@ class ExecutionAdopted(Event):
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested(Event):
-    """Ask the execution to end as cancelled; what runs is interrupted."""
+    """Ask the execution to end; what runs is interrupted. compensate: then what it has done is undone."""
 
     reason: str | None = None
+    compensate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class TaskFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskSkipped(Event):
-    """End a task that has nothing to do. reason: `when` or `dependencies-skipped`."""
+    """End a task that has nothing to do. reason: `when`, `dependencies-skipped`, `resolved` by a person."""
 
     path: str
     reason: str
@@ -206,10 +211,14 @@ class TaskCancelled(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskAttention(Event):
-    """Stop a task until a person decides. reason: `lost`, `lost-repeatedly`."""
+    """Stop a task until a person decides.
+
+    reason: `lost`, `lost-repeatedly`; `failed`, `undo-failed`, with the error.
+    """
 
     path: str
     reason: str
+    error: ErrorInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ _MANY: Mapping[str, type[Spec]] = {
 }
 _ONE: Mapping[str, type[Spec]] = {
     "task": WorkSpec,
+    "compensate": WorkSpec,
     "default": Block,
     "finally": Block,
     "retry_policy": RetryPolicySpec,

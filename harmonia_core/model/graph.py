@@ -13,6 +13,7 @@ from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
 Done = Literal["success", "skipped", "end"]
+OnFailure = Literal["fail", "compensate", "hold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class TaskNode:
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
     scope: for a composite, the tasks inside it.
+    on_failure: what comes before it fails for good: nothing, the undoing of what lies inside, a person.
+    undo: what undoes it once it has succeeded.
     retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
         total_timeout: seconds from first schedule to end, over all attempts.
     """
@@ -79,6 +82,8 @@ class TaskNode:
     batch: int | None = None
     tolerate: int | float = 0
     enough: int | None = None
+    on_failure: OnFailure = "fail"
+    undo: "TaskNode | None" = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""
@@ -159,6 +164,8 @@ class Graph:
     definition_hash: of the canonical JSON as stored. graph_hash: of what was compiled
         from it, task types included; adoption compares it.
     timeout: seconds from the start of the execution to its deadline.
+    on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
+        task has an undo, or waits for a person instead of failing.
     """
 
     name: str
@@ -173,3 +180,6 @@ class Graph:
     timeout: float | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     task_types: tuple[str, ...] = ()
+    on_failure: OnFailure = "fail"
+    undoes: bool = False
+    holds: bool = False

@@ -114,6 +114,18 @@ class RetryPolicySpec(Spec):
     no_retry_on: tuple[str, ...] = ()
 
 
+_FAILURES = ("fail", "compensate", "hold")
+
+
+def _on_failure(value: Any) -> Any:
+    if value not in _FAILURES:
+        raise PydanticCustomError("value-wrong", "'on_failure' is one of fail, compensate, hold")
+    return value
+
+
+OnFailure = Annotated[Literal["fail", "compensate", "hold"], BeforeValidator(_on_failure)]
+
+
 class JoinSpec(Spec):
     """Say how many dependencies must be done and what counts as done."""
 

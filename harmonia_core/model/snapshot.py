@@ -25,9 +25,10 @@ from harmonia_core.model.state import (
     TaskState,
 )
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+from harmonia_core.model.undo import NOTHING_UNDONE, Compensation, Owed, UndoEntry, UndoPage, UndoState
 from harmonia_core.model.values import Hole
 
-FORMAT = 4
+FORMAT = 5
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
@@ -44,6 +45,8 @@ def dump(state: ExecutionState) -> bytes:
     shape["asks"] = {key: list(question) for key, question in state.asks.items()}
     shape["answers"] = [[*key, _answer(answer)] for key, answer in state.answers.items()]
     shape["scope"] = _graph(state.scope)
+    if state.undo is not NOTHING_UNDONE:
+        shape["undo"] = _undo(state.undo)
     return to_json(shape)
 
 
@@ -64,6 +67,7 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         output=_read_stored(shape["output"]),
         error=_read_error(shape["error"]),
         asks={key: Question(*question) for key, question in shape["asks"].items()},
+        undo=_read_undo(shape["undo"]) if "undo" in shape else NOTHING_UNDONE,
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         **plain,
     )
@@ -112,6 +116,43 @@ def _inside(inside: InsideState) -> dict[str, Any]:
 def _read_inside(shape: Mapping[str, Any]) -> InsideState:
     read = {"graph": _read_graph(shape["graph"]), "error": _read_error(shape["error"])}
     return InsideState(**{**shape, **read})
+
+
+def _undo(undo: UndoState) -> dict[str, Any]:
+    return {
+        **undo._asdict(),
+        "owed": [[owed.path, _stored(owed.output)] for owed in undo.owed],
+        "pages": [[_entry(entry) for entry in page.entries] for page in undo.pages],
+        "open": [[one.path, _error(one.error), one.cursor, one.since] for one in undo.open],
+        "since": dict(undo.since),
+    }
+
+
+def _entry(entry: UndoEntry) -> list[Any]:
+    return [entry.path, _task(entry.task), _error(entry.fault)]
+
+
+def _read_undo(shape: Mapping[str, Any]) -> UndoState:
+    read = {
+        "owed": tuple(Owed(path, _read_stored(output)) for path, output in shape["owed"]),
+        "pages": tuple(_read_page(page) for page in shape["pages"]),
+        "open": tuple(
+            Compensation(path, _read_error(error), cursor, since)
+            for path, error, cursor, since in shape["open"]
+        ),
+        "working": tuple(shape["working"]),
+    }
+    return UndoState(**{**shape, **read})
+
+
+def _read_page(entries: list[Any]) -> UndoPage:
+    slots = {entry[0]: slot for slot, entry in enumerate(entries)}
+    read = (UndoEntry(path, _read_task(task), _read_error(fault)) for path, task, fault in entries)
+    return UndoPage(tuple(read), slots)
+
+
+def _error(error: ErrorInfo | None) -> dict[str, Any] | None:
+    return error.as_json() if error is not None else None
 
 
 def _stored(value: Any) -> Any:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from harmonia_core.model.addresses import read_address
+from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
+from harmonia_core.model.undo import NOTHING_UNDONE, UndoState
 from harmonia_core.model.values import Hole
 
 PAGE_BITS = 8
@@ -145,7 +146,7 @@ class ExecutionState(NamedTuple):
     graph is not folded: it is what the definition hash compiles to, bound once.
     failed: paths in order of failure; error: of the first of them, or of the execution.
     asks: open questions by id; answers: recorded ones that no decision has used yet.
-    ends_before: `ends` when the owner took over.
+    ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
     """
 
     graph: Graph
@@ -169,14 +170,15 @@ class ExecutionState(NamedTuple):
     asks: Mapping[str, Question] = _NOTHING
     answers: Mapping[AnswerKey, Answer] = _NOTHING
     ends_before: int = 0
+    undo: UndoState = NOTHING_UNDONE
 
     @property
     def ends(self) -> int:
         """Count what has ended so far, attempts that were retried included. Looks at every task."""
-        return ends(self.scope)
+        return ends(self.scope) + self.undo.ended
 
     def task(self, path: str) -> TaskState | None:
-        """Return a task or an item in flight by path, at any depth.
+        """Return a task, an item in flight or an undo by path, at any depth.
 
         None for items that have not begun or have ended, and for tasks of an iteration or of a
         composite that is over. Raises ValueError for brackets with no number between them.
@@ -184,6 +186,10 @@ class ExecutionState(NamedTuple):
         position = self.graph.root.index.get(path)
         if position is not None:
             return self.scope.task(position)
+        task_path = undone_by(path)
+        if task_path is not None:
+            number = self.undo.number(task_path)
+            return None if number is None else self.undo.entry(number).task
         nodes, scope = self.graph.root, self.scope
         *outer, last = read_address(path)
         for name, numbers in outer:

@@ -48,9 +48,10 @@ FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UN
 EXECUTION_TRANSITIONS = MappingProxyType(
     {
         _E.QUEUED: frozenset({_E.RUNNING}),
-        _E.RUNNING: frozenset({_E.ATTENTION, _E.CANCELLING, _E.COMPLETED, _E.FAILED}),
-        _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING}),
-        _E.CANCELLING: frozenset({_E.CANCELLED}),
+        _E.RUNNING: frozenset({_E.ATTENTION, _E.CANCELLING, _E.COMPENSATING, _E.COMPLETED, _E.FAILED}),
+        _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING, _E.COMPENSATING}),
+        _E.CANCELLING: frozenset({_E.ATTENTION, _E.COMPENSATING, _E.CANCELLED}),
+        _E.COMPENSATING: frozenset({_E.ATTENTION, _E.COMPENSATED}),
     }
 )
 
@@ -58,9 +59,22 @@ TASK_TRANSITIONS = MappingProxyType(
     {
         _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE}),
         _T.READY: frozenset({_T.RUNNING, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
-        _T.RUNNING: frozenset({_T.READY, _T.BACKOFF, _T.BLOCKED, _T.SUCCEEDED, _T.FAILED, _T.CANCELLED}),
-        _T.BACKOFF: frozenset({_T.READY, _T.CANCELLED}),
-        _T.BLOCKED: frozenset({_T.READY, _T.BACKOFF, _T.SUCCEEDED, _T.FAILED, _T.CANCELLED}),
-        _T.ATTENTION: frozenset({_T.READY, _T.BACKOFF, _T.CANCELLED}),
+        _T.RUNNING: frozenset(
+            {
+                _T.READY,
+                _T.BACKOFF,
+                _T.BLOCKED,
+                _T.ATTENTION,
+                _T.SUCCEEDED,
+                _T.FAILED,
+                _T.SKIPPED,
+                _T.CANCELLED,
+            }
+        ),
+        _T.BACKOFF: frozenset({_T.READY, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
+        _T.BLOCKED: frozenset(
+            {_T.READY, _T.BACKOFF, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}
+        ),
+        _T.ATTENTION: frozenset({_T.READY, _T.BACKOFF, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
     }
 )

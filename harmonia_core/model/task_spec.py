@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
-from harmonia_core.model.policies import Join, JoinSpec, RetryPolicySpec, Spec, TimeLimit
+from harmonia_core.model.policies import Join, JoinSpec, OnFailure, RetryPolicySpec, Spec, TimeLimit
 
-NOT_YET_IN_WORKFLOW = frozenset(("on_failure", "concurrency"))
-NOT_YET_IN_TASK = frozenset(("action", "compensate", "component", "on_failure", "runs_on"))
+NOT_YET_IN_WORKFLOW = frozenset(("concurrency",))
+NOT_YET_IN_TASK = frozenset(("action", "component", "runs_on"))
 NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event", "subworkflow"))
 """Words of the language whose behaviour this version does not have; refused, never ignored."""
 
@@ -92,6 +92,7 @@ class WorkSpec(Block):
     type: name of a task type. input: an object, or one expression that yields one.
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
+    compensate: what undoes the task once it has succeeded. on_failure: what comes before it fails.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
         max_concurrency, batch_size, tolerate, enough, mode, output, vars: of maps and composites, each
         of which takes some of them.
@@ -104,6 +105,8 @@ class WorkSpec(Block):
     total_timeout: TimeLimit | None = None
     heartbeat_timeout: TimeLimit | None = None
     idempotent: bool | None = Field(None, strict=True)
+    compensate: "WorkSpec | None" = None
+    on_failure: OnFailure | None = None
     description: str = ""
     metadata: JsonObject = Field(default_factory=dict)
     branches: tuple[BranchSpec, ...] | None = None

@@ -17,6 +17,7 @@ from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.settle import Batch, settle
+from harmonia_core.engine.undo_nodes import flags
 from harmonia_core.model.commands import Answer, Ask
 from harmonia_core.model.events import Event, ExecutionStarted, Recorded, TaskScheduled
 from harmonia_core.model.expression import Expression
@@ -34,6 +35,9 @@ ASKED = Template(None, (Slot((), (SOME,)),))
 BOOM = ErrorInfo("task", "boom", "It broke.", kind="ValueError")
 ONCE_MORE = RetryPolicy(max_retries=1, initial_delay=10.0, jitter=0.0)
 
+
+UNDONE = TaskNode(0, "undo", "work", NOTHING, on_failure="hold")
+"""What undoes a task, without another try."""
 
 Sketch = tuple[str, tuple[str, ...], dict[str, Any]]
 
@@ -76,7 +80,9 @@ def scope(*sketches: Sketch, window: int = 1000, **more: Any) -> Scope:
 
 def graph(*sketches: Sketch, window: int = 1000, **more: Any) -> Graph:
     """Return the graph of the sketches, in their order."""
-    return Graph("w", "1", "sha256:d", "sha256:g", scope(*sketches, window=window), **more)
+    root = scope(*sketches, window=window)
+    undoes, holds = flags(root.tasks)
+    return Graph("w", "1", "sha256:d", "sha256:g", root, undoes=undoes, holds=holds, **more)
 
 
 def order(*rules: Rule, enter: tuple[Jump, ...] = (Jump(0),), **more: Any) -> Order:

@@ -12,7 +12,8 @@ def naive(nodes: Scope, scope: GraphState) -> dict[str, int]:
     for node in nodes.tasks:
         task, bit = scope.task(node.index), 1 << node.index
         found["ready"] += bit * (task.status is TaskStatus.READY)
-        found["active"] += bit * (task.attempt > 0 and task.status not in FINAL_TASK)
+        begun = task.attempt > 0 or task.status in (TaskStatus.ATTENTION, TaskStatus.BACKOFF)
+        found["active"] += bit * (begun and task.status not in FINAL_TASK)
         found["outstanding"] += task.status in (TaskStatus.RUNNING, TaskStatus.BACKOFF)
         found["open"] += task.status not in FINAL_TASK
         held, stirred = within(node, task)
@@ -65,6 +66,8 @@ def doomed(scope: GraphState, node: TaskNode) -> bool:
 
 def something_to_decide(task: TaskState, items: MapState, node: TaskNode) -> bool:
     assert node.item is not None
+    if task.status is TaskStatus.ATTENTION:
+        return False
     if task.reason == "total-timeout" or any(stirred(node.item, one) for one in items.flight.values()):
         return True
     if items.stopped or (node.enough is not None and items.succeeded >= node.enough):

@@ -190,8 +190,12 @@ class Life(Play):
 
     def __init__(self, random: Random, **more: Any) -> None:
         self.random = random
-        of, answers, slow = drawn_graph(random)
+        of, answers, slow = self.drawn(random)
         super().__init__(of, answers, slow=slow, watch=watched, **more)
+
+    def drawn(self, random: Random) -> tuple[Graph, Answers, list[tuple[str, str]]]:
+        """Return what is lived: a graph, its answers, and the slow ones among them."""
+        return drawn_graph(random)
 
     def live(self, steps: int) -> None:
         """Let things happen, one or several at a time."""
@@ -335,7 +339,7 @@ def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -
     assert after.seq == before.seq + 1
     execution_step(before.status, after.status)
     path = getattr(event, "path", "")
-    if path and not isinstance(event, e.Asked | e.LateResultRefused):
+    if path and not isinstance(event, ASIDE):
         task_step(standing(before, path), standing(after, path, event))
     for node in after.graph.root.tasks:
         task_step(before.scope.task(node.index).status, after.scope.task(node.index).status)
@@ -352,7 +356,10 @@ def task_step(before: TaskStatus, after: TaskStatus) -> None:
     assert after is before or after in TASK_TRANSITIONS[before], (before, after)
 
 
+ASIDE = e.Asked | e.LateResultRefused | e.UndoRecorded | e.CompensationBegun | e.TaskResolved
+"""Events that name a task and leave it where it is."""
 ENDS = {
+    e.TaskSkipped: TaskStatus.SKIPPED,
     e.TaskSucceeded: TaskStatus.SUCCEEDED,
     e.TaskFailed: TaskStatus.FAILED,
     e.TaskCancelled: TaskStatus.CANCELLED,
