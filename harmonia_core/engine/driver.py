@@ -253,7 +253,11 @@ class Driver:
 
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
         if isinstance(error, StateConflict):
-            self.fence(live)
+            if live.created:
+                self.fence(live)
+            else:  # another engine has begun the same child
+                self.let_go(live, error)
+                self.troubles.pop(live.execution_id, None)
             return
         if not self._stalls.hold(live, batch, error, self._group.start_soon):
             LOG.error("%s", error)

@@ -2,22 +2,28 @@
 
 from collections.abc import Iterator
 
+from harmonia_core.engine import children
 from harmonia_core.model.commands import Command, FailTask, HoldTask, ScheduleTask, SucceedTask
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.state import TaskState
+from harmonia_core.model.state import ExecutionState, TaskState
 
 MAX_LOSSES = 3
 
 
-def again(node: TaskNode, path: str, task: TaskState) -> Iterator[Command]:
+def again(node: TaskNode, path: str, task: TaskState, state: ExecutionState) -> Iterator[Command]:
     """Decide on a task that has begun before and is ready once more."""
     if task.reason == "fired":
         yield SucceedTask(path, task.attempt, None)
+    elif (handed_over := children.handed_over(path, task)) is not None:
+        yield handed_over
     elif task.reason == "total-timeout":
-        yield FailTask(path, task.attempt, total_timeout(node))
+        stopping = list(children.stop(node, path, task))
+        yield from stopping or (FailTask(path, task.attempt, total_timeout(node)),)
     elif task.reason == "retry":
         yield ScheduleTask(path, node, task.attempt + 1, False, task.input, task.holes)
+        if node.child is not None:
+            yield children.request(node, path, task.attempt + 1, state)
     elif not node.idempotent:
         yield HoldTask(path, "lost")
     elif task.losses >= MAX_LOSSES:

@@ -14,6 +14,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.addresses import Part, read_address
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, Question, TaskState, begin
@@ -117,6 +118,7 @@ def _moved(
         state.asks,
         answers,
         state.ends_before,
+        state.family,
     )
 
 
@@ -137,7 +139,15 @@ def _started(state: ExecutionState, event: e.ExecutionStarted, at: Recorded) -> 
         root_id=event.root_id,
         started_at=at.at,
         deadline=event.deadline,
+        family=family_of(event),
     )
+
+
+def family_of(event: e.ExecutionStarted) -> Family:
+    """Return whose task an execution carries out."""
+    if event.parent_id is None:
+        return ALONE
+    return Family(event.parent_id, event.parent_path, event.parent_attempt, event.depth, event.detached)
 
 
 def _adopted(state: ExecutionState, event: e.ExecutionAdopted, at: Recorded) -> ExecutionState:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine import children
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.walks import levels
 from harmonia_core.model.commands import (
@@ -87,4 +88,5 @@ _BEGIN: dict[str, Callable[[TaskNode, str, Answer, ExecutionState], list[Command
     "wait": _wait,
     "map": _map,
     "set": _set,
+    "subworkflow": children.begin,
 }

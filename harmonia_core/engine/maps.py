@@ -31,7 +31,7 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
     for index in items.again:
         item = items.flight[index]
         if item.status is TaskStatus.READY:
-            turn.out.extend(again(inner, item_path(path, index), item))
+            turn.out.extend(again(inner, item_path(path, index), item, turn.state))
         else:
             turn.go_on(inner, item_path(path, index), item)
     given_up = items.failed > 0 and node.gives_up(items.failed, items.width)

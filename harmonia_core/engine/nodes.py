@@ -8,8 +8,10 @@ from pydantic_core import to_json
 from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.readings import Place, Readings
+from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem
+from harmonia_core.model.child_spec import SUBWORKFLOW
 from harmonia_core.model.graph import DEFAULT_JOIN, Join, RetryPolicy, Scope, TaskNode
 from harmonia_core.model.pointer import Pointer, path_text
 from harmonia_core.model.policies import JoinSpec
@@ -46,12 +48,13 @@ class NodeBuilder:
         map_window: int,
         default_retry: RetryPolicy | None,
         inside: Inside,
+        children: Subworkflows,
     ) -> None:
         self._tasks, self._places = tasks, places
         self._dependencies, self._catalog = dependencies, catalog
         self._readings, self._problems, self._map_window = readings, problems, map_window
         self._templates: dict[tuple[bool, bytes], Template] = {}
-        self._default_retry, self._inside = default_retry, inside
+        self._default_retry, self._inside, self._children = default_retry, inside, children
 
     def node(self, position: int, facts: TypeFacts | None) -> TaskNode:
         """Return the node of the task at a position."""
@@ -76,6 +79,7 @@ class NodeBuilder:
             batch=task.batch_size,
             tolerate=0 if task.tolerate is None else task.tolerate,
             enough=task.enough if task.type == MAP else None,
+            child=self._children.child(task, work["input"], path),
             **work,
         )
 
@@ -97,7 +101,8 @@ class NodeBuilder:
         if facts is not None:
             self._check_words(inner, facts, path)
         scope = self._scope(inner, facts, position, True)
-        return TaskNode(index=position, id=task.id, scope=scope, **work)
+        child = self._children.child(inner, work["input"], path)
+        return TaskNode(index=position, id=task.id, scope=scope, child=child, **work)
 
     def _scope(self, spec: WorkSpec, facts: TypeFacts | None, position: int, item: bool) -> Scope | None:
         if facts is None or facts.type.expand is None:
@@ -131,7 +136,7 @@ class NodeBuilder:
         """Return the fields that come from the task type as well as from the author."""
         kind = None if facts is None else facts.type
         kernel = kind is not None and kind.kernel
-        composite = kind is not None and kind.expand is not None
+        composite = kind is not None and (kind.expand is not None or kind.name == SUBWORKFLOW)
         if kernel:
             keys = _OF_AN_ATTEMPT if composite else _OF_ATTEMPTS
             self._misplaced(work, path, keys, f"the engine itself carries out {work.type!r}, once")

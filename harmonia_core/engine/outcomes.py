@@ -7,6 +7,7 @@ longer applies becomes `LateResultRefused` or nothing, never an error.
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from harmonia_core.engine.child_folds import CANCELLING
 from harmonia_core.engine.ends import total_timeout
 from harmonia_core.engine.retry import judge
 from harmonia_core.engine.walks import around, node_of
@@ -37,12 +38,12 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
         return e.TaskDeferred(path, attempt, outcome.token_hash or "", due)
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)
-    policy = None if _winding(state, path) else node.retry
+    policy = None if winding(state, path) else node.retry
     return judge(policy, path, attempt, outcome.error, now, draw)
 
 
 def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
-    if _winding(state, path):
+    if winding(state, path):
         return e.TaskCancelled(path, attempt)
     return e.AttemptLost(path, attempt)
 
@@ -50,10 +51,10 @@ def _interrupted(state: ExecutionState, path: str, attempt: int) -> Event:
 def wanted(state: ExecutionState, path: str) -> bool:
     """Tell whether an attempt that is recorded, but has not begun yet, may still begin."""
     task = state.task(path)
-    return task is not None and task.reason != "total-timeout" and not _winding(state, path)
+    return task is not None and task.reason != "total-timeout" and not winding(state, path)
 
 
-def _winding(state: ExecutionState, path: str) -> bool:
+def winding(state: ExecutionState, path: str) -> bool:
     """Tell whether the execution, or a map or composite that a task lies in, is being ended early."""
     if state.cancelling or state.timed_out:
         return True
@@ -85,9 +86,9 @@ def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: fl
 
 def _applies(task: TaskState, kind: str, now: float) -> bool:
     if kind == "total":
-        return (
-            task.total_deadline is not None and task.total_deadline <= now and task.reason != "total-timeout"
-        )
+        if task.reason in ("total-timeout", CANCELLING):
+            return False
+        return task.total_deadline is not None and task.total_deadline <= now
     wanted = {"retry": TaskStatus.BACKOFF}.get(kind, TaskStatus.BLOCKED)
     return task.status is wanted and task.due is not None and task.due <= now
 

@@ -13,6 +13,7 @@ import anyio
 from harmonia_core.contracts.rows import ExecutionRow, RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
+from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
@@ -56,11 +57,18 @@ class Owner:
     """
 
     def __init__(
-        self, backend: StateBackend, engine_id: str, driver: Driver, loader: Loader, patience: Patience
+        self,
+        backend: StateBackend,
+        engine_id: str,
+        driver: Driver,
+        loader: Loader,
+        patience: Patience,
+        starts: ChildStarts,
     ) -> None:
         self._backend, self._engine_id = backend, engine_id
         self._driver, self._loader, self._patience = driver, loader, patience
         self.follow_on: Callable[[str], Awaitable[None]] | None = None
+        self.starts = starts
 
     async def alive(self, row: ExecutionRow) -> bool:
         """Tell whether the owner of an execution holds its sign of life; a stopped process does."""
@@ -85,7 +93,14 @@ class Owner:
         self._driver.reopen(live, open_questions(live.state))
         self._driver.arrive(live, *arrivals)
         await live.settled()
+        await self._begin_children(live)
         return live
+
+    async def _begin_children(self, live: Live) -> None:
+        """Begin what an execution waits for and an earlier owner did not come to begin."""
+        waiting = [task.child for _, task in begun(live.state.graph, live.state) if task.child is not None]
+        for row in await self.starts.left(waiting) if waiting else ():
+            await self.starts.begin(row)
 
     async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
         """Record a request of an execution that nobody drives, and leave it to be adopted.
@@ -144,7 +159,9 @@ class Owner:
                 report.living[row.execution_id] = row.owner or ""
             else:
                 orphans.append(row)
-        return await self.adopt_all(orphans, report, retry_lost)
+        await self.adopt_all(orphans, report, retry_lost)
+        report.adopted += await self.starts.begin_left(report.refused)
+        return report
 
     async def adopt_all(
         self, rows: Sequence[ExecutionRow], report: Recovery | None = None, retry_lost: bool = False

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.engine.child_requests import from_child
 from harmonia_core.engine.outcomes import reported
 from harmonia_core.engine.retry import judge
 from harmonia_core.engine.walks import node_of
@@ -71,4 +72,5 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "cancel": _cancel,
     "retry": _retry,
     "complete": _complete,
+    "child": from_child,
 }

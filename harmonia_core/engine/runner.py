@@ -23,6 +23,7 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
+from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
@@ -84,7 +85,12 @@ class Engine(Listening):
             backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
             self._dispatcher,
         )  # fmt: skip
-        self._owner = Owner(backend, self.engine_id, self._driver, self._loader, self.patience)
+        self._starts = ChildStarts(
+            backend, self.engine_id, self._driver, self._catalog, self._clock, self.patience
+        )
+        self._owner = Owner(
+            backend, self.engine_id, self._driver, self._loader, self.patience, self._starts
+        )
         self._requests = Requests(
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )
@@ -128,6 +134,7 @@ class Engine(Listening):
             stack.callback(group.cancel_scope.cancel)
             stack.push_async_callback(self._driver.dispatcher.aclose)
             self._driver.enter(group)
+            self._starts.enter(group)
             group.start_soon(self._driver.run)
             group.start_soon(self._driver.timers.run)
             group.start_soon(self._publisher.run)

@@ -4,6 +4,7 @@ Attempts that run are interrupted by the shell and end by their own outcome;
 everything else that has begun is ended here. Tasks that never began need no event.
 """
 
+from harmonia_core.engine import children
 from harmonia_core.engine.walks import inside_path, positions
 from harmonia_core.ids import item_path
 from harmonia_core.model.commands import CancelExecution, CancelTask, Command, FailExecution
@@ -38,6 +39,8 @@ def wind(node: TaskNode, path: str, task: TaskState, out: list[Command]) -> None
             wind(node.item, item_path(path, index), item, out)
     elif task.inside is not None and node.scope is not None and task.inside.graph.active:
         wind_scope(node.scope, task.inside.graph, f"{inside_path(path, node.scope, task.inside)}/", out)
+    elif node.child is not None:
+        out.extend(children.wind(node, path, task))
     elif task.status is not TaskStatus.RUNNING or task.items is not None or task.inside is not None:
         out.append(CancelTask(path, task.attempt))
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from harmonia_core.model.child_events import ChildCancelRequested as ChildCancelRequested
+from harmonia_core.model.child_events import ChildRequested as ChildRequested
 from harmonia_core.model.event import Event as Event
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
@@ -37,6 +39,11 @@ class ExecutionStarted(Event):
     root_id: str
     deadline: float | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    parent_id: str | None = None
+    parent_path: str = ""
+    parent_attempt: int = 0
+    depth: int = 0
+    detached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

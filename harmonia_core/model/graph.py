@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from harmonia_core.model.child import Child
 from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
@@ -54,7 +55,7 @@ class TaskNode:
     window: for a map, how many items may be begun and not ended at once.
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
-    scope: for a composite, the tasks inside it.
+    scope: for a composite, the tasks inside it. child: for a sub-workflow, what it starts.
     retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
         total_timeout: seconds from first schedule to end, over all attempts.
     """
@@ -79,6 +80,7 @@ class TaskNode:
     batch: int | None = None
     tolerate: int | float = 0
     enough: int | None = None
+    child: Child | None = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""
