@@ -1,4 +1,4 @@
-"""Files that a definition names, as whoever reads it opens them. What may be opened is the host's business."""
+"""Files that a definition names. What may be opened is the business of the host that reads it."""
 
 from typing import NamedTuple, Protocol
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from harmonia_core.errors import Problem
 from harmonia_core.ids import is_name
-from harmonia_core.model.child_spec import named
+from harmonia_core.model.child_spec import by_name, named
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.faults import nearest_key, read_fault
 from harmonia_core.model.pointer import Pointer, path_text, read_pointer
@@ -44,9 +44,12 @@ def deeper_than(data: Any, limit: int) -> bool:
 class Read(Protocol):
     """What was read of a definition inside another."""
 
-    definition: WorkflowDefinition | None
-    problems: tuple[Problem, ...]
-    left_out: tuple[str, ...]
+    @property
+    def definition(self) -> WorkflowDefinition | None: ...
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    @property
+    def left_out(self) -> tuple[str, ...]: ...
 
 
 ReadChild = Callable[[dict[str, Any], str], Read]
@@ -109,7 +112,8 @@ class Reading:
         for key in _OBJECTS:
             if isinstance(data.get(key), dict):
                 found[key] = self._with_lists(data[key], (*at, key))
-        if at and isinstance(data.get("workflow"), dict) and not named(data["workflow"], "hash"):
+        written = data.get("workflow")
+        if at and isinstance(written, dict) and not (named(written, "hash") or by_name(written)):
             self._read_child(found, at)
         return found
 

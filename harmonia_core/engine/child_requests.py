@@ -76,5 +76,3 @@ def error_of(body: Mapping[str, Any]) -> ErrorInfo:
         cause=error.cause,
         kind=error.kind,
     )
-
-

@@ -88,9 +88,10 @@ class ChildStarts:
         Raises ExecutionNotAdoptable if it cannot run here, StateBackendError.
         """
         ask, body = self._patience.ask, from_json(row.body)
-        text = await ask(self._backend.blob, row.namespace, body["definition_hash"])
+        address: str = body["definition_hash"]
+        text: bytes | None = await ask(self._backend.blob, row.namespace, address)
         if text is None:
-            message = f"The store has no definition {body['definition_hash']}."
+            message = f"The store has no definition {address}."
             await self._refuse(row, body, "definition-missing", message)
             return None
         try:
@@ -177,7 +178,9 @@ class ChildStarts:
         found = [row for row in found if row.execution_id not in self._driver.lives]
         if not found:
             return []
-        there = {head.execution_id for head in await ask(self._backend.heads, [r.execution_id for r in found])}
+        there = {
+            head.execution_id for head in await ask(self._backend.heads, [r.execution_id for r in found])
+        }
         parents = {row.request_id: from_json(row.body)["parent_id"] for row in found}
         heads = await ask(self._backend.heads, sorted(set(parents.values())))
         owners = {head.execution_id: head.owner for head in heads if head.owner != self._engine_id}
@@ -189,7 +192,7 @@ class ChildStarts:
         ]
 
     async def begin_left(self, refused: dict[str, str], among: Container[str] | None = None) -> list[str]:
-        """Begin what is left, or those of it whose request is `among`; return the ids. refused: what is not."""
+        """Begin what is left, at most the requests `among`; return the ids. refused: takes what cannot run."""
         begun = []
         for row in await self.left():
             if among is not None and row.request_id not in among:

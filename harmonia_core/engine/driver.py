@@ -107,11 +107,16 @@ class Driver:
         limit = self._settings.inline_limit
         return settle(live.state, arrivals, translate, self._clock.now(), self._evaluator, limit, only_record)
 
-    async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> None:
-        """Record what has arrived for an execution that stays without an owner; dispatch nothing."""
+    async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> list[RequestRow]:
+        """Record what has arrived for an execution that stays without an owner; dispatch nothing.
+
+        Return the requests that it leaves for other executions.
+        """
         live.owned = False
-        self._recorder.submit([(live, self._settle(live, arrivals, only_record=True))])
+        batch = self._settle(live, arrivals, only_record=True)
+        self._recorder.submit([(live, batch)])
         await live.settled()
+        return batch.requests
 
     def arrive(self, live: Live, *arrivals: Arrival) -> None:
         """Let something reach an execution; it is settled in the next turn."""

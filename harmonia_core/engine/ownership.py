@@ -30,7 +30,7 @@ from harmonia_core.errors import (
 from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
@@ -106,8 +106,19 @@ class Owner:
         """Record a request of an execution that nobody drives, and leave it to be adopted.
 
         Nothing is dispatched, so its task types need not be here; a cancel is carried out to the
-        end, for that needs no dispatch.
+        end, for that needs no dispatch. What it leaves for children without an owner, and they for
+        it, is delivered as well.
         """
+        for left in await self._delivered(row, request):
+            target = await self._backend.head(left.execution_id)
+            ended = target is not None and target.status in FINAL_EXECUTION
+            if target is None:
+                for start in await self.starts.left([left.execution_id]):
+                    await self.starts.begin(start)  # it takes what waits for it, and ends
+            elif not ended and not await self.alive(target):
+                await self.deliver(target, left)
+
+    async def _delivered(self, row: ExecutionRow, request: RequestRow) -> list[RequestRow]:
         live = await self._load(row, await self._loader.graph(row, strict=False))
         arrivals: list[Arrival] = [
             self._adopted(row, live, "delivery"),
@@ -116,7 +127,7 @@ class Owner:
         ]
         if request.kind == "cancel":
             arrivals += [Fact(event) for event in lost(live.state)]
-        await self._driver.deliver(live, arrivals)
+        return await self._driver.deliver(live, arrivals)
 
     def _adopted(self, row: ExecutionRow, live: Live, cause: Cause) -> Fact:
         return Fact(ExecutionAdopted(self._engine_id, live.epoch, row.owner, cause))

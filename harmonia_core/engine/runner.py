@@ -88,9 +88,7 @@ class Engine(Listening):
         self._starts = ChildStarts(
             backend, self.engine_id, self._driver, self._catalog, self._clock, self.patience
         )
-        self._owner = Owner(
-            backend, self.engine_id, self._driver, self._loader, self.patience, self._starts
-        )
+        self._owner = Owner(backend, self.engine_id, self._driver, self._loader, self.patience, self._starts)
         self._requests = Requests(
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )

@@ -45,7 +45,7 @@ class Subworkflows:
         if work.detach and work.on_cancel is not None:
             message = "no 'on_cancel' here: a detached workflow goes on whatever becomes of the task"
             self.problems.append(Problem("key-misplaced", f"{path}.on_cancel", message))
-        ends = {"detach": bool(work.detach), "abandon": work.on_cancel == "abandon"}
+        own = Child(detach=bool(work.detach), abandon=work.on_cancel == "abandon")
         written = work.workflow
         if written is None:
             message = "a sub-workflow needs a 'workflow': a definition, {file: …}, {hash: …} or self"
@@ -53,12 +53,16 @@ class Subworkflows:
             return None
         if written == SELF:
             self._check_input(self.definition.input_schema, input, path)
-            return Child(**ends)
+            return own
         if named(written, "hash"):
-            return Child(written["hash"], **ends)
-        return self._inline(written, input, path, ends)
+            return replace(own, definition_hash=written["hash"])
+        found = self._inline(written, input, path)
+        if found is None:
+            return None
+        graph, text = found
+        return replace(own, definition_hash=graph.definition_hash, graph=graph, text=text)
 
-    def _inline(self, written: Any, input: Template, path: str, ends: dict[str, bool]) -> Child | None:
+    def _inline(self, written: Any, input: Template, path: str) -> tuple[Graph, bytes] | None:
         definition = self._definition(written, f"{path}.workflow")
         if definition is None:
             return None
@@ -68,7 +72,7 @@ class Subworkflows:
             return None
         self.catalog.take_in(found.graph.task_types)
         self._check_input(definition.input_schema, input, path)
-        return _child(found.graph, definition, ends)
+        return found.graph, definition.canonical()
 
     def _definition(self, written: Any, path: str) -> WorkflowDefinition | None:
         """Return the definition; one that nobody has read yet is one of data, tasks listed."""
@@ -86,10 +90,6 @@ class Subworkflows:
         """Compare an input that is written out whole with what the workflow takes."""
         if schema is not None and input.constant:
             self.problems.extend(check_value(schema, input.value, f"{path}.input"))
-
-
-def _child(graph: Graph, definition: WorkflowDefinition, ends: dict[str, bool]) -> Child:
-    return Child(graph.definition_hash, graph, definition.canonical(), **ends)
 
 
 def nested(

@@ -12,6 +12,7 @@ SELF = "self"
 
 OnCancel = Literal["cancel", "abandon"]
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
+_NO_NAMES = "workflows cannot be named in this version; give a file, a hash or a definition"
 _FORMS = "'workflow' is a definition, {file: …}, {hash: …} or the word self"
 
 
@@ -20,13 +21,17 @@ def named(value: Any, key: str) -> bool:
     return isinstance(value, dict) and key in value and "tasks" not in value
 
 
+def by_name(value: dict[str, Any]) -> bool:
+    """Tell whether an object can only be meant as the name of a workflow."""
+    return "name" in value and value.keys() <= {"name", "version"}
+
+
 def read_workflow(value: Any) -> Any:
     """Return what was written if it can be a workflow; definitions inside are read by who reads the text."""
     if isinstance(value, BaseModel) or value is None or value == SELF:
         return value
     if isinstance(value, str):
-        message = "workflows cannot be named in this version; give a file, a hash or a definition"
-        raise PydanticCustomError("not-supported", message)
+        raise PydanticCustomError("not-supported", _NO_NAMES)
     if not isinstance(value, dict):
         raise PydanticCustomError("type-wrong", _FORMS)
     if named(value, "file"):
@@ -34,9 +39,8 @@ def read_workflow(value: Any) -> Any:
         raise PydanticCustomError("file-not-read", message)
     if named(value, "hash"):
         _check_hash(value)
-    elif "tasks" not in value and "name" in value:
-        message = "workflows cannot be named in this version; give a file, a hash or a definition"
-        raise PydanticCustomError("not-supported", message)
+    elif by_name(value):
+        raise PydanticCustomError("not-supported", _NO_NAMES)
     return value
 
 

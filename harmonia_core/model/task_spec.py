@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
 from harmonia_core.model.child_spec import OnCancel, read_workflow
+from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
 from harmonia_core.model.policies import Join, JoinSpec, RetryPolicySpec, Spec, TimeLimit
 
 NOT_YET_IN_WORKFLOW = frozenset(("on_failure", "concurrency"))
