@@ -33,7 +33,7 @@ def start(out: "Outgoing") -> Iterator[RequestRow]:
         "path": event.path,
         "attempt": event.attempt,
         "depth": out.state.family.depth + 1,
-        "detached": event.detached,
+        "reports": "end" if not event.detached else "begin" if event.pinned else "nothing",
         "pinned": event.pinned,
         "definition_hash": event.definition_hash,
         **_value("input", _input(out.state, event.path, out.batch)),
@@ -49,9 +49,9 @@ def cancel(out: "Outgoing") -> Iterator[RequestRow]:
 
 
 def begun(out: "Outgoing") -> Iterator[RequestRow]:
-    """Yield the report of a detached child that has begun, if its task waits for that."""
+    """Yield the report of a child that has begun, if its task waits for that."""
     event: Any = out.recorded.event
-    if event.parent_id is not None and event.detached:
+    if event.parent_id is not None and event.reports == "begin":
         family = out.state.family
         yield report(out.state.execution_id, family, "started", {}, out.recorded.at, out.namespace)
 
@@ -59,7 +59,7 @@ def begun(out: "Outgoing") -> Iterator[RequestRow]:
 def ended(out: "Outgoing") -> Iterator[RequestRow]:
     """Yield the report of a child's end to the task that waits for it."""
     family, event = out.state.family, out.recorded.event
-    if family.parent_id is None or family.detached:
+    if family.parent_id is None or family.reports != "end":
         return
     body: dict[str, Any] = {"reason": getattr(event, "reason", None)}
     error: ErrorInfo | None = getattr(event, "error", None)
@@ -98,8 +98,10 @@ def blobs(
             found += _definition(state, event, held, namespace)
             input = _input(state, event.path, batch)
             found += _reference(input, event.child_id, held, namespace)
-        elif type(event) is ExecutionCompleted and state.family.parent_id and not state.family.detached:
-            found += _reference(event.output, state.family.parent_id, held, namespace)
+        elif type(event) is ExecutionCompleted:
+            family = state.family
+            if family.parent_id is not None and family.reports == "end":
+                found += _reference(event.output, family.parent_id, held, namespace)
     return found
 
 

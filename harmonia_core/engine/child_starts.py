@@ -103,7 +103,8 @@ class ChildStarts:
             return None
         value = input = handed_on(body, "input")
         if isinstance(input, BlobRef) and graph.input_schema is not None:
-            value = from_json(await ask(self._backend.blob, row.namespace, input.address) or b"null")
+            data: bytes | None = await ask(self._backend.blob, row.namespace, input.address)
+            value = None if data is None else from_json(data)
         waiting = await ask(self._backend.requests, [row.execution_id])
         return self._begin(row, body, graph, self._problems(graph, value), waiting, text)
 
@@ -152,7 +153,7 @@ class ChildStarts:
             body["path"],
             body["attempt"],
             body["depth"],
-            body["detached"],
+            body["reports"],
         )
 
     async def _refuse(self, row: RequestRow, body: Mapping[str, Any], code: str, message: str) -> None:

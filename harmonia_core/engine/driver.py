@@ -188,8 +188,20 @@ class Driver:
             if self.ended is not None:
                 self.ended()
         live.land()
+        self._tell_parents(live)
         if live.arrivals and live.execution_id in self.lives:
             self.arrive(live)
+
+    def _tell_parents(self, live: Live) -> None:
+        """Let those above know whether only a person can help an execution on."""
+        parent = self.lives.get(live.state.family.parent_id or "")
+        while parent is not None and live.state.family.reports == "end":
+            stuck = live.resting and live.state.status not in FINAL_EXECUTION
+            if stuck is (live.execution_id in parent.stuck):
+                return
+            (parent.stuck.add if stuck else parent.stuck.discard)(live.execution_id)
+            parent.stir()
+            live, parent = parent, self.lives.get(parent.state.family.parent_id or "")
 
     def _act(self, live: Live, batch: Batch) -> None:
         """Carry out what has just been recorded: interrupt, set timers, dispatch, evaluate."""

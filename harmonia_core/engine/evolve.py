@@ -147,7 +147,7 @@ def family_of(event: e.ExecutionStarted) -> Family:
     """Return whose task an execution carries out."""
     if event.parent_id is None:
         return ALONE
-    return Family(event.parent_id, event.parent_path, event.parent_attempt, event.depth, event.detached)
+    return Family(event.parent_id, event.parent_path, event.parent_attempt, event.depth, event.reports)
 
 
 def _adopted(state: ExecutionState, event: e.ExecutionAdopted, at: Recorded) -> ExecutionState:

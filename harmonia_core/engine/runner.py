@@ -207,7 +207,7 @@ class Engine(Listening):
             await live.rest.wait()
             if live.trouble is not None:
                 raise live.trouble
-            return live.state.status.value
+            return "attention" if live.stuck else live.state.status.value
         while True:
             if execution_id in self._driver.troubles:
                 raise self._driver.troubles[execution_id]
@@ -215,6 +215,16 @@ class Engine(Listening):
             if row.status in FINAL_EXECUTION or (row.status == "attention" and row.owner is None):
                 return row.status
             await self._requests.next_change(0.5)
+
+    @property
+    def driving(self) -> tuple[str, ...]:
+        """Return the executions that are driven here and not at rest."""
+        return tuple(key for key, live in self._driver.lives.items() if not live.resting)
+
+    async def rest(self) -> None:
+        """Wait until nothing that is driven here goes on; detached executions outlast their parents."""
+        while driving := self.driving:
+            await self._driver.lives[driving[0]].rest.wait()
 
     async def cancel(
         self,

@@ -73,6 +73,7 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
         "failed_tasks": list(state.failed),
         "ended_at": _time(state.ended_at),
         "seq": state.seq,
+        **({"parent_path": state.family.path} if state.family.parent_id is not None else {}),
         "counts": dict(Counter(task["status"] for task in tasks if task["path"] == task["id"])),
         "tasks": tasks,
     }
@@ -119,6 +120,8 @@ def _task(node: TaskNode, path: str, task: TaskState, rest: TaskStatus | None) -
         view["holes"] = [hole.as_json() for hole in task.holes]
     if task.items is not None:
         view["items"] = _items(task)
+    if task.child is not None:
+        view["child"] = task.child
     return view
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from harmonia_core.model.child_events import ChildCancelRequested as ChildCancelRequested
 from harmonia_core.model.child_events import ChildRequested as ChildRequested
 from harmonia_core.model.event import Event as Event
+from harmonia_core.model.family import Reports
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole
@@ -43,7 +44,7 @@ class ExecutionStarted(Event):
     parent_path: str = ""
     parent_attempt: int = 0
     depth: int = 0
-    detached: bool = False
+    reports: Reports = "end"
 
 
 @dataclass(frozen=True, slots=True)
