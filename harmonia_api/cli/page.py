@@ -82,7 +82,7 @@ def _note(task: dict[str, Any]) -> str:
 
 def _values(task: dict[str, Any]) -> Iterator[str]:
     given, output = task["input"], task["output"]
-    if given is None and output is None:
+    if given is None and output is None and "child" not in task:
         return
     yield ""
     yield f"{task['path']}"
@@ -90,3 +90,5 @@ def _values(task: dict[str, Any]) -> Iterator[str]:
         yield f"  input   {clean(json_line(given))}"
     if output is not None:
         yield f"  output  {clean(json_line(output))}"
+    if "child" in task:
+        yield f"  child   {task['child']}"

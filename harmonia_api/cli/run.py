@@ -103,6 +103,8 @@ class Run:
         if others := self._engine.driving:
             self._display.say(f"{counted(len(others), 'execution')} it started still run here: {_first(others)}")
             await self._engine.rest()
+            for head in await self._engine.patience.ask(self._engine.backend.heads, others):
+                self._display.say(f"{head.execution_id}: {head.status}")
 
     async def _cancel(self) -> None:
         """Cancel at the first Ctrl-C; there may be nothing to cancel yet, or any more."""

@@ -12,6 +12,7 @@ from harmonia_core.engine.walks import inside_path
 from harmonia_core.ids import item_path
 from harmonia_core.model.codec import encode
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.family import Family
 from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.refs import public
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
@@ -73,11 +74,18 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
         "failed_tasks": list(state.failed),
         "ended_at": _time(state.ended_at),
         "seq": state.seq,
-        **({"parent_path": state.family.path} if state.family.parent_id is not None else {}),
+        **_family(state.family),
         "counts": dict(Counter(task["status"] for task in tasks if task["path"] == task["id"])),
         "tasks": tasks,
     }
     return view
+
+
+def _family(family: Family) -> dict[str, Any]:
+    """Return what is said of the task that an execution carries out, if it does."""
+    if family.parent_id is None:
+        return {}
+    return {"parent_path": family.path, "waited_for": family.reports == "end"}
 
 
 def _tasks(nodes: Scope, scope: GraphState, prefix: str, rest: TaskStatus | None) -> Iterator[dict[str, Any]]:
