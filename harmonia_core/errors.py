@@ -18,6 +18,7 @@ class Problem:
         (`tasks.fetch.input.url`, `tasks[3].type`); empty for the whole.
     line, column: 1-based place in the source text, if the format knows it.
     suggestion: the nearest known name or the mend, if there is one.
+    source: the file that line and column belong to, if it is not the one that was asked about.
     """
 
     code: str
@@ -26,13 +27,18 @@ class Problem:
     line: int | None = None
     column: int | None = None
     suggestion: str | None = None
+    source: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the problem in its public JSON shape."""
-        return asdict(self)
+        """Return the problem in its public JSON shape; `source` only if there is one."""
+        shape = asdict(self)
+        if self.source is None:
+            del shape["source"]
+        return shape
 
     def __str__(self) -> str:
-        place = f"line {self.line}, column {self.column}: " if self.line else ""
+        place = f"{self.source}: " if self.source else ""
+        place += f"line {self.line}, column {self.column}: " if self.line else ""
         where = f"{self.path}: " if self.path else ""
         hint = f" ({self.suggestion})" if self.suggestion else ""
         return f"{place}{where}{self.message}{hint} [{self.code}]"

@@ -8,6 +8,7 @@ from harmonia_core.contracts.endpoint import CliCommand
 from harmonia_core.contracts.registration import KIND_STABILITY, KINDS
 from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
 from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, StateBackend
+from harmonia_core.definitions.files import Files, Opened
 from harmonia_core.definitions.load import Loaded, check_loaded, load_data, load_text
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
@@ -59,11 +60,13 @@ __all__ = (
     "ExecutionRow",
     "ExecutionStatus",
     "Fenced",
+    "Files",
     "InputInvalid",
     "Inspector",
     "KernelSettings",
     "Loaded",
     "NothingToResolve",
+    "Opened",
     "PluginNotFound",
     "PluginReport",
     "PluginRow",

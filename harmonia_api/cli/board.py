@@ -16,6 +16,8 @@ _STATUS = {
     "TaskDeferred": "blocked",
     "TimerSet": "blocked",
     "TimerFired": "ready",
+    "ChildRequested": "blocked",
+    "ChildCancelRequested": "blocked",
     "RetryScheduled": "backoff",
     "AttemptLost": "ready",
     "TaskAttention": "attention",
@@ -91,7 +93,16 @@ class Row:
             self.started = at
         elif status in FINAL:
             self.ended = at
-        self.reason = getattr(event, "reason", None) or getattr(event, "blocked_by", None)
+        self.reason = (
+            getattr(event, "reason", None)
+            or getattr(event, "blocked_by", None)
+            or carried_out_by(getattr(event, "child_id", None))
+        )
+
+
+def carried_out_by(child_id: str | None) -> str | None:
+    """Return what a task waits for that is an execution of its own."""
+    return None if child_id is None else f"execution {child_id}"
 
 
 class Board:
@@ -259,6 +270,7 @@ def _restored(row: Row, task: Mapping[str, Any]) -> Row:
     row.status, row.attempt = task["status"], task["attempt"]
     row.started = parse_rfc3339(task["started_at"]) if task["started_at"] else None
     row.ended = parse_rfc3339(task["ended_at"]) if task["ended_at"] else None
+    row.reason = carried_out_by(task.get("child")) if row.status == "blocked" else None
     items = task.get("items")
     if items:
         row.width = items["count"]

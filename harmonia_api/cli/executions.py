@@ -50,6 +50,7 @@ def _row(view: dict[str, Any], narrow: bool) -> tuple[str, ...]:
     name = f"{view['workflow']['name']} {view['workflow']['version']}"
     if narrow:
         return view["id"], view["status"], moment[5:16], name
+    name += f"  of {view['parent_id']}" if view["parent_id"] else ""
     return view["id"], view["status"], f"{moment}Z", took, name
 
 

@@ -32,6 +32,8 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "execution", view["id"]
     yield "workflow", f"{workflow['name']} {workflow['version']}"
     yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
+    if view["parent_id"] is not None:
+        yield "parent", f"{view['parent_id']}, task {view['parent_path']}"
     yield "started", f"{view['started_at'] or 'not yet'}{_took(view, '  took ')}"
     if owner is not None and view["status"] not in FINAL_EXECUTION:
         yield "owner", f"engine {owner['engine']}, {'alive' if owner['alive'] else 'gone: harmonia recover'}"
@@ -72,12 +74,15 @@ def _note(task: dict[str, Any]) -> str:
             if items[name]
         )
         return f"{items['count']} items: {', '.join(counts) or 'none begun'}"
+    if "child" in task:
+        waits = " (is to end)" if task["reason"] == "child-cancelling" else ""
+        return f"execution {task['child']}{waits}"
     return task["reason"] or ""
 
 
 def _values(task: dict[str, Any]) -> Iterator[str]:
     given, output = task["input"], task["output"]
-    if given is None and output is None:
+    if given is None and output is None and "child" not in task:
         return
     yield ""
     yield f"{task['path']}"
@@ -85,3 +90,5 @@ def _values(task: dict[str, Any]) -> Iterator[str]:
         yield f"  input   {clean(json_line(given))}"
     if output is not None:
         yield f"  output  {clean(json_line(output))}"
+    if "child" in task:
+        yield f"  child   {task['child']}"

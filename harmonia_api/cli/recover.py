@@ -55,6 +55,7 @@ class Recovering:
         self._session = Session(engine, self._display, hint)
         self._statuses: dict[str, str] = {}
         self._found = Recovery()
+        self._parents: dict[str, str] = {}
 
     async def go(self, take_over: str | None, retry_lost: bool) -> int:
         """Return the exit code: 0 if all that was adopted completed, or nothing was."""
@@ -72,15 +73,29 @@ class Recovering:
         else:
             self._found = await self._engine.recover(retry_lost=retry_lost)
         for execution_id in self._found.adopted:
-            self._display.add(board_of(await self._ask(self._engine.get, execution_id)))
+            view = await self._ask(self._engine.get, execution_id)
+            self._display.add(board_of(view))
+            if view.get("waited_for"):
+                self._parents[execution_id] = view["parent_id"]
         announce_local(self._given, await self._task_types())
         async with anyio.create_task_group() as group:
             for execution_id in self._found.adopted:
                 group.start_soon(self._wait, execution_id)
+        await self._outlast()
         self._display.close()
         await self._report()
-        completed = all(status == "completed" for status in self._statuses.values())
+        # How a child ends that is waited for is its parent's to judge, if that is here as well.
+        statuses = self._statuses.items()
+        own = (status for key, status in statuses if self._parents.get(key) not in self._statuses)
+        completed = all(status == "completed" for status in own)
         return exits.COMPLETED if completed and not self._found.refused else exits.FAILED
+
+    async def _outlast(self) -> None:
+        """Wait also for what adopted executions have started and do not wait for."""
+        if others := self._engine.driving:
+            await self._engine.rest()
+            for head in await self._ask(self._engine.backend.heads, others):
+                self._statuses[head.execution_id] = head.status
 
     async def _task_types(self) -> set[str]:
         """Return the task types that the definitions of adopted executions name, at any depth."""

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -82,6 +83,8 @@ def _print_problems(problems: "tuple[Problem, ...]", source: str | None) -> None
 
 def problem_line(problem: "Problem", source: str | None) -> str:
     """Return `file:line:column: path: message (suggestion) [code]`, without what is not known."""
+    if problem.source is not None:
+        source = str(Path(source or "").parent / problem.source)
     place = [source] if source else []
     if problem.line is not None:
         place += [str(problem.line), str(problem.column or 1)]

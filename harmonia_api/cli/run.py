@@ -75,10 +75,12 @@ class Run:
         self._display = create_display(Boards(board), json)
         hint = recover_command(db, [labels[MODULES_LABEL]] if labels else [])
         self._session = Session(engine, self._display, hint, self._cancel)
+        self._code: int | None = None
 
     async def go(self) -> int:
         """Return the exit code of the execution."""
-        return await self._session.hold(self._work)
+        code = await self._session.hold(self._work)
+        return code if self._code is None else self._code
 
     async def _work(self) -> int:
         execution_id = await self._engine.start(
@@ -86,17 +88,27 @@ class Run:
         )
         status = await self._engine.wait(execution_id)
         output = await self._engine.patience.ask(self._engine.output, execution_id)
+        self._code = exits.of_status(status)
         self._display.result(self._board, self._board.result(status, output))
         self._display.close()
         if not self._json:
             self._say_end(status)
             if status == "completed" and output is not None:
-                print(indented(output))
-        return exits.of_status(status)
+                print(indented(output), flush=True)
+        await self._outlast()
+        return self._code
+
+    async def _outlast(self) -> None:
+        """Go on until the executions have ended, too, that tasks have started and not waited for."""
+        if others := self._engine.driving:
+            self._display.say(f"{counted(len(others), 'execution')} it started still run here: {_first(others)}")
+            await self._engine.rest()
+            for head in await self._engine.patience.ask(self._engine.backend.heads, others):
+                self._display.say(f"{head.execution_id}: {head.status}")
 
     async def _cancel(self) -> None:
         """Cancel at the first Ctrl-C; there may be nothing to cancel yet, or any more."""
-        if not self._board.execution_id:
+        if not self._board.execution_id or self._code is not None:
             self._session.release("Interrupted")
             return
         self._display.say("Interrupted: cancelling. Ctrl-C again leaves at once.")
@@ -112,8 +124,13 @@ class Run:
             print(f"error: {clean(board.error)}", file=sys.stderr)
         print(f"{status}{length}, execution {board.execution_id}", file=sys.stderr)
         if status == "attention":
-            waiting = [row.path for row in board.active.values() if row.status == "attention"]
+            waiting = [row.path for row in board.active.values() if row.status in ("attention", "blocked")]
             print(
                 f"{counted(len(waiting), 'task')} must be decided on: {', '.join(waiting[:10])}",
                 file=sys.stderr,
             )
+
+
+def _first(ids: Sequence[str]) -> str:
+    """Return a list of ids that fits a line or two."""
+    return ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")

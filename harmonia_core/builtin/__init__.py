@@ -11,11 +11,12 @@ from harmonia_core import BackendType, StateBackend, hookimpl
 
 @hookimpl
 def harmonia_task_types() -> Iterable[Any]:
-    """Contribute map, wait, noop and fail."""
+    """Contribute map, wait, noop, fail, set, subworkflow and the composites."""
     from harmonia_core.builtin.composites import COMPOSITES
     from harmonia_core.builtin.control import TASK_TYPES
+    from harmonia_core.builtin.subworkflow import SUBWORKFLOW
 
-    return (*TASK_TYPES, *COMPOSITES)
+    return (*TASK_TYPES, SUBWORKFLOW, *COMPOSITES)
 
 
 @hookimpl

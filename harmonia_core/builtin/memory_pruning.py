@@ -71,15 +71,18 @@ def sweep(store: MemoryStore, before: float) -> Pruned:
         if began < before and engine_id not in store.alive:
             del store.uploaders[upload_id]
             store.uploads.pop(upload_id, None)
+    # A start is for an execution that does not exist yet; what else waits for that one waits with it.
+    coming = {row.execution_id for row in store.requests.values() if row.kind == "start"}
+    coming -= store.executions.keys()
     for request in list(store.requests.values()):
         head = store.executions.get(request.execution_id)
-        # A start is for an execution that does not exist yet.
-        waited_for = request.kind == "start" if head is None else head.status not in FINAL
+        waited_for = request.execution_id in coming if head is None else head.status not in FINAL
         if request.created_at < before and not waited_for:
             del store.requests[request.request_id]
     speakers = store.activity.keys() | {row.execution_id for row in store.heartbeats.values()}
     _drop(store, speakers - store.executions.keys())
-    store.references -= {one for one in store.references if one[2] not in store.executions}
+    known = store.executions.keys() | coming
+    store.references -= {one for one in store.references if one[2] not in known}
     owners = {store.executions[execution_id].owner for execution_id in store.unfinished}
     for engine_id in store.engines.keys() - store.alive - owners:
         del store.engines[engine_id]

@@ -1,15 +1,17 @@
 """Read the data of one definition with the model; leave out what is wrong and read the rest. Pure."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from harmonia_core.errors import Problem
 from harmonia_core.ids import is_name
+from harmonia_core.model.child_spec import by_name, named
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.faults import nearest_key, read_fault
-from harmonia_core.model.pointer import Pointer, path_text
+from harmonia_core.model.pointer import Pointer, path_text, read_pointer
 from harmonia_core.model.task_spec import UNKNOWN_TYPE
 
 MAX_DEPTH = 100
@@ -39,6 +41,25 @@ def deeper_than(data: Any, limit: int) -> bool:
     return True
 
 
+class Read(Protocol):
+    """What was read of a definition inside another."""
+
+    @property
+    def definition(self) -> WorkflowDefinition | None: ...
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    @property
+    def left_out(self) -> tuple[str, ...]: ...
+
+
+ReadChild = Callable[[dict[str, Any], str], Read]
+"""Read what stands as `workflow` of a task, which is called by the name if it has none of its own."""
+
+
+def _below(place: Pointer, path: str) -> str:
+    return path_text((*place, *read_pointer(path)))
+
+
 def _is_extra(fault: Mapping[str, Any]) -> bool:
     return bool(fault["type"] == "extra_forbidden")
 
@@ -53,7 +74,8 @@ class Reading:
     problems, left_out: what was wrong, and the paths of what was left out; filled on the way.
     """
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], child: ReadChild) -> None:
+        self._child = child
         self.problems: list[Problem] = []
         self.left_out: list[str] = []
         self._keys: dict[Pointer, list[str | int]] = {}
@@ -90,7 +112,20 @@ class Reading:
         for key in _OBJECTS:
             if isinstance(data.get(key), dict):
                 found[key] = self._with_lists(data[key], (*at, key))
+        written = data.get("workflow")
+        if at and isinstance(written, dict) and not (named(written, "hash") or by_name(written)):
+            self._read_child(found, at)
         return found
+
+    def _read_child(self, task: dict[str, Any], at: Pointer) -> None:
+        """Put the definition that a task starts in its place; its problems are noted below that."""
+        place = (*self._place(at), "workflow")
+        read = self._child(task["workflow"], str(task.get("id") or "inline"))
+        self.problems += [replace(one, path=_below(place, one.path)) for one in read.problems]
+        self.left_out += [_below(place, path) for path in read.left_out]
+        task["workflow"] = read.definition
+        if read.definition is None:
+            self.left_out.append(path_text(place))
 
     def _listed(self, named: dict[Any, Any] | list[Any], at: Pointer, key: str) -> list[dict[str, Any]]:
         """Return what has ids as a list of those that have a usable one; note keys or list positions."""

@@ -28,6 +28,7 @@ class Adopter:
         self._backend, self._engine_id = backend, engine_id
         self._driver, self._owner, self._interval = driver, owner, interval
         self._missing: set[str] = set()
+        self._left: set[str] = set()
         self._refused: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -52,6 +53,14 @@ class Adopter:
             gone.add(None)
         if gone or self._let_go():
             await self._adopt(gone)
+        await self._begin_children()
+
+    async def _begin_children(self) -> None:
+        """Begin children whose requests have been left lying since the look before."""
+        left = {row.request_id for row in await self._owner.starts.left()}
+        if left & self._left:
+            await self._owner.starts.begin_left({}, self._left)
+        self._left = left
 
     def _let_go(self) -> set[str]:
         """Return what this engine let go because the store did not answer, and nobody else may take."""

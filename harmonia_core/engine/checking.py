@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.errors import Problem
+from harmonia_core.model.child_events import ChildRequested
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import dump, load
 from harmonia_core.model.state import PAGE_BITS, ExecutionState
@@ -123,6 +124,8 @@ def blobs_of(event: Any) -> Iterator[BlobRef]:
         value = getattr(event, name, None)
         if type(value) is BlobRef:
             yield value
+    if type(event) is ChildRequested and not event.pinned:
+        yield BlobRef(event.definition_hash, -1)
 
 
 def capped(problems: Iterable[Problem], most: int, execution_id: str) -> list[Problem]:

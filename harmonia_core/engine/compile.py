@@ -7,12 +7,14 @@ expressions and schemas. Same definition and same task types give the same graph
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.engine.scopes import Whole, root_scope
+from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.engine.undo_nodes import flags
 from harmonia_core.errors import DefinitionInvalid, Problem
@@ -67,7 +69,12 @@ def check_definition(
     """Return the graph or the problems, which carry no line and column yet; raises nothing."""
     problems: list[Problem] = []
     catalog = TypeCatalog(task_types, problems)
-    whole = Whole(definition, catalog, problems, env_allow, graph_window, map_window)
+    compiled = partial(
+        check_definition, task_types=task_types, env_allow=env_allow, graph_window=graph_window,
+        map_window=map_window,
+    )  # fmt: skip
+    children = Subworkflows(definition, compiled, catalog, problems)
+    whole = Whole(definition, catalog, problems, env_allow, graph_window, map_window, children)
     scope, output = root_scope(whole)
     for key in ("input_schema", "output_schema"):
         schema = getattr(definition, key)

@@ -110,11 +110,16 @@ class Driver:
         limit = self._settings.inline_limit
         return settle(live.state, arrivals, translate, self._clock.now(), self._evaluator, limit, only_record)
 
-    async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> None:
-        """Record what has arrived for an execution that stays without an owner; dispatch nothing."""
+    async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> list[RequestRow]:
+        """Record what has arrived for an execution that stays without an owner; dispatch nothing.
+
+        Return the requests that it leaves for other executions.
+        """
         live.owned = False
-        self._recorder.submit([(live, self._settle(live, arrivals, only_record=True))])
+        batch = self._settle(live, arrivals, only_record=True)
+        self._recorder.submit([(live, batch)])
         await live.settled()
+        return batch.requests
 
     def arrive(self, live: Live, *arrivals: Arrival) -> None:
         """Let something reach an execution; it is settled in the next turn."""
@@ -186,8 +191,20 @@ class Driver:
             if self.ended is not None:
                 self.ended()
         live.land()
+        self._tell_parents(live)
         if live.arrivals and live.execution_id in self.lives:
             self.arrive(live)
+
+    def _tell_parents(self, live: Live) -> None:
+        """Let those above know whether only a person can help an execution on."""
+        parent = self.lives.get(live.state.family.parent_id or "")
+        while parent is not None and live.state.family.reports == "end":
+            stuck = live.resting and live.state.status not in FINAL_EXECUTION
+            if stuck is (live.execution_id in parent.stuck):
+                return
+            (parent.stuck.add if stuck else parent.stuck.discard)(live.execution_id)
+            parent.stir()
+            live, parent = parent, self.lives.get(parent.state.family.parent_id or "")
 
     def _act(self, live: Live, batch: Batch) -> None:
         """Carry out what has just been recorded: interrupt, set timers, dispatch, evaluate."""
@@ -262,7 +279,11 @@ class Driver:
 
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
         if isinstance(error, StateConflict):
-            self.fence(live)
+            if live.created:
+                self.fence(live)
+            else:  # another engine has begun the same child
+                self.let_go(live, error)
+                self.troubles.pop(live.execution_id, None)
             return
         if not self._stalls.hold(live, batch, error, self._group.start_soon):
             LOG.error("%s", error)

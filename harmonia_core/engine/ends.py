@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from harmonia_core.engine import children
 from harmonia_core.model.commands import Command, FailTask, HoldTask, ScheduleTask, SucceedTask
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
@@ -14,8 +15,11 @@ def again(node: TaskNode, path: str, task: TaskState) -> Iterator[Command]:
     """Decide on a task that has begun before and is ready once more."""
     if task.reason == "fired":
         yield SucceedTask(path, task.attempt, None)
+    elif (handed_over := children.handed_over(path, task)) is not None:
+        yield handed_over
     elif task.reason == "total-timeout":
-        yield FailTask(path, task.attempt, total_timeout(node))
+        stopping = list(children.stop(node, path, task))
+        yield from stopping or (FailTask(path, task.attempt, total_timeout(node)),)
     elif task.reason == "retry":
         yield ScheduleTask(path, node, task.attempt + 1, False, task.input, task.holes)
     elif not node.idempotent:

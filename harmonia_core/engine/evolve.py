@@ -15,6 +15,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.addresses import UNDO, Part, read_address
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, Question, TaskState, begin
@@ -123,6 +124,7 @@ def _moved(
         answers,
         state.ends_before,
         state.undo,
+        state.family,
     )
 
 
@@ -135,7 +137,15 @@ def _started(state: ExecutionState, event: e.ExecutionStarted, at: Recorded) -> 
         root_id=event.root_id,
         started_at=at.at,
         deadline=event.deadline,
+        family=family_of(event),
     )
+
+
+def family_of(event: e.ExecutionStarted) -> Family:
+    """Return whose task an execution carries out."""
+    if event.parent_id is None:
+        return ALONE
+    return Family(event.parent_id, event.parent_path, event.parent_attempt, event.depth, event.reports)
 
 
 def _adopted(state: ExecutionState, event: e.ExecutionAdopted, at: Recorded) -> ExecutionState:

@@ -1,9 +1,11 @@
 """Turn commands into the events that record them. Pure; the time is handed in."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from harmonia_core.engine.retry import draw_of, held, judge
+from harmonia_core.ids import uuid7
 from harmonia_core.model import commands as c
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Command
@@ -90,6 +92,26 @@ def _compensated(command: c.EndCompensated, now: float) -> Event:
     return e.ExecutionCompensated(*command)
 
 
+def _request_child(command: c.RequestChild, now: float) -> Event:
+    return e.ChildRequested(
+        command.path,
+        command.attempt,
+        child_id(command.parent_id, command.path, command.attempt, now),
+        command.definition_hash,
+        command.detached,
+        command.pinned,
+    )
+
+
+def child_id(parent_id: str, path: str, attempt: int, now: float) -> str:
+    """Return the id of the execution of an attempt: by its time like all ids, and by what it is for."""
+    return uuid7(int(now * 1000), sha256(f"{parent_id}|{path}|{attempt}".encode()).digest()[:10])
+
+
+def _cancel_child(command: c.CancelChild, now: float) -> Event:
+    return e.ChildCancelRequested(*command)
+
+
 def _complete(command: c.CompleteExecution, now: float) -> Event:
     return e.ExecutionCompleted(command.output)
 
@@ -114,6 +136,8 @@ _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.EnterStep: _enter,
     c.SetVariables: _set,
     c.StopScope: _stop,
+    c.RequestChild: _request_child,
+    c.CancelChild: _cancel_child,
     c.CompleteExecution: _complete,
     c.FailExecution: _fail_execution,
     c.CancelExecution: _cancel_execution,

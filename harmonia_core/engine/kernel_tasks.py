@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine import children
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.walks import levels
 from harmonia_core.model.commands import (
     Answer,
     Command,
     FailTask,
+    RequestChild,
     ScheduleTask,
     SetVariables,
     StartTimer,
@@ -33,7 +35,7 @@ def once_more(node: TaskNode, path: str, task: TaskState, state: ExecutionState)
     for command in begin(node, path, Answer(task.input, task.holes), state):
         if isinstance(command, ScheduleTask):
             command = command._replace(attempt=attempt, first=False)
-        elif isinstance(command, SucceedTask | FailTask):
+        elif isinstance(command, SucceedTask | FailTask | RequestChild):
             command = command._replace(attempt=attempt)
         found.append(command)
     return found
@@ -100,4 +102,5 @@ _BEGIN: dict[str, Callable[[TaskNode, str, Answer, ExecutionState], list[Command
     "wait": _wait,
     "map": _map,
     "set": _set,
+    "subworkflow": children.begin,
 }

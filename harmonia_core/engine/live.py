@@ -4,6 +4,8 @@ Shell data, owned by the event loop's thread. At most one batch is in the writer
 what arrives meanwhile waits for the next.
 """
 
+from collections.abc import Container
+
 import anyio
 
 from harmonia_core.engine.arrivals import Arrival
@@ -11,9 +13,6 @@ from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.walks import begun
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
-
-# A `finally` may be in attention while its execution is being cancelled.
-_HELD = frozenset({ExecutionStatus.ATTENTION, ExecutionStatus.CANCELLING})
 
 
 class Live:
@@ -24,15 +23,15 @@ class Live:
     owned: False if our units leave the execution without an owner.
     definition: its canonical text until the first batch, which stores it; None if it is stored.
     snapshot: seq of the last one; weight: of the state when one was last due.
-    taken: ids of stored requests that have arrived here.
+    taken: ids of stored requests that have arrived here. stuck: children that only a person can help on.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
     for those who wait for one, landings counts them; rest: set while nothing more happens here.
     """
 
     __slots__ = (
         "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "landed",
-        "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "taken", "trouble",
-        "weight",
+        "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "stuck", "taken",
+        "trouble", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +52,7 @@ class Live:
         self.owned = True
         self.snapshot = self.weight = 0
         self.taken: set[str] = set()
+        self.stuck: set[str] = set()
         self.trouble: Exception | None = None
         self.rest = anyio.Event()
         self.landed: anyio.Event | None = None
@@ -64,7 +64,9 @@ class Live:
         state = self.state
         if self.trouble is not None or state.status in FINAL_EXECUTION:
             return True
-        return state.status in _HELD and bool(state.scope.held) and idle(state) and not self.arrivals
+        # A `finally` may be in attention while its execution is being cancelled.
+        held = state.status is ExecutionStatus.ATTENTION or (state.cancelling and state.scope.held > 0)
+        return (held or bool(self.stuck)) and idle(state, self.stuck) and not self.arrivals
 
     async def settled(self) -> None:
         """Wait until what has arrived so far is committed; raise what made the engine let go."""
@@ -93,8 +95,11 @@ class Live:
             self.rest = anyio.Event()
 
 
-def idle(state: ExecutionState) -> bool:
-    """Tell whether nothing but attention is open: nothing runs, waits for a timer or can begin."""
+def idle(state: ExecutionState, stuck: Container[str] = ()) -> bool:
+    """Tell whether nothing but attention is open: nothing runs, waits for a timer or can begin.
+
+    stuck: children of which the same is true.
+    """
     if state.scope.ready or state.scope.doomed or state.asks or state.undo.owed:
         return False
     if state.scope.stirred and not state.undo.open:  # what waits to be undone first is stirred meanwhile
@@ -102,5 +107,6 @@ def idle(state: ExecutionState) -> bool:
     return all(
         task.status is TaskStatus.ATTENTION
         or (task.status is TaskStatus.RUNNING and (task.items is not None or task.inside is not None))
+        or (task.status is TaskStatus.BLOCKED and task.child is not None and task.child in stuck)
         for _, task in begun(state.graph, state)
     )

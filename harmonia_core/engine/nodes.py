@@ -8,9 +8,11 @@ from pydantic_core import to_json
 from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.readings import Place, Readings
+from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.engine.undo_nodes import UndoBuilder
 from harmonia_core.errors import Problem
+from harmonia_core.model.child_spec import SUBWORKFLOW
 from harmonia_core.model.graph import DEFAULT_JOIN, Join, OnFailure, RetryPolicy, Scope, TaskNode
 from harmonia_core.model.pointer import Pointer, path_text
 from harmonia_core.model.policies import JoinSpec
@@ -47,13 +49,14 @@ class NodeBuilder:
         map_window: int,
         default_retry: RetryPolicy | None,
         inside: Inside,
+        children: Subworkflows,
         on_failure: OnFailure = "fail",
     ) -> None:
         self._tasks, self._places = tasks, places
         self._dependencies, self._catalog = dependencies, catalog
         self._readings, self._problems, self._map_window = readings, problems, map_window
         self._templates: dict[tuple[bool, bytes], Template] = {}
-        self._default_retry, self._inside = default_retry, inside
+        self._default_retry, self._inside, self._children = default_retry, inside, children
         self._on_failure, self._undos = on_failure, UndoBuilder(self, catalog, problems)
 
     def node(self, position: int, facts: TypeFacts | None) -> TaskNode:
@@ -81,6 +84,7 @@ class NodeBuilder:
             enough=task.enough if task.type == MAP else None,
             on_failure=self._undos.on_failure(task, facts, path, self._on_failure),
             undo=self._undos.undo(task, facts, position, self._places[position], False),
+            child=self._children.child(task, work["input"], path),
             **work,
         )
 
@@ -108,6 +112,7 @@ class NodeBuilder:
             scope=scope,
             on_failure=self._undos.on_failure(inner, facts, path, "fail"),
             undo=self._undos.undo(inner, facts, position, place, True),
+            child=self._children.child(inner, work["input"], path),
             **work,
         )
 
@@ -146,7 +151,7 @@ class NodeBuilder:
         """Return the fields that come from the task type as well as from the author."""
         kind = None if facts is None else facts.type
         kernel = kind is not None and kind.kernel
-        composite = kind is not None and kind.expand is not None
+        composite = kind is not None and (kind.expand is not None or kind.name == SUBWORKFLOW)
         if kernel:
             keys = _OF_AN_ATTEMPT if composite else _OF_ATTEMPTS
             self._misplaced(work, path, keys, f"the engine itself carries out {work.type!r}, once")

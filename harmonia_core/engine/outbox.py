@@ -4,10 +4,12 @@ Executions never write into each other's log: one leaves a row in the same unit 
 says so, and the other's owner turns it into an event of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
+from harmonia_core.engine import child_rows
+from harmonia_core.model import events as e
 from harmonia_core.model.events import Event, Recorded
 from harmonia_core.model.state import ExecutionState
 
@@ -18,15 +20,16 @@ class Outgoing(NamedTuple):
     state: ExecutionState
     recorded: Recorded
     namespace: str
+    batch: Sequence[Recorded] = ()
 
 
-def requests(state: ExecutionState, recorded: Iterable[Recorded], namespace: str) -> list[RequestRow]:
+def requests(state: ExecutionState, recorded: Sequence[Recorded], namespace: str) -> list[RequestRow]:
     """Return the requests that go with events; ids are derived, so that the same one twice is one."""
     return [
         row
         for record in recorded
         if (found := REQUESTS.get(type(record.event))) is not None
-        for row in found(Outgoing(state, record, namespace))
+        for row in found(Outgoing(state, record, namespace, recorded))
     ]
 
 
@@ -40,5 +43,12 @@ def documents(state: ExecutionState, recorded: Iterable[Recorded], namespace: st
     ]
 
 
-REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {}
+REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
+    e.ChildRequested: child_rows.start,
+    e.ChildCancelRequested: child_rows.cancel,
+    e.ExecutionStarted: child_rows.begun,
+    e.ExecutionCompleted: child_rows.ended,
+    e.ExecutionFailed: child_rows.ended,
+    e.ExecutionCancelled: child_rows.ended,
+}
 DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {}

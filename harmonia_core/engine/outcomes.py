@@ -7,6 +7,7 @@ longer applies becomes `LateResultRefused` or nothing, never an error.
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from harmonia_core.engine.child_folds import CANCELLING
 from harmonia_core.engine.ends import total_timeout
 from harmonia_core.engine.retry import held, judge
 from harmonia_core.engine.undoing import hold_reason
@@ -82,9 +83,9 @@ def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: fl
 
 def _applies(task: TaskState, kind: str, now: float) -> bool:
     if kind == "total":
-        return (
-            task.total_deadline is not None and task.total_deadline <= now and task.reason != "total-timeout"
-        )
+        if task.reason in ("total-timeout", CANCELLING):
+            return False
+        return task.total_deadline is not None and task.total_deadline <= now
     wanted = {"retry": TaskStatus.BACKOFF}.get(kind, TaskStatus.BLOCKED)
     return task.status is wanted and task.due is not None and task.due <= now
 

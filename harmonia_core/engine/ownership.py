@@ -14,6 +14,7 @@ import anyio
 from harmonia_core.contracts.rows import ExecutionRow, RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
+from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live, idle
 from harmonia_core.engine.loading import Loader
@@ -58,11 +59,18 @@ class Owner:
     """
 
     def __init__(
-        self, backend: StateBackend, engine_id: str, driver: Driver, loader: Loader, patience: Patience
+        self,
+        backend: StateBackend,
+        engine_id: str,
+        driver: Driver,
+        loader: Loader,
+        patience: Patience,
+        starts: ChildStarts,
     ) -> None:
         self._backend, self._engine_id = backend, engine_id
         self._driver, self._loader, self._patience = driver, loader, patience
         self.follow_on: Callable[[str], Awaitable[None]] | None = None
+        self.starts = starts
 
     async def alive(self, row: ExecutionRow) -> bool:
         """Tell whether the owner of an execution holds its sign of life; a stopped process does."""
@@ -87,6 +95,7 @@ class Owner:
         self._driver.reopen(live, open_questions(live.state))
         self._driver.arrive(live, *arrivals)
         await live.settled()
+        await self._begin_children(live)
         return live
 
     async def drive(self, execution_id: str) -> None:
@@ -98,12 +107,29 @@ class Owner:
             with suppress(Fenced):  # another engine was quicker
                 await self.adopt(row)
 
+    async def _begin_children(self, live: Live) -> None:
+        """Begin what an execution waits for and an earlier owner did not come to begin."""
+        waiting = [task.child for _, task in begun(live.state.graph, live.state) if task.child is not None]
+        for row in await self.starts.left(waiting) if waiting else ():
+            await self.starts.begin(row)
+
     async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
         """Record a request of an execution that nobody drives, and leave it to be adopted.
 
         Nothing is dispatched, so its task types need not be here; a cancel is carried out to the
-        end, for that needs no dispatch.
+        end, for that needs no dispatch. What it leaves for children without an owner, and they for
+        it, is delivered as well.
         """
+        for left in await self._delivered(row, request):
+            target = await self._backend.head(left.execution_id)
+            ended = target is not None and target.status in FINAL_EXECUTION
+            if target is None:
+                for start in await self.starts.left([left.execution_id]):
+                    await self.starts.begin(start)  # it takes what waits for it, and ends
+            elif not ended and not await self.alive(target):
+                await self.deliver(target, left)
+
+    async def _delivered(self, row: ExecutionRow, request: RequestRow) -> list[RequestRow]:
         live = await self._load(row, await self._loader.graph(row, strict=False))
         arrivals: list[Arrival] = [
             self._adopted(row, live, "delivery"),
@@ -112,7 +138,7 @@ class Owner:
         ]
         if request.kind == "cancel":
             arrivals += [Fact(event) for event in lost(live.state)]
-        await self._driver.deliver(live, arrivals)
+        return await self._driver.deliver(live, arrivals)
 
     def _adopted(self, row: ExecutionRow, live: Live, cause: Cause) -> Fact:
         return Fact(ExecutionAdopted(self._engine_id, live.epoch, row.owner, cause))
@@ -155,7 +181,9 @@ class Owner:
                 report.living[row.execution_id] = row.owner or ""
             else:
                 orphans.append(row)
-        return await self.adopt_all(orphans, report, retry_lost)
+        await self.adopt_all(orphans, report, retry_lost)
+        report.adopted += await self.starts.begin_left(report.refused)
+        return report
 
     async def adopt_all(
         self, rows: Sequence[ExecutionRow], report: Recovery | None = None, retry_lost: bool = False

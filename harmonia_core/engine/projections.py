@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydantic_core import to_json
 
 from harmonia_core.contracts.rows import TaskRow, TimerRow
+from harmonia_core.engine.child_folds import CANCELLING
 from harmonia_core.engine.task_folds import TASK_FOLDS
 from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.model import events as e
@@ -17,7 +18,7 @@ ClosedTimer = tuple[str, str, str]
 
 _ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped,
                        e.UndoRecorded, e.CompensationBegun, e.TaskResolved})  # fmt: skip
-_SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
+_SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.ChildCancelRequested})
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
                            e.ExecutionCompensated})  # fmt: skip
@@ -128,7 +129,7 @@ def _timers(state: ExecutionState, path: str) -> dict[str, float]:
     if task is None or task.status in FINAL_TASK:
         return {}
     found = {} if task.due is None else {due_kind(task): task.due}
-    if task.total_deadline is not None and task.reason != "total-timeout":
+    if task.total_deadline is not None and task.reason not in ("total-timeout", CANCELLING):
         found["total"] = task.total_deadline
     return found
 

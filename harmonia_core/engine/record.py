@@ -1,10 +1,11 @@
 """The only writer of events: turn batches into units and hand them to the state backend."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, SnapshotRow, TokenRow, Unit
 from harmonia_core.contracts.state_backend import Results, StateBackend
+from harmonia_core.engine import child_rows
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outbox import documents, requests
@@ -61,6 +62,7 @@ class Recorder:
                 unit.blobs.append(_blob(live, state.graph.definition_hash, live.definition))
         _arrived(unit, live, batch.arrivals)
         unit.requests = requests(state, batch.recorded, live.namespace)
+        unit.blobs += child_rows.blobs(state, batch.recorded, _held(live, batch), live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
         batch.requests = unit.requests
         if batch.blobs:
@@ -85,6 +87,13 @@ class Recorder:
             return False
         live.weight = weight(state.scope) + state.undo.length
         return since >= 2 * live.weight
+
+
+def _held(live: Live, batch: Batch) -> Mapping[str, bytes]:
+    """Return the blobs that a unit writes: who refers to one in it brings it along."""
+    if live.created or live.definition is None:
+        return batch.blobs
+    return {**batch.blobs, batch.state.graph.definition_hash: live.definition}
 
 
 def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:
@@ -122,7 +131,7 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
         batch.now,
         state.ended_at,
         state.root_id,
-        None,
+        state.family.parent_id,
         None,
         canonical(state.labels).decode(),
         final_error(state),

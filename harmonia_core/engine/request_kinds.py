@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.engine.child_requests import from_child
 from harmonia_core.engine.outcomes import for_good, reported
 from harmonia_core.engine.resolving import resolve
 from harmonia_core.engine.retry import judge
@@ -81,4 +82,5 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "fail": _resolved("fail"),
     "done": _resolved("done"),
     "complete": _complete,
+    "child": from_child,
 }

@@ -129,12 +129,21 @@ class Requests:
         try:
             row = await self.open_head(request.execution_id)
             if not await self._owner.alive(row):
-                await self._owner.deliver(row, request)
+                for left in await self._undelivered(row, request):
+                    await self._owner.deliver(row, left)
+                    row = await self.open_head(request.execution_id)
         except ExecutionFinished:
             return True
         except Fenced:  # somebody adopted it in the meantime
             return False
         return False
+
+    async def _undelivered(self, row: ExecutionRow, request: RequestRow) -> list[RequestRow]:
+        """Return what is to be delivered to an execution without an owner: the request, or what it left."""
+        if row.owner is not None or row.status != ExecutionStatus.CANCELLING:
+            return [request]
+        # It has got the request and waits for executions that others drive.
+        return await self._backend.requests([row.execution_id])
 
     async def _stuck(self, execution_id: str) -> RequestNotConsumed:
         row = await self._backend.head(execution_id)

@@ -23,6 +23,7 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
+from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.deciding import Deciding
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
@@ -84,7 +85,10 @@ class Engine(Deciding):
             backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
             self._dispatcher,
         )  # fmt: skip
-        self._owner = Owner(backend, self.engine_id, self._driver, self._loader, self.patience)
+        self._starts = ChildStarts(
+            backend, self.engine_id, self._driver, self._catalog, self._clock, self.patience
+        )
+        self._owner = Owner(backend, self.engine_id, self._driver, self._loader, self.patience, self._starts)
         self._requests = Requests(
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )
@@ -128,6 +132,7 @@ class Engine(Deciding):
             stack.callback(group.cancel_scope.cancel)
             stack.push_async_callback(self._driver.dispatcher.aclose)
             self._driver.enter(group)
+            self._starts.enter(group)
             group.start_soon(self._driver.run)
             group.start_soon(self._driver.timers.run)
             group.start_soon(self._publisher.run)
@@ -202,7 +207,7 @@ class Engine(Deciding):
             await live.rest.wait()
             if live.trouble is not None:
                 raise live.trouble
-            return live.state.status.value
+            return "attention" if live.stuck else live.state.status.value
         while True:
             if execution_id in self._driver.troubles:
                 raise self._driver.troubles[execution_id]
@@ -210,6 +215,16 @@ class Engine(Deciding):
             if row.status in FINAL_EXECUTION or (row.status == "attention" and row.owner is None):
                 return row.status
             await self._requests.next_change(0.5)
+
+    @property
+    def driving(self) -> tuple[str, ...]:
+        """Return the executions that are driven here and not at rest."""
+        return tuple(key for key, live in self._driver.lives.items() if not live.resting)
+
+    async def rest(self) -> None:
+        """Wait until nothing that is driven here goes on; detached executions outlast their parents."""
+        while driving := self.driving:
+            await self._driver.lives[driving[0]].rest.wait()
 
     async def cancel(
         self,

@@ -10,6 +10,7 @@ from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.nodes import NodeBuilder
 from harmonia_core.engine.readings import Known, Place, Readings
+from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem, ProblemsError
 from harmonia_core.model.definition import WorkflowDefinition
@@ -36,6 +37,7 @@ class Whole:
     env_allow: Collection[str] | None
     graph_window: int
     map_window: int
+    children: Subworkflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class _Level:
         self._builder = NodeBuilder(
             self._tasks, places, self.dependencies, whole.catalog, self.readings, whole.problems,
             whole.map_window, None if default is None else retry_policy(default), self._inside,
-            self._on_failure,
+            whole.children, self._on_failure,
         )  # fmt: skip
 
     def scope(self, **more: Any) -> Scope:

@@ -7,6 +7,7 @@ where the task lies and who depends on it is `evolve`'s and `frontier`'s busines
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine import child_folds
 from harmonia_core.engine.frontier import put
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Recorded
@@ -105,6 +106,7 @@ def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskSta
         ended_seq=at.seq,
         items=items,
         inside=task.inside,
+        child=task.child,
     )
 
 
@@ -204,6 +206,8 @@ TASK_FOLDS: dict[type, Fold] = {
     e.TaskUnreachable: _unreachable,
     e.TaskCancelled: _cancelled,
     e.TaskAttention: _attention,
+    e.ChildRequested: child_folds.requested,
+    e.ChildCancelRequested: child_folds.cancel_requested,
 }
 OF_TASKS = frozenset((*TASK_FOLDS, *_INSIDE_FOLDS))
 """The events that name a task or an item; an empty path stands for the execution."""

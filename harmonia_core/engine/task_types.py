@@ -1,6 +1,6 @@
 """Look task types up for a compilation, each once, and report the names that nobody has. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ class TypeCatalog:
         self._known, self._problems = known, problems
         self._facts: dict[str, TypeFacts | None] = {UNKNOWN_TYPE: None}
         self._names = Names(sorted(known))
+        self._further: set[str] = set()
 
     def of(self, name: str, place: Pointer) -> TypeFacts | None:
         """Return what is known of a type; report an unknown one at the place of its task."""
@@ -32,9 +33,14 @@ class TypeCatalog:
         assert facts is None or isinstance(facts, TypeFacts)
         return facts
 
+    def take_in(self, names: Iterable[str]) -> None:
+        """Count types as used that a workflow uses which is started by a task."""
+        self._further.update(names)
+
     def used(self) -> tuple[str, ...]:
         """Return the names of the types in use, sorted."""
-        return tuple(sorted(name for name, facts in self._facts.items() if facts is not None))
+        own = {name for name, facts in self._facts.items() if facts is not None}
+        return tuple(sorted(own | self._further))
 
     def _find(self, name: str, place: Pointer) -> TypeFacts | None:
         found = self._known.get(name)

@@ -39,10 +39,10 @@ _NULL = Answer(None)
 class Turn:
     """Hold one decision: what it looks at, and the commands that come of it, in `out`."""
 
-    __slots__ = ("_answers", "_asked", "_state", "out")
+    __slots__ = ("_answers", "_asked", "out", "state")
 
     def __init__(self, state: ExecutionState, answers: Answers) -> None:
-        self._state, self._answers = state, answers
+        self.state, self._answers = state, answers
         # Places whose questions are open; they are not asked again.
         self._asked = {(asked.path, asked.place) for asked in state.asks.values()} if state.asks else ()
         self.out: list[Command] = []
@@ -93,7 +93,7 @@ class Turn:
     def begin(self, node: TaskNode, path: str, task: TaskState, out: list[Command]) -> bool:
         """Take one ready task a step further; tell whether more than a question came of it."""
         if task.attempt:
-            out.extend(further(node, path, task, self._state))
+            out.extend(further(node, path, task, self.state))
             return True
         if node.when is not None:
             answer = self._answer((path, "when"))
@@ -114,7 +114,7 @@ class Turn:
         elif node.scope is not None:
             out.append(ScheduleTask(path, node, 1, True, answer.value))
         elif node.kernel:
-            out.extend(kernel_tasks.begin(node, path, answer, self._state))
+            out.extend(kernel_tasks.begin(node, path, answer, self.state))
         else:
             out.append(ScheduleTask(path, node, 1, True, answer.value, answer.holes))
         return True
@@ -139,8 +139,8 @@ class Turn:
 
     def _answer(self, key: AnswerKey) -> Answer | None:
         found = self._answers.get(key)
-        if found is None and self._state.answers:
-            return self._state.answers.get(key)
+        if found is None and self.state.answers:
+            return self.state.answers.get(key)
         return found
 
     def _ask(self, ask: Ask, out: list[Command]) -> bool:

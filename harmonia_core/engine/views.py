@@ -13,6 +13,7 @@ from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.ids import item_path
 from harmonia_core.model.codec import encode
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.family import Family
 from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.refs import public
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
@@ -78,6 +79,7 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
         "failed_tasks": list(state.failed),
         "ended_at": _time(state.ended_at),
         "seq": state.seq,
+        **_family(state.family),
         "counts": dict(statuses),
         "tasks": tasks,
     }
@@ -85,6 +87,13 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
     if recorded is not None:
         view["undo"] = recorded
     return view
+
+
+def _family(family: Family) -> dict[str, Any]:
+    """Return what is said of the task that an execution carries out, if it does."""
+    if family.parent_id is None:
+        return {}
+    return {"parent_path": family.path, "waited_for": family.reports == "end"}
 
 
 def _undo(state: ExecutionState, number: int, entry: UndoEntry, rest: TaskStatus | None) -> dict[str, Any]:
@@ -133,6 +142,8 @@ def _task(node: TaskNode, path: str, task: TaskState, rest: TaskStatus | None) -
         view["holes"] = [hole.as_json() for hole in task.holes]
     if task.items is not None:
         view["items"] = _items(task)
+    if task.child is not None:
+        view["child"] = task.child
     return view
 
 

@@ -7,6 +7,7 @@ has begun is ended here. Tasks that never began need no event. The last step of 
 
 from typing import TYPE_CHECKING
 
+from harmonia_core.engine import children
 from harmonia_core.engine.walks import inside_path, levels, positions
 from harmonia_core.ids import item_path
 from harmonia_core.model.addresses import undone_by
@@ -48,6 +49,8 @@ def wind(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
     elif task.inside is not None and node.scope is not None:
         if not wind_inside(turn, node.scope, path, task.inside):
             turn.out.append(CancelTask(path, task.attempt))
+    elif node.child is not None:
+        turn.out.extend(children.wind(node, path, task))
     elif task.status is not TaskStatus.RUNNING or task.items is not None:
         turn.out.append(CancelTask(path, task.attempt))
 

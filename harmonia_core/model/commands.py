@@ -121,6 +121,24 @@ class StopScope(NamedTuple):
     by: str
 
 
+class RequestChild(NamedTuple):
+    """Start the execution that carries a task out. parent_id: of the execution whose task it is."""
+
+    parent_id: str
+    path: str
+    attempt: int
+    definition_hash: str
+    detached: bool
+    pinned: bool
+
+
+class CancelChild(NamedTuple):
+    """Let the execution that carries a task out end as cancelled."""
+
+    path: str
+    child_id: str
+
+
 class SkipTask(NamedTuple):
     """End a task that has nothing to do."""
 
@@ -210,6 +228,8 @@ Command = (
     | EnterStep
     | SetVariables
     | StopScope
+    | RequestChild
+    | CancelChild
     | CompleteExecution
     | FailExecution
     | CancelExecution

@@ -7,14 +7,22 @@ expressions, task types) is checked by `engine.compile`.
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
+from harmonia_core.model.placing import Positions
 from harmonia_core.model.pointer import Pointer
 from harmonia_core.model.policies import OnFailure, RetryPolicySpec, Spec, TimeLimit
 from harmonia_core.model.task_spec import Block, HandlerSpec, TaskSpec
+
+
+class File(NamedTuple):
+    """Name a file, with the positions of its text by pointer."""
+
+    name: str
+    positions: Positions | None
 
 
 class WorkflowDefinition(Spec):
@@ -45,6 +53,17 @@ class WorkflowDefinition(Spec):
 
     _keys: Mapping[Pointer, tuple[str | int, ...]] = PrivateAttr(default_factory=dict)
     _canonical: bytes | None = PrivateAttr(None)
+    _file: File | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> File | None:
+        """Return the file from which it was read because another definition names it, if it was."""
+        return self._file
+
+    def read_from(self, file: File) -> "WorkflowDefinition":
+        """Return the definition, remembering the file that it was read from."""
+        self._file = file
+        return self
 
     def as_data(self) -> dict[str, Any]:
         """Return the definition as JSON in its normal form: tasks listed, durations in seconds, no defaults.

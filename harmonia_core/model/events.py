@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from harmonia_core.model.child_events import ChildCancelRequested as ChildCancelRequested
+from harmonia_core.model.child_events import ChildRequested as ChildRequested
 from harmonia_core.model.event import Event as Event
+from harmonia_core.model.family import Reports
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.undo_events import CompensationBegun as CompensationBegun
@@ -41,6 +44,11 @@ class ExecutionStarted(Event):
     root_id: str
     deadline: float | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    parent_id: str | None = None
+    parent_path: str = ""
+    parent_attempt: int = 0
+    depth: int = 0
+    reports: Reports = "end"
 
 
 @dataclass(frozen=True, slots=True)

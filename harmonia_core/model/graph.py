@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from harmonia_core.model.child import Child
 from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
@@ -55,7 +56,7 @@ class TaskNode:
     window: for a map, how many items may be begun and not ended at once.
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
-    scope: for a composite, the tasks inside it.
+    scope: for a composite, the tasks inside it. child: for a sub-workflow, what it starts.
     on_failure: what comes before it fails for good: nothing, the undoing of what lies inside, a person.
     undo: what undoes it once it has succeeded.
     retry: None means one attempt. timeout, heartbeat_timeout: seconds per attempt;
@@ -84,6 +85,7 @@ class TaskNode:
     enough: int | None = None
     on_failure: OnFailure = "fail"
     undo: "TaskNode | None" = None
+    child: Child | None = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""

@@ -15,11 +15,12 @@ def place_problems(problems: Iterable[Problem], positions: Positions | None) -> 
     if positions is None:
         return list(problems)
     placed = [_placed(problem, positions) for problem in problems]
-    return sorted(placed, key=lambda problem: (problem.line or 0, problem.column or 0))
+    return sorted(placed, key=lambda one: (one.source or "", one.line or 0, one.column or 0))
 
 
 def _placed(problem: Problem, positions: Positions) -> Problem:
-    position = None if problem.line is not None else _position(problem.path, positions)
+    known = problem.line is not None or problem.source is not None
+    position = None if known else _position(problem.path, positions)
     if position is None:
         return problem
     line, column = position

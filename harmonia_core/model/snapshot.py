@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from harmonia_core.model.codec import read_ref
 from harmonia_core.model.commands import Answer
+from harmonia_core.model.family import Family
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import REFS
@@ -47,6 +48,7 @@ def dump(state: ExecutionState) -> bytes:
     shape["scope"] = _graph(state.scope)
     if state.undo is not NOTHING_UNDONE:
         shape["undo"] = _undo(state.undo)
+    shape["family"] = list(state.family)
     return to_json(shape)
 
 
@@ -68,6 +70,7 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         error=_read_error(shape["error"]),
         asks={key: Question(*question) for key, question in shape["asks"].items()},
         undo=_read_undo(shape["undo"]) if "undo" in shape else NOTHING_UNDONE,
+        family=Family(*shape["family"]),
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         **plain,
     )

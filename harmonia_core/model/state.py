@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
+from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
@@ -64,7 +65,7 @@ class TaskState(NamedTuple):
     reason: why it stands there; while ready: `retry`, `lost`, `fired` or `total-timeout`.
     due: when its timer fires. ended_seq: of the event that made it final.
     started_at: when its first attempt began; begun_at: when the running one did.
-    items: of a map; inside: of a composite.
+    items: of a map; inside: of a composite. child: id of the execution that carries it out.
     """
 
     status: TaskStatus = TaskStatus.WAITING
@@ -84,6 +85,7 @@ class TaskState(NamedTuple):
     items: MapState | None = None
     begun_at: float | None = None
     inside: "InsideState | None" = None
+    child: str | None = None
 
 
 class GraphState(NamedTuple):
@@ -147,6 +149,7 @@ class ExecutionState(NamedTuple):
     failed: paths in order of failure; error: of the first of them, or of the execution.
     asks: open questions by id; answers: recorded ones that no decision has used yet.
     ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
+    family: whose task the execution carries out.
     """
 
     graph: Graph
@@ -171,6 +174,7 @@ class ExecutionState(NamedTuple):
     answers: Mapping[AnswerKey, Answer] = _NOTHING
     ends_before: int = 0
     undo: UndoState = NOTHING_UNDONE
+    family: Family = ALONE
 
     @property
     def ends(self) -> int:

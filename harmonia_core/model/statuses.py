@@ -58,7 +58,9 @@ EXECUTION_TRANSITIONS = MappingProxyType(
 TASK_TRANSITIONS = MappingProxyType(
     {
         _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE}),
-        _T.READY: frozenset({_T.RUNNING, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
+        _T.READY: frozenset(
+            {_T.RUNNING, _T.BLOCKED, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}
+        ),
         _T.RUNNING: frozenset(
             {
                 _T.READY,

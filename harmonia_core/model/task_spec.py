@@ -9,12 +9,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from harmonia_core.model.child_spec import OnCancel, read_workflow
 from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
 from harmonia_core.model.policies import Join, JoinSpec, OnFailure, RetryPolicySpec, Spec, TimeLimit
 
 NOT_YET_IN_WORKFLOW = frozenset(("concurrency",))
 NOT_YET_IN_TASK = frozenset(("action", "component", "runs_on"))
-NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event", "subworkflow"))
+NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event"))
 """Words of the language whose behaviour this version does not have; refused, never ignored."""
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
@@ -96,6 +97,7 @@ class WorkSpec(Block):
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
         max_concurrency, batch_size, tolerate, enough, mode, output, vars: of maps and composites, each
         of which takes some of them.
+    workflow, detach, on_cancel: of a sub-workflow; what it starts, a WorkflowDefinition once it is read.
     """
 
     type: str = Field(max_length=200)
@@ -125,6 +127,9 @@ class WorkSpec(Block):
     last: Block | None = Field(None, alias="finally")
     vars: dict[Name, Json] | None = None
     output: Json = None
+    workflow: Annotated[Any, BeforeValidator(read_workflow)] = None
+    detach: bool | None = Field(None, strict=True)
+    on_cancel: OnCancel | None = None
 
 
 class TaskSpec(WorkSpec):
@@ -143,7 +148,8 @@ class TaskSpec(WorkSpec):
 
 WORDS = frozenset(Block.model_fields) | frozenset(
     ("branches", "cases", "default", "mode", "enough", "as_long_as", "until", "times", "max_iterations",
-     "max_concurrency", "batch_size", "tolerate", "catch", "last", "vars", "output")
+     "max_concurrency", "batch_size", "tolerate", "catch", "last", "vars", "output",
+     "workflow", "detach", "on_cancel")
 )  # fmt: skip
 """Fields that only composites have, by the names of the model; each says which it takes."""
 

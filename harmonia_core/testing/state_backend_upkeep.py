@@ -226,6 +226,21 @@ class UpkeepTests:
         await backend.sweep(20.0)
         assert [row.request_id for row in await backend.requests()] == ["later", "running", "start"]
 
+    async def test_what_an_execution_that_is_to_begin_will_need_is_kept(self, backend: StateBackend) -> None:
+        unit = start(1)
+        unit.requests = [
+            request_row("start", 4, kind="start", created_at=10.0),
+            request_row("cancel", 4, created_at=10.0),
+        ]
+        unit.blobs = [blob(4, "sha256:input", b"input", 5)]
+        await backend.commit(unit)
+        assert await backend.sweep(20.0) == Pruned()
+        assert [row.request_id for row in await backend.requests()] == ["start", "cancel"]
+        assert [one for one in await backend.verify() if one.code != "not-verified"] == []
+        await backend.commit(Unit(consumed=["start"]))
+        assert await backend.sweep(20.0) == Pruned(blobs=1, bytes=5)
+        assert await backend.requests() == []
+
     async def test_what_belongs_to_nobody_is_swept(
         self, backend: StateBackend, create: Callable[[], StateBackend]
     ) -> None:

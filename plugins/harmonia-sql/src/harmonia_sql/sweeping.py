@@ -12,13 +12,14 @@ from harmonia_sql.statements import IDLE_ENGINES, Statements
 
 # Rows may be left in these without their execution: by a late heartbeat, by a crash of an older version.
 STRAYS = (tables.heartbeat, tables.activity, tables.blob_reference)
-# A start is for an execution that does not exist yet.
+# A start is for an execution that does not exist yet; what else waits for that one waits with it.
 STALE_REQUESTS = """
     DELETE FROM request WHERE created_at < ?
     AND NOT EXISTS (SELECT 1 FROM execution AS e
         WHERE e.execution_id = request.execution_id AND e.ended_at IS NULL)
-    AND (kind <> 'start' OR EXISTS (SELECT 1 FROM execution AS e
-        WHERE e.execution_id = request.execution_id))"""
+    AND (EXISTS (SELECT 1 FROM execution AS e WHERE e.execution_id = request.execution_id)
+        OR NOT EXISTS (SELECT 1 FROM request AS s
+            WHERE s.execution_id = request.execution_id AND s.kind = 'start'))"""
 
 
 def abandoned(core: Connection, before: float) -> list[tuple[str, str | None]]:
@@ -41,7 +42,7 @@ def drop_requests(cursor: Cursor, statements: Statements, before: float) -> None
 
 
 def orphans(core: Connection, table: Table, limit: int) -> list[str]:
-    """Return executions that a table has rows of and that are neither there nor on their way out.
+    """Return executions that a table has rows of and that are neither there nor on their way in or out.
 
     It goes from one id to the next by the index: one look per execution, and none per row.
     """
@@ -51,7 +52,10 @@ def orphans(core: Connection, table: Table, limit: int) -> list[str]:
     ids = ids.union_all(select(following).where(ids.c.id.is_not(null())))
     there = select(1).where(tables.execution.c.execution_id == ids.c.id).exists()
     going = select(1).where(pruning.kind == "execution", pruning.id == ids.c.id).exists()
-    rows = select(ids.c.id).where(ids.c.id.is_not(null()), ~there, ~going).limit(limit)
+    # What a start hands on is kept for the execution that it begins.
+    request = tables.request.c
+    coming = select(1).where(request.execution_id == ids.c.id, request.kind == "start").exists()
+    rows = select(ids.c.id).where(ids.c.id.is_not(null()), ~there, ~going, ~coming).limit(limit)
     return list(core.execute(rows).scalars())
 
 
