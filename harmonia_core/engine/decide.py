@@ -5,6 +5,7 @@ same state gives the same commands. Answers are looked up by (path, place); what
 is neither answered nor being asked becomes an `Ask`.
 """
 
+from harmonia_core.engine.messages import hand_out
 from harmonia_core.engine.turn import Turn
 from harmonia_core.engine.winding import wind_down
 from harmonia_core.model.commands import Answers, Command, CompleteExecution, FailExecution
@@ -23,6 +24,8 @@ def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> li
         return wind_down(graph, state)
     turn = Turn(state, answers)
     turn.graph(graph.root, state.scope, "")
+    if not turn.out and state.inbox.due:
+        turn.out += hand_out(state)
     if not turn.out and not state.scope.open:
         _finish(graph, state, turn)
     return turn.out

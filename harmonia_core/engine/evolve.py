@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harmonia_core.engine.frontier import put
+from harmonia_core.engine.inbox_folds import INBOX_FOLDS, concerns, of_task
 from harmonia_core.engine.items import item, put_item
 from harmonia_core.engine.task_folds import OF_TASKS, change
 from harmonia_core.model import events as e
@@ -25,6 +26,8 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     event = recorded.event
     if type(event) not in OF_TASKS or not (path := event.path):  # type: ignore[attr-defined]
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
+    if concerns(state.inbox, event, path):
+        state = state._replace(inbox=of_task(state.inbox, recorded, path))
     root = state.graph.root
     position = root.index.get(path)
     if position is None:
@@ -117,6 +120,7 @@ def _moved(
         state.asks,
         answers,
         state.ends_before,
+        state.inbox,
     )
 
 
@@ -190,6 +194,10 @@ def _answered(state: ExecutionState, event: e.Answered, at: Recorded) -> Executi
     return state._replace(asks=asks, answers={**state.answers, (question.path, question.place): answer})
 
 
+def _inbox(state: ExecutionState, event: Any, at: Recorded) -> ExecutionState:
+    return state._replace(inbox=INBOX_FOLDS[type(event)](state.inbox, event, at))
+
+
 _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], ExecutionState]] = {
     e.ExecutionStarted: _started,
     e.ExecutionAdopted: _adopted,
@@ -202,4 +210,5 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.Answered: _answered,
     e.LateResultRefused: _unchanged,
     e.VariablesSet: _variables_set,
+    **dict.fromkeys(INBOX_FOLDS, _inbox),
 }

@@ -1,8 +1,9 @@
-"""Begin the task types that the engine itself carries out: map, wait, noop, fail, set. Pure."""
+"""Begin the task types that the engine itself carries out. Pure."""
 
 from collections.abc import Callable
 from typing import Any
 
+from harmonia_core.engine import approvals, messages
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.walks import levels
 from harmonia_core.model.commands import (
@@ -87,4 +88,7 @@ _BEGIN: dict[str, Callable[[TaskNode, str, Answer, ExecutionState], list[Command
     "wait": _wait,
     "map": _map,
     "set": _set,
+    "event": messages.begin_event,
+    "emit": messages.begin_emit,
+    "approval": approvals.begin,
 }

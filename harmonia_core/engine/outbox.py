@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
-from harmonia_core.model.events import Event, Recorded
+from harmonia_core.engine.postings import addressed
+from harmonia_core.model.events import Event, MessageEmitted, Recorded
 from harmonia_core.model.state import ExecutionState
 
 
@@ -40,5 +41,9 @@ def documents(state: ExecutionState, recorded: Iterable[Recorded], namespace: st
     ]
 
 
-REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {}
+def _sent(out: Outgoing) -> Iterator[RequestRow]:
+    yield from addressed(out.recorded.execution_id, out.recorded.event, out.namespace, out.recorded.at)
+
+
+REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {MessageEmitted: _sent}
 DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {}

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.engine.approvals import decided, delegated
+from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import reported
 from harmonia_core.engine.retry import judge
 from harmonia_core.engine.walks import node_of
@@ -71,4 +73,7 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "cancel": _cancel,
     "retry": _retry,
     "complete": _complete,
+    "message": receive,
+    "decide": decided,
+    "delegate": delegated,
 }

@@ -28,9 +28,9 @@ from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
-from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.messaging import Messaging
 from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.ownership import Owner, Recovery
 from harmonia_core.engine.patience import Patience
@@ -51,7 +51,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "retry")
 
 
-class Engine(Listening):
+class Engine(Messaging):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is

@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from harmonia_core.model.event import Event as Event
+from harmonia_core.model.message_events import ApprovalDecided as ApprovalDecided
+from harmonia_core.model.message_events import ApprovalDelegated as ApprovalDelegated
+from harmonia_core.model.message_events import ApprovalEscalated as ApprovalEscalated
+from harmonia_core.model.message_events import ApprovalRequested as ApprovalRequested
+from harmonia_core.model.message_events import DecisionRefused as DecisionRefused
+from harmonia_core.model.message_events import MessageAwaited as MessageAwaited
+from harmonia_core.model.message_events import MessageEmitted as MessageEmitted
+from harmonia_core.model.message_events import MessageReceived as MessageReceived
+from harmonia_core.model.message_events import MessageRefused as MessageRefused
+from harmonia_core.model.message_events import MessageTaken as MessageTaken
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole

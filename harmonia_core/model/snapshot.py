@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from harmonia_core.model.codec import read_ref
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.graph import Graph
+from harmonia_core.model.inbox import EMPTY, dump_inbox, read_inbox
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import REFS
 from harmonia_core.model.state import (
@@ -27,7 +28,7 @@ from harmonia_core.model.state import (
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 from harmonia_core.model.values import Hole
 
-FORMAT = 4
+FORMAT = 5
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
@@ -44,6 +45,8 @@ def dump(state: ExecutionState) -> bytes:
     shape["asks"] = {key: list(question) for key, question in state.asks.items()}
     shape["answers"] = [[*key, _answer(answer)] for key, answer in state.answers.items()]
     shape["scope"] = _graph(state.scope)
+    if state.inbox != EMPTY:
+        shape["inbox"] = dump_inbox(state.inbox)
     return to_json(shape)
 
 
@@ -65,6 +68,7 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         error=_read_error(shape["error"]),
         asks={key: Question(*question) for key, question in shape["asks"].items()},
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
+        inbox=read_inbox(shape["inbox"]) if "inbox" in shape else EMPTY,
         **plain,
     )
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from harmonia_core.model.addresses import read_address
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.graph import Graph, Scope, TaskNode
+from harmonia_core.model.inbox import Inbox
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
@@ -145,7 +146,7 @@ class ExecutionState(NamedTuple):
     graph is not folded: it is what the definition hash compiles to, bound once.
     failed: paths in order of failure; error: of the first of them, or of the execution.
     asks: open questions by id; answers: recorded ones that no decision has used yet.
-    ends_before: `ends` when the owner took over.
+    ends_before: `ends` when the owner took over. inbox: messages, and who waits for something from outside.
     """
 
     graph: Graph
@@ -169,6 +170,7 @@ class ExecutionState(NamedTuple):
     asks: Mapping[str, Question] = _NOTHING
     answers: Mapping[AnswerKey, Answer] = _NOTHING
     ends_before: int = 0
+    inbox: Inbox = Inbox()
 
     @property
     def ends(self) -> int:

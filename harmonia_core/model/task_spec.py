@@ -14,7 +14,7 @@ from harmonia_core.model.policies import Join, JoinSpec, RetryPolicySpec, Spec, 
 
 NOT_YET_IN_WORKFLOW = frozenset(("on_failure", "concurrency"))
 NOT_YET_IN_TASK = frozenset(("action", "compensate", "component", "on_failure", "runs_on"))
-NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event", "subworkflow"))
+NOT_YET_TYPES = frozenset(("component", "subworkflow"))
 """Words of the language whose behaviour this version does not have; refused, never ignored."""
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
