@@ -30,8 +30,8 @@ def of_task(inbox: Inbox, recorded: Recorded, path: str) -> Inbox:
 
 
 def _awaited(inbox: Inbox, event: e.MessageAwaited, at: Recorded) -> Inbox:
-    waiter = Waiter(tuple(want_of(shape) for shape in event.wants), event.mode, event.shared)
-    return awaited(inbox, event.path, waiter, at.at)
+    waiter = Waiter(tuple(want_of(shape) for shape in event.wants), event.mode, at.at, event.shared)
+    return awaited(inbox, event.path, waiter)
 
 
 def _requested(inbox: Inbox, event: e.ApprovalRequested, at: Recorded) -> Inbox:

@@ -21,7 +21,7 @@ from harmonia_core.model.commands import (
 from harmonia_core.model.events import Event
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.inbox import MOST_KEPT, Message
-from harmonia_core.model.message_inputs import EmitInput, EventInput
+from harmonia_core.model.message_inputs import DAY, EmitInput, EventInput
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import TaskStatus
@@ -49,7 +49,8 @@ def begin_emit(node: TaskNode, path: str, answer: Answer, state: ExecutionState)
     except ValidationError as error:
         return [begun, FailTask(path, 1, invalid(error))]
     id = wish.id or stable_key(state.root_id, path)
-    message = EmitMessage(path, id, wish.name, wish.correlation, wish.data, wish.to, wish.ttl)
+    ttl = wish.ttl or (DAY if wish.to is None else None)
+    message = EmitMessage(path, id, wish.name, wish.correlation, wish.data, wish.to, ttl)
     return [begun, message, SucceedTask(path, 1, {"id": id})]
 
 

@@ -9,6 +9,7 @@ from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.engine.approvals import may_decide, open_approval
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.listening import Listening
+from harmonia_core.engine.post import PostOffice
 from harmonia_core.engine.postings import Post, posted
 from harmonia_core.engine.walks import node_of
 from harmonia_core.errors import Problem
@@ -22,7 +23,7 @@ from harmonia_core.model.message_errors import (
     MessageInvalid,
     NotAnAssignee,
 )
-from harmonia_core.model.message_inputs import MAX_MESSAGE, EmitInput
+from harmonia_core.model.message_inputs import DAY, MAX_MESSAGE, EmitInput
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_TASK
@@ -34,6 +35,7 @@ class Messaging(Listening):
     """Take messages and decisions."""
 
     _new_id: IdMaker
+    _office: PostOffice
 
     async def signal(
         self,
@@ -51,13 +53,39 @@ class Messaging(Listening):
         message_id: two messages of the same id count once. ttl: how long it is kept, without it as long as
         the execution lives. Raises MessageInvalid, ExecutionNotFound, ExecutionFinished.
         """
-        post = self._post(name, data, correlation, message_id, ttl)
+        post = self._post(name, data, correlation, message_id, ttl, actor)
         row = await self._head(execution_id)
-        await self._requests.put(posted(post, execution_id, row.namespace, actor, self._clock.now()))
+        await self._requests.put(posted(post, execution_id, row.namespace, self._clock.now()))
+        return post.id
+
+    async def publish(
+        self,
+        name: str,
+        data: Any = None,
+        *,
+        correlation: Any = None,
+        message_id: str | None = None,
+        ttl: float | str | None = None,
+        namespace: str = "default",
+        actor: Actor | None = None,
+    ) -> str:
+        """Publish a message for exactly one execution that waits for it, now or later; return its id.
+
+        message_id: two messages of the same id count once. ttl: how long it is kept, a day without it.
+        Raises MessageInvalid.
+        """
+        post = self._post(name, data, correlation, message_id, ttl or DAY, actor)
+        await self._office.publish(namespace, post, self._new_id())
         return post.id
 
     def _post(
-        self, name: str, data: Any, correlation: Any, message_id: str | None, ttl: float | str | None
+        self,
+        name: str,
+        data: Any,
+        correlation: Any,
+        message_id: str | None,
+        ttl: float | str | None,
+        actor: Actor | None,
     ) -> Post:
         given = {"name": name, "data": data, "correlation": correlation, "id": message_id, "ttl": ttl}
         try:
@@ -65,7 +93,7 @@ class Messaging(Listening):
         except ValidationError as error:
             raise MessageInvalid(_problems(error)) from None
         expires = None if wish.ttl is None else self._clock.now() + wish.ttl
-        return Post(wish.id or self._new_id(), wish.name, wish.correlation, wish.data, expires)
+        return Post(wish.id or self._new_id(), wish.name, wish.correlation, wish.data, expires, actor)
 
     async def decide(
         self,

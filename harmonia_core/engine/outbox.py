@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
-from harmonia_core.engine.postings import addressed
+from harmonia_core.engine.postings import post_of, posted
+from harmonia_core.engine.subscriptions import outgoing, outgoing_key
 from harmonia_core.model.events import Event, MessageEmitted, Recorded
 from harmonia_core.model.state import ExecutionState
 
@@ -42,8 +43,16 @@ def documents(state: ExecutionState, recorded: Iterable[Recorded], namespace: st
 
 
 def _sent(out: Outgoing) -> Iterator[RequestRow]:
-    yield from addressed(out.recorded.execution_id, out.recorded.event, out.namespace, out.recorded.at)
+    event, record = out.recorded.event, out.recorded
+    if isinstance(event, MessageEmitted) and event.to is not None:
+        yield posted(post_of(record), event.to, out.namespace, record.at)
+
+
+def _published(out: Outgoing) -> Iterator[DocumentWrite]:
+    event, record = out.recorded.event, out.recorded
+    if isinstance(event, MessageEmitted) and event.to is None:
+        yield outgoing(post_of(record), out.namespace, outgoing_key(record.execution_id, record.seq))
 
 
 REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {MessageEmitted: _sent}
-DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {}
+DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {MessageEmitted: _published}

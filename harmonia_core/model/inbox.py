@@ -40,10 +40,11 @@ class Want(NamedTuple):
 
 
 class Waiter(NamedTuple):
-    """Hold what a task waits for. shared: published messages may come, too."""
+    """Hold what a task waits for. since: epoch seconds. shared: published messages may come, too."""
 
     wants: tuple[Want, ...]
     mode: WaitMode
+    since: float
     shared: bool = True
 
     def choose(self, messages: Iterable[Message]) -> tuple[Message, ...] | None:
@@ -131,9 +132,9 @@ def received(inbox: Inbox, message: Message) -> Inbox:
     return grown._replace(due=allotted(grown, wanting)) if wanting else grown
 
 
-def awaited(inbox: Inbox, path: str, waiter: Waiter, at: float) -> Inbox:
+def awaited(inbox: Inbox, path: str, waiter: Waiter) -> Inbox:
     """Return the inbox with one more task that waits, without the messages that have expired until then."""
-    grown = inbox._replace(kept=_fresh(inbox.kept, at), waiting={**inbox.waiting, path: waiter})
+    grown = inbox._replace(kept=_fresh(inbox.kept, waiter.since), waiting={**inbox.waiting, path: waiter})
     return grown._replace(due=allotted(grown, None if inbox.due else {path: waiter}))
 
 

@@ -11,6 +11,8 @@ from harmonia_core.model.policies import Spec, TimeLimit
 
 MAX_MESSAGE = 64 * 1024
 """Bytes of JSON that a message's data, and its correlation, may have."""
+DAY = 86_400.0
+"""Seconds for which a published message is kept unless it says otherwise."""
 MAX_NAME = 200
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
