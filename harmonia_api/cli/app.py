@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from harmonia_api.cli.db_commands import database
+from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
 
@@ -18,7 +19,9 @@ app = typer.Typer(
     help="Run workflows that survive the process which runs them.",
 )
 executions = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Look at executions, or cancel one, from any process."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at executions, speak to them, or cancel one, from any process.",
 )
 app.add_typer(executions, name="executions")
 app.add_typer(database, name="db")
@@ -225,6 +228,11 @@ def cancel_execution(
         from harmonia_api.cli.cancel import cancel_one
 
         finish(cancel_one(execution, reason, no_wait, modules or [], db, json))
+
+
+app.command()(publish)
+executions.command()(signal)
+executions.command()(approve)
 
 
 def own_commands() -> frozenset[str]:

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.engine.awaiting import awaits
 from harmonia_core.engine.walks import inside_path
 from harmonia_core.ids import item_path
 from harmonia_core.model.codec import encode
@@ -63,6 +64,10 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
     """Return an execution whole, tasks in definition order, what is inside a task behind it."""
     rest = TaskStatus.CANCELLED if state.status in FINAL_EXECUTION else None
     tasks = list(_tasks(state.graph.root, state.scope, "", rest))
+    for task in tasks:
+        awaited = awaits(state.inbox, task["path"])
+        if awaited is not None:
+            task["awaits"] = awaited
     view = head_view(row, alive)
     view |= {
         "status": state.status.value,
