@@ -84,7 +84,7 @@ def overdue(state: ExecutionState, path: str, now: float) -> Iterator[Event]:
         return
     approval, task = found
     if approval.escalate_to:
-        yield e.ApprovalEscalated(path, approval.escalate_to, approval.deadline)
+        yield e.ApprovalEscalated(path, list(approval.escalate_to), approval.deadline)
     elif approval.on_deadline == "fail":
         message = f"Nobody has decided on {approval.title!r} by its deadline."
         yield e.TaskFailed(path, task.attempt, _error("approval-deadline", message, "timeout"))

@@ -35,11 +35,11 @@ def _timer(command: c.StartTimer, now: float) -> Event:
 
 
 def _await(command: c.AwaitMessage, now: float) -> Event:
-    return e.MessageAwaited(*command)
+    return e.MessageAwaited(command.path, list(command.wants), command.mode, command.shared)
 
 
 def _take(command: c.TakeMessages, now: float) -> Event:
-    return e.MessageTaken(*command)
+    return e.MessageTaken(command.path, list(command.message_ids))
 
 
 def _emit(command: c.EmitMessage, now: float) -> Event:
@@ -52,9 +52,9 @@ def _request_approval(command: c.RequestApproval, now: float) -> Event:
     return e.ApprovalRequested(
         command.path,
         wish.title,
-        wish.assignees,
+        list(wish.assignees),
         deadline if escalation is None else now + escalation.after,
-        () if escalation is None else escalation.to,
+        [] if escalation is None else list(escalation.to),
         deadline,
         wish.on_deadline,
         wish.on_reject,

@@ -1,7 +1,7 @@
 """Facts about messages and approvals: what comes from outside, what waits for it, what is sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harmonia_core.model.event import Event
@@ -80,9 +80,9 @@ class ApprovalRequested(Event):
 
     path: str
     title: str
-    assignees: Sequence[str] = ()
+    assignees: Sequence[str] = field(default_factory=list)
     due: float | None = None
-    escalate_to: Sequence[str] = ()
+    escalate_to: Sequence[str] = field(default_factory=list)
     deadline: float | None = None
     on_deadline: OnDeadline = "fail"
     on_reject: OnReject = "continue"
