@@ -52,9 +52,9 @@ def _request_approval(command: c.RequestApproval, now: float) -> Event:
     return e.ApprovalRequested(
         command.path,
         wish.title,
-        list(wish.assignees),
+        list(wish.assignees) or (),
         deadline if escalation is None else now + escalation.after,
-        [] if escalation is None else list(escalation.to),
+        () if escalation is None else list(escalation.to),
         deadline,
         wish.on_deadline,
         wish.on_reject,

@@ -1,7 +1,7 @@
 """Facts about messages and approvals: what comes from outside, what waits for it, what is sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from harmonia_core.model.event import Event
@@ -80,9 +80,9 @@ class ApprovalRequested(Event):
 
     path: str
     title: str
-    assignees: Sequence[str] = field(default_factory=list)
+    assignees: Sequence[str] = ()
     due: float | None = None
-    escalate_to: Sequence[str] = field(default_factory=list)
+    escalate_to: Sequence[str] = ()
     deadline: float | None = None
     on_deadline: OnDeadline = "fail"
     on_reject: OnReject = "continue"
