@@ -33,6 +33,13 @@ from harmonia_core.errors import (
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.addresses import split_item, undone_by
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.message_errors import (
+    AlreadyDecided,
+    ApprovalNotOpen,
+    DecisionInvalid,
+    MessageInvalid,
+    NotAnAssignee,
+)
 from harmonia_core.model.retention import RetentionRule
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.plugins.load import Plugins, load_plugins
@@ -45,10 +52,13 @@ __all__ = (
     "KINDS",
     "KIND_STABILITY",
     "ActivityEntry",
+    "AlreadyDecided",
+    "ApprovalNotOpen",
     "BackendType",
     "Checked",
     "CliCommand",
     "Clock",
+    "DecisionInvalid",
     "DefinitionInvalid",
     "DocumentQuery",
     "DocumentWrite",
@@ -65,6 +75,8 @@ __all__ = (
     "Inspector",
     "KernelSettings",
     "Loaded",
+    "MessageInvalid",
+    "NotAnAssignee",
     "NothingToResolve",
     "Opened",
     "PluginNotFound",

@@ -7,6 +7,7 @@ import typer
 
 from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
+from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
 
@@ -19,7 +20,9 @@ app = typer.Typer(
     help="Run workflows that survive the process which runs them.",
 )
 executions = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Look at executions, or steer one, from any process."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at executions, speak to them, or steer one, from any process.",
 )
 app.add_typer(executions, name="executions")
 register(executions)
@@ -232,6 +235,11 @@ def cancel_execution(
             finish(undo_one(execution, reason, no_wait, db, json))
             return
         finish(cancel_one(execution, reason, no_wait, modules or [], db, json))
+
+
+app.command()(publish)
+executions.command()(signal)
+executions.command()(approve)
 
 
 def own_commands() -> frozenset[str]:

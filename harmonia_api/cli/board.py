@@ -9,12 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harmonia_api.cli.text import clean
+from harmonia_api.cli.waiting import of_event, of_view
 from harmonia_core.host import FINAL_TASK, Recorded, TaskStatus, parse_rfc3339, split_item, undone_by
 
 _STATUS = {
     "TaskScheduled": "running",
     "TaskDeferred": "blocked",
     "TimerSet": "blocked",
+    "MessageAwaited": "blocked",
+    "ApprovalRequested": "blocked",
+    "ApprovalEscalated": "blocked",
     "TimerFired": "ready",
     "ChildRequested": "blocked",
     "ChildCancelRequested": "blocked",
@@ -97,6 +101,7 @@ class Row:
             getattr(event, "reason", None)
             or getattr(event, "blocked_by", None)
             or carried_out_by(getattr(event, "child_id", None))
+            or of_event(event)
         )
 
 
@@ -271,6 +276,8 @@ def _restored(row: Row, task: Mapping[str, Any]) -> Row:
     row.started = parse_rfc3339(task["started_at"]) if task["started_at"] else None
     row.ended = parse_rfc3339(task["ended_at"]) if task["ended_at"] else None
     row.reason = carried_out_by(task.get("child")) if row.status == "blocked" else None
+    if "awaits" in task:
+        row.reason = of_view(task["awaits"])
     items = task.get("items")
     if items:
         row.width = items["count"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from harmonia_api.cli.printing import NARROW, json_line, paint, print_table, terminal_width
 from harmonia_api.cli.text import clean, cut, duration
+from harmonia_api.cli.waiting import of_view
 from harmonia_api.cli.words import STYLES
 from harmonia_core.host import FINAL_EXECUTION, parse_rfc3339
 
@@ -64,6 +65,9 @@ def _took(thing: dict[str, Any], before: str = "") -> str:
 def _note(task: dict[str, Any]) -> str:
     if task["error"] and task["status"] != "succeeded":
         return clean(f"{task['error']['code']}: {task['error']['message']}")
+    if "awaits" in task:
+        until = f", until {task['next_at']}" if task["next_at"] else ""
+        return f"{of_view(task['awaits'])}{until}"
     if task["next_at"]:
         return f"until {task['next_at']}"
     items = task.get("items")

@@ -14,9 +14,10 @@ def harmonia_task_types() -> Iterable[Any]:
     """Contribute map, wait, noop, fail, set, subworkflow and the composites."""
     from harmonia_core.builtin.composites import COMPOSITES
     from harmonia_core.builtin.control import TASK_TYPES
+    from harmonia_core.builtin.messages import MESSAGE_TYPES
     from harmonia_core.builtin.subworkflow import SUBWORKFLOW
 
-    return (*TASK_TYPES, SUBWORKFLOW, *COMPOSITES)
+    return (*TASK_TYPES, *MESSAGE_TYPES, SUBWORKFLOW, *COMPOSITES)
 
 
 @hookimpl

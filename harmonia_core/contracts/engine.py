@@ -1,7 +1,7 @@
 """The engine as plugins see it: ask, look, never append. Provisional."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from harmonia_core.contracts.rows import Document
 from harmonia_core.contracts.state_backend import DocumentQuery, ExecutionQuery
@@ -72,6 +72,60 @@ class Engine(Protocol):
 
         Raises ExecutionNotFound or ExecutionFinished.
         """
+        ...
+
+    async def signal(
+        self,
+        execution_id: str,
+        name: str,
+        data: Any = None,
+        *,
+        correlation: Any = None,
+        message_id: str | None = None,
+        ttl: float | str | None = None,
+        actor: Mapping[str, str] | None = None,
+    ) -> str:
+        """Send a message to an execution and return its id once it is durable.
+
+        message_id: two messages of the same id count once. ttl: how long it is kept.
+        Raises MessageInvalid, ExecutionNotFound or ExecutionFinished.
+        """
+        ...
+
+    async def publish(
+        self,
+        name: str,
+        data: Any = None,
+        *,
+        correlation: Any = None,
+        message_id: str | None = None,
+        ttl: float | str | None = None,
+        namespace: str = "default",
+        actor: Mapping[str, str] | None = None,
+    ) -> str:
+        """Send a message to exactly one execution that waits for it, now or later; return its id."""
+        ...
+
+    async def decide(
+        self,
+        execution_id: str,
+        path: str,
+        decision: Literal["approved", "rejected"],
+        data: Any = None,
+        *,
+        comment: str | None = None,
+        actor: Mapping[str, str] | None = None,
+    ) -> None:
+        """Decide on an approval, as the actor; return once that is recorded.
+
+        Raises ApprovalNotOpen, AlreadyDecided, NotAnAssignee or DecisionInvalid.
+        """
+        ...
+
+    async def delegate(
+        self, execution_id: str, path: str, to: str, *, actor: Mapping[str, str] | None = None
+    ) -> None:
+        """Let somebody else decide on an approval as well; raise what `decide` does."""
         ...
 
     async def complete(

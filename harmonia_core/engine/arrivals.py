@@ -3,13 +3,15 @@
 The random draw for a retry is taken when the arrival is made, so that translating it is pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import RequestRow
+from harmonia_core.engine.approvals import APPROVAL, overdue
 from harmonia_core.engine.outcomes import from_outcome, from_timer
+from harmonia_core.engine.postings import MESSAGE
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Answered, Event
@@ -59,10 +61,19 @@ class Fact(NamedTuple):
 Arrival = Ended | Due | Requested | AnswerFound | Fact
 
 
+def again(arrivals: Iterable[Arrival]) -> Iterator[str]:
+    """Yield the ids of consumed requests that may come again under the same id, as messages do."""
+    for arrival in arrivals:
+        if type(arrival) is Requested and arrival.request.kind == MESSAGE:
+            yield arrival.request.request_id
+
+
 def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[Caused]:
     """Yield the events that an arrival becomes in this state, each with actor and causation."""
     if isinstance(arrival, Ended):
         yield from_outcome(state, arrival.outcome, now, arrival.draw), None, None
+    elif isinstance(arrival, Due) and arrival.kind == APPROVAL:
+        yield from ((event, None, None) for event in overdue(state, arrival.path, now))
     elif isinstance(arrival, Due):
         event = from_timer(state, arrival.path, arrival.kind, now, arrival.draw)
         if event is not None:

@@ -5,6 +5,7 @@ same state gives the same commands. Answers are looked up by (path, place); what
 is neither answered nor being asked becomes an `Ask`.
 """
 
+from harmonia_core.engine.messages import hand_out
 from harmonia_core.engine.turn import Turn
 from harmonia_core.engine.undoing import compensated, go_on, heeded, record_owed
 from harmonia_core.engine.winding import wind_down
@@ -43,6 +44,8 @@ def _forward(graph: Graph, state: ExecutionState, answers: Answers) -> list[Comm
         wind_down(turn, graph, state)
         return turn.out
     turn.graph(graph.root, state.scope, "")
+    if not turn.out and state.inbox.due:
+        turn.out += hand_out(state)
     if not turn.out and not state.scope.open:
         _finish(graph, state, turn)
     return turn.out

@@ -1,8 +1,9 @@
 """Bring a person's decisions to executions: undo what was done, decide about what is stopped."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args
 
+from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.resolving import open_decisions, refusal
 from harmonia_core.errors import HarmoniaError
@@ -34,7 +35,7 @@ class NothingToResolve(HarmoniaError):
 class Deciding(Listening):
     """Take decisions; the part of an engine that brings them to whoever drives the execution."""
 
-    _new_id: Callable[[], str]
+    _new_id: IdMaker
 
     async def undo(
         self,

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from harmonia_core.clock import Clock
 from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.contracts.state_backend import StateBackend, StateConflict
-from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, Requested, translate
+from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, Requested, again, translate
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
@@ -183,6 +183,8 @@ class Driver:
         if self._patience.tried:
             self._patience.well()
         live.created, live.expected, live.state = True, live.epoch, batch.state
+        if live.taken:
+            live.taken.difference_update(again(batch.arrivals))
         self._publisher.publish(batch.recorded)
         self._act(live, batch)
         if live.state.status in FINAL_EXECUTION:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harmonia_core.engine.frontier import put
+from harmonia_core.engine.inbox_folds import INBOX_FOLDS, concerns, of_task
 from harmonia_core.engine.items import item, put_item
 from harmonia_core.engine.task_folds import OF_TASKS, change
 from harmonia_core.engine.undo_folds import UNDO_FOLDS, followed, stands, undo_moved
@@ -27,6 +28,8 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     event = recorded.event
     if type(event) not in OF_TASKS or not (path := event.path):  # type: ignore[attr-defined]
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
+    if concerns(state.inbox, event, path):
+        state = state._replace(inbox=of_task(state.inbox, recorded, path))
     root = state.graph.root
     position = root.index.get(path)
     if position is None:
@@ -125,6 +128,7 @@ def _moved(
         state.ends_before,
         state.undo,
         state.family,
+        state.inbox,
     )
 
 
@@ -204,6 +208,10 @@ def _answered(state: ExecutionState, event: e.Answered, at: Recorded) -> Executi
     return state._replace(asks=asks, answers={**state.answers, (question.path, question.place): answer})
 
 
+def _inbox(state: ExecutionState, event: Any, at: Recorded) -> ExecutionState:
+    return state._replace(inbox=INBOX_FOLDS[type(event)](state.inbox, event, at))
+
+
 _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], ExecutionState]] = {
     e.ExecutionStarted: _started,
     e.ExecutionAdopted: _adopted,
@@ -219,4 +227,5 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.ExecutionCompensated: _compensated,
     e.TaskResolved: _unchanged,
     **UNDO_FOLDS,
+    **dict.fromkeys(INBOX_FOLDS, _inbox),
 }

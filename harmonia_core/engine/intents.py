@@ -36,6 +36,33 @@ def _timer(command: c.StartTimer, now: float) -> Event:
     return e.TimerSet(command.path, now + command.seconds if command.until is None else command.until)
 
 
+def _await(command: c.AwaitMessage, now: float) -> Event:
+    return e.MessageAwaited(command.path, list(command.wants), command.mode, command.shared)
+
+
+def _take(command: c.TakeMessages, now: float) -> Event:
+    return e.MessageTaken(command.path, list(command.message_ids))
+
+
+def _emit(command: c.EmitMessage, now: float) -> Event:
+    return e.MessageEmitted(*command[:-1], None if command.ttl is None else now + command.ttl)
+
+
+def _request_approval(command: c.RequestApproval, now: float) -> Event:
+    wish, escalation = command.wish, command.wish.escalation
+    deadline = None if wish.deadline is None else now + wish.deadline
+    return e.ApprovalRequested(
+        command.path,
+        wish.title,
+        list(wish.assignees) or (),
+        deadline if escalation is None else now + escalation.after,
+        () if escalation is None else list(escalation.to),
+        deadline,
+        wish.on_deadline,
+        wish.on_reject,
+    )
+
+
 def _succeed(command: c.SucceedTask, now: float) -> Event:
     return e.TaskSucceeded(command.path, command.attempt, command.output)
 
@@ -127,6 +154,10 @@ def _cancel_execution(command: c.CancelExecution, now: float) -> Event:
 _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.ScheduleTask: _schedule,
     c.StartTimer: _timer,
+    c.AwaitMessage: _await,
+    c.TakeMessages: _take,
+    c.EmitMessage: _emit,
+    c.RequestApproval: _request_approval,
     c.SucceedTask: _succeed,
     c.FailTask: _fail,
     c.SkipTask: _skip,

@@ -1,9 +1,9 @@
-"""Begin the task types that the engine itself carries out: map, wait, noop, fail, set. Pure."""
+"""Begin the task types that the engine itself carries out. Pure."""
 
 from collections.abc import Callable
 from typing import Any
 
-from harmonia_core.engine import children
+from harmonia_core.engine import approvals, children, messages
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.walks import levels
 from harmonia_core.model.commands import (
@@ -103,4 +103,7 @@ _BEGIN: dict[str, Callable[[TaskNode, str, Answer, ExecutionState], list[Command
     "map": _map,
     "set": _set,
     "subworkflow": children.begin,
+    "event": messages.begin_event,
+    "emit": messages.begin_emit,
+    "approval": approvals.begin,
 }

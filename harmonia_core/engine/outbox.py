@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
 from harmonia_core.engine import child_rows
+from harmonia_core.engine.postings import post_of, posted
+from harmonia_core.engine.subscriptions import outgoing, outgoing_key
 from harmonia_core.model import events as e
-from harmonia_core.model.events import Event, Recorded
+from harmonia_core.model.events import Event, MessageEmitted, Recorded
 from harmonia_core.model.state import ExecutionState
 
 
@@ -43,6 +45,18 @@ def documents(state: ExecutionState, recorded: Iterable[Recorded], namespace: st
     ]
 
 
+def _sent(out: Outgoing) -> Iterator[RequestRow]:
+    event, record = out.recorded.event, out.recorded
+    if isinstance(event, MessageEmitted) and event.to is not None:
+        yield posted(post_of(record), event.to, out.namespace, record.at)
+
+
+def _published(out: Outgoing) -> Iterator[DocumentWrite]:
+    event, record = out.recorded.event, out.recorded
+    if isinstance(event, MessageEmitted) and event.to is None:
+        yield outgoing(post_of(record), out.namespace, outgoing_key(record.execution_id, record.seq))
+
+
 REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ChildRequested: child_rows.start,
     e.ChildCancelRequested: child_rows.cancel,
@@ -50,5 +64,7 @@ REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ExecutionCompleted: child_rows.ended,
     e.ExecutionFailed: child_rows.ended,
     e.ExecutionCancelled: child_rows.ended,
+    e.ExecutionCompensated: child_rows.ended,
+    MessageEmitted: _sent,
 }
-DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {}
+DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {MessageEmitted: _published}

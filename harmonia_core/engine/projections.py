@@ -6,6 +6,7 @@ from pydantic_core import to_json
 
 from harmonia_core.contracts.rows import TaskRow, TimerRow
 from harmonia_core.engine.child_folds import CANCELLING
+from harmonia_core.engine.inbox_folds import INBOX_FOLDS
 from harmonia_core.engine.task_folds import TASK_FOLDS
 from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.model import events as e
@@ -17,8 +18,9 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
 ClosedTimer = tuple[str, str, str]
 
 _ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped,
-                       e.UndoRecorded, e.CompensationBegun, e.TaskResolved})  # fmt: skip
-_SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.ChildCancelRequested})
+                       e.UndoRecorded, e.CompensationBegun, e.TaskResolved, *INBOX_FOLDS})  # fmt: skip
+_SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.ChildCancelRequested,
+                  e.ApprovalRequested, e.ApprovalEscalated})  # fmt: skip
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
                            e.ExecutionCompensated})  # fmt: skip
@@ -146,4 +148,4 @@ def open_timers(state: ExecutionState) -> list[TimerRow]:
 
 def due_kind(task: TaskState) -> str:
     """Return the kind of the timer that a task's `due` stands for."""
-    return {"retry": "retry", "timer": "wait"}.get(task.reason or "", "attempt")
+    return {"retry": "retry", "timer": "wait", "approval": "approval"}.get(task.reason or "", "attempt")

@@ -11,6 +11,7 @@ from harmonia_core.engine.live import Live
 from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
 from harmonia_core.engine.settle import Batch
+from harmonia_core.engine.subscriptions import changes
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import TaskDeferred
@@ -64,6 +65,7 @@ class Recorder:
         unit.requests = requests(state, batch.recorded, live.namespace)
         unit.blobs += child_rows.blobs(state, batch.recorded, _held(live, batch), live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
+        unit.documents += changes(batch.first, state, live.namespace)
         batch.requests = unit.requests
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]

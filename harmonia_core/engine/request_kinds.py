@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.engine.approvals import decided, delegated
 from harmonia_core.engine.child_requests import from_child
+from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import for_good, reported
 from harmonia_core.engine.resolving import resolve
 from harmonia_core.engine.retry import judge
@@ -83,4 +85,7 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "done": _resolved("done"),
     "complete": _complete,
     "child": from_child,
+    "message": receive,
+    "decide": decided,
+    "delegate": delegated,
 }

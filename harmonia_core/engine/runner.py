@@ -32,9 +32,11 @@ from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.messaging import Messaging
 from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.ownership import Owner, Recovery
 from harmonia_core.engine.patience import Patience
+from harmonia_core.engine.post import PostOffice
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
@@ -52,7 +54,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Deciding):
+class Engine(Deciding, Messaging):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -93,6 +95,8 @@ class Engine(Deciding):
             backend, self._driver, self._owner, self._clock, self.settings.request_timeout
         )
         super().__init__(backend, self._loader, self._owner, self._driver, self._publisher, self._requests)
+        self._office = PostOffice(backend, self._driver, self._clock, self.patience)
+        self._driver.after.append(self._office.recorded)
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
 
@@ -137,6 +141,7 @@ class Engine(Deciding):
             group.start_soon(self._driver.timers.run)
             group.start_soon(self._publisher.run)
             group.start_soon(self._requests.run)
+            group.start_soon(self._office.run)
             if self._kept is not None:
                 group.start_soon(self._kept.run)
             if self.settings.retention:

@@ -73,6 +73,18 @@ def _timer_set(task: TaskState, event: e.TimerSet, at: Recorded) -> TaskState:
     return task._replace(status=T.BLOCKED, reason="timer", due=event.due)
 
 
+def _message_awaited(task: TaskState, event: e.MessageAwaited, at: Recorded) -> TaskState:
+    return task._replace(status=T.BLOCKED, reason="event", due=None)
+
+
+def _approval_requested(task: TaskState, event: e.ApprovalRequested, at: Recorded) -> TaskState:
+    return task._replace(status=T.BLOCKED, reason="approval", due=event.due)
+
+
+def _approval_escalated(task: TaskState, event: e.ApprovalEscalated, at: Recorded) -> TaskState:
+    return task._replace(due=event.due)
+
+
 def _timer_fired(task: TaskState, event: e.TimerFired, at: Recorded) -> TaskState:
     if event.kind == "total":
         # What runs is interrupted by the shell first; its outcome then ends the task.
@@ -198,6 +210,9 @@ TASK_FOLDS: dict[type, Fold] = {
     e.TaskDeferred: _deferred,
     e.TimerSet: _timer_set,
     e.TimerFired: _timer_fired,
+    e.MessageAwaited: _message_awaited,
+    e.ApprovalRequested: _approval_requested,
+    e.ApprovalEscalated: _approval_escalated,
     e.RetryScheduled: _retry,
     e.AttemptLost: _lost,
     e.TaskSucceeded: _succeeded,

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.engine.awaiting import awaits
 from harmonia_core.engine.undo_views import counts, listed, undo_path, with_undos
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.ids import item_path
@@ -66,6 +67,10 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
     """Return an execution whole, tasks in definition order, what is inside a task behind it."""
     rest = TaskStatus.CANCELLED if state.status in FINAL_EXECUTION else None
     tasks = list(_tasks(state.graph.root, state.scope, "", rest))
+    for task in tasks:
+        awaited = awaits(state.inbox, task["path"])
+        if awaited is not None:
+            task["awaits"] = awaited
     statuses = Counter(task["status"] for task in tasks if task["path"] == task["id"])
     undos = {entry.path: _undo(state, number, entry, rest) for number, entry in listed(state)}
     tasks = list(with_undos(tasks, undos)) if undos else tasks

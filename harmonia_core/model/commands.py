@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from harmonia_core.model.events import Place
 from harmonia_core.model.graph import RetryPolicy, TaskNode
+from harmonia_core.model.message_events import WaitMode
+from harmonia_core.model.message_inputs import ApprovalInput
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import Stored
@@ -72,6 +74,41 @@ class StartTimer(NamedTuple):
     path: str
     seconds: float
     until: float | None = None
+
+
+class AwaitMessage(NamedTuple):
+    """Let a task wait for messages; see the event."""
+
+    path: str
+    wants: tuple[Mapping[str, Any], ...]
+    mode: WaitMode
+    shared: bool
+
+
+class TakeMessages(NamedTuple):
+    """Give kept messages to a task that waits for them."""
+
+    path: str
+    message_ids: tuple[str, ...]
+
+
+class EmitMessage(NamedTuple):
+    """Send a message. ttl: seconds from now."""
+
+    path: str
+    message_id: str
+    name: str
+    correlation: Any
+    data: Any
+    to: str | None
+    ttl: float | None
+
+
+class RequestApproval(NamedTuple):
+    """Let a task wait for a person's decision."""
+
+    path: str
+    wish: ApprovalInput
 
 
 class SucceedTask(NamedTuple):
@@ -216,6 +253,10 @@ Command = (
     Ask
     | ScheduleTask
     | StartTimer
+    | AwaitMessage
+    | TakeMessages
+    | EmitMessage
+    | RequestApproval
     | SucceedTask
     | FailTask
     | SkipTask

@@ -13,6 +13,22 @@ from harmonia_core.model.child_events import ChildCancelRequested as ChildCancel
 from harmonia_core.model.child_events import ChildRequested as ChildRequested
 from harmonia_core.model.event import Event as Event
 from harmonia_core.model.family import Reports
+from harmonia_core.model.flow_events import Answered as Answered
+from harmonia_core.model.flow_events import Asked as Asked
+from harmonia_core.model.flow_events import Place as Place
+from harmonia_core.model.flow_events import ScopeStopped as ScopeStopped
+from harmonia_core.model.flow_events import StepEntered as StepEntered
+from harmonia_core.model.flow_events import VariablesSet as VariablesSet
+from harmonia_core.model.message_events import ApprovalDecided as ApprovalDecided
+from harmonia_core.model.message_events import ApprovalDelegated as ApprovalDelegated
+from harmonia_core.model.message_events import ApprovalEscalated as ApprovalEscalated
+from harmonia_core.model.message_events import ApprovalRequested as ApprovalRequested
+from harmonia_core.model.message_events import DecisionRefused as DecisionRefused
+from harmonia_core.model.message_events import MessageAwaited as MessageAwaited
+from harmonia_core.model.message_events import MessageEmitted as MessageEmitted
+from harmonia_core.model.message_events import MessageReceived as MessageReceived
+from harmonia_core.model.message_events import MessageRefused as MessageRefused
+from harmonia_core.model.message_events import MessageTaken as MessageTaken
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.undo_events import CompensationBegun as CompensationBegun
@@ -21,7 +37,6 @@ from harmonia_core.model.undo_events import TaskResolved as TaskResolved
 from harmonia_core.model.undo_events import UndoRecorded as UndoRecorded
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output", "enter", "then", "caught", "undo"]
 TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
 Cause = Literal["orphaned", "forced", "delivery", "unknown"]
 
@@ -227,62 +242,6 @@ class TaskAttention(Event):
     path: str
     reason: str
     error: ErrorInfo | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StepEntered(Event):
-    """Move the cursor of a sequence to a step, which begins anew.
-
-    path: of the sequence. step: position of the step among its tasks. iteration: higher than before if
-        the cursor went back; the steps from there on are then as if they had never been carried out.
-    error: what is being handled from now on; variable: the scope's variable that holds it, if one does.
-    raising: the step is the last one, and that error ends the sequence behind it.
-    """
-
-    path: str
-    step: int
-    iteration: int = 0
-    error: ErrorInfo | None = None
-    variable: str | None = None
-    raising: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VariablesSet(Event):
-    """Give variables new values. path: of the composite that declares them, empty for the workflow."""
-
-    path: str
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeStopped(Event):
-    """Begin to end what is inside a composite early. reason: `won`. by: path of the task that decided it."""
-
-    path: str
-    reason: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked(Event):
-    """Note that an expression over large values is being evaluated beside the core."""
-
-    id: str
-    path: str
-    attempt: int
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Answered(Event):
-    """Record what an open question evaluated to: a value with its holes, or an error."""
-
-    id: str
-    value: Stored = None
-    holes: tuple[Hole, ...] = ()
-    error: ErrorInfo | None = None
-    width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from harmonia_core.model.codec import read_ref
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.family import Family
 from harmonia_core.model.graph import Graph
+from harmonia_core.model.inbox import EMPTY, dump_inbox, read_inbox
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import REFS
 from harmonia_core.model.state import (
@@ -49,6 +50,8 @@ def dump(state: ExecutionState) -> bytes:
     if state.undo is not NOTHING_UNDONE:
         shape["undo"] = _undo(state.undo)
     shape["family"] = list(state.family)
+    if state.inbox != EMPTY:
+        shape["inbox"] = dump_inbox(state.inbox)
     return to_json(shape)
 
 
@@ -72,6 +75,7 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         undo=_read_undo(shape["undo"]) if "undo" in shape else NOTHING_UNDONE,
         family=Family(*shape["family"]),
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
+        inbox=read_inbox(shape["inbox"]) if "inbox" in shape else EMPTY,
         **plain,
     )
 

@@ -13,6 +13,7 @@ from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, Scope, TaskNode
+from harmonia_core.model.inbox import Inbox
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
@@ -149,7 +150,7 @@ class ExecutionState(NamedTuple):
     failed: paths in order of failure; error: of the first of them, or of the execution.
     asks: open questions by id; answers: recorded ones that no decision has used yet.
     ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
-    family: whose task the execution carries out.
+    family: whose task the execution carries out. inbox: messages, and who waits for something from outside.
     """
 
     graph: Graph
@@ -175,6 +176,7 @@ class ExecutionState(NamedTuple):
     ends_before: int = 0
     undo: UndoState = NOTHING_UNDONE
     family: Family = ALONE
+    inbox: Inbox = Inbox()
 
     @property
     def ends(self) -> int:

@@ -15,7 +15,7 @@ from harmonia_core.model.policies import Join, JoinSpec, OnFailure, RetryPolicyS
 
 NOT_YET_IN_WORKFLOW = frozenset(("concurrency",))
 NOT_YET_IN_TASK = frozenset(("action", "component", "runs_on"))
-NOT_YET_TYPES = frozenset(("approval", "component", "emit", "event"))
+NOT_YET_TYPES = frozenset(("component",))
 """Words of the language whose behaviour this version does not have; refused, never ignored."""
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)

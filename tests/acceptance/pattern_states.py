@@ -15,6 +15,11 @@ WAVES = f"""
 .P[0]/body @P[1]#0 >P[1]/body
 {each(WAVE, 0, 1)}
 """
+MILESTONE = """
+>order @order#0 order/place @order#1 order/reached @order#2 order/store @order#3 order/passed @order#4
+@order#4 order/pack .order
+"""
+"""An order that can be changed between two of its steps."""
 ARBITRARY = ">paper @paper#0 paper[0]/begin"
 CASES = [
     Case(
@@ -52,8 +57,10 @@ CASES = [
         16,
         "thank you",
         """
-        >first >first/answer @first/answer#0 first/answer/comes @first/answer#1
+        >customer @customer#0 customer/thinks @customer#1 customer/answers .customer
+        >first >first/answer @first/answer#0 >first/answer/comes .first/answer/comes @first/answer#1
         @first/answer#1 first/answer/chosen .first/answer
+        >customer/answers .first/answer/comes
         >first >first/deadline @first/deadline#0 >first/deadline/passes .first/answer/comes
         .first/answer %first ~first/deadline/passes ~first/deadline .first
         .first >go_on @go_on#0 go_on/answered .go_on
@@ -64,13 +71,14 @@ CASES = [
         16,
         "a reminder",
         """
+        >customer @customer#0 customer/thinks @customer#1 customer/answers .customer
         >first >first/deadline @first/deadline#0 first/deadline/passes @first/deadline#1
         @first/deadline#1 first/deadline/chosen .first/deadline
         >first >first/answer @first/answer#0 >first/answer/comes .first/deadline/passes
         .first/deadline %first ~first/answer/comes ~first/answer .first
         .first >go_on @go_on#1 go_on/default .go_on
         """,
-        {"answer_after": 0.5},
+        {"answer_after": 50},
     ),
     Case(
         17,
@@ -80,6 +88,29 @@ CASES = [
         >garden garden/mow .garden
         """,
         apart=("garden/dig", "garden/plant", "garden/mow"),
+    ),
+    Case(
+        18,
+        "changed",
+        f"""
+        {MILESTONE} .order/place .change/body/look
+        >change @change#0 >change/body @change/body#0 change/body/asked @change/body#1 change/body/look
+        .change/body/look @change/body#2 change/body/still @change/body#3 change/body/alter .change/body
+        .change/body .change
+        >change/body/still .order/passed
+        """,
+        {"asked_after": 0.05},
+    ),
+    Case(
+        18,
+        "too late",
+        f"""
+        {MILESTONE}
+        >change @change#0 >change/body @change/body#0 change/body/asked @change/body#1
+        @change/body#1 >change/body/look !change/body/look !change/body @change#1 change/catch_1 .change
+        .order/passed !change/body/look
+        """,
+        {"asked_after": 20},
     ),
     Case(
         19,
@@ -100,6 +131,19 @@ CASES = [
         .fill >once @once#0 once[0]/body .once
         """,
     ),
+    Case(
+        23,
+        "bell",
+        "bell \n busy >listen @listen#0 listen/body .listen \n .bell .listen/body",
+        {"busy_for": 0.05},
+    ),
+    Case(
+        23,
+        "silence",
+        "bell \n busy >listen @listen#0 >listen/body !listen/body @listen#1 listen/catch_1 .listen",
+        {"busy_for": 20},
+    ),
+    Case(24, "Dear Ada", "post away read"),
     Case(
         25,
         {"region": {"given_up": "total-timeout"}, "outside": "succeeded"},

@@ -91,6 +91,11 @@ class Stage:
                     )
                 case "cancel":
                     await engine.cancel(execution_id, step.get("reason"), actor=step.get("actor"), wait=False)
+                case "put":
+                    row = engine._requests.row(
+                        execution_id, step["kind"], step["body"], step.get("actor"), step["id"]
+                    )
+                    await engine._requests.put(row)
                 case "pass":
                     harness.clock.advance(step["seconds"])
                 case "see":

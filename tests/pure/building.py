@@ -49,7 +49,7 @@ def task(id: str, *after: str, **more: Any) -> Sketch:
 
 def each(inner: str = "work", **more: Any) -> TaskNode:
     """Return what a map does for each item."""
-    kernel = more.pop("kernel", inner in ("noop", "wait", "fail"))
+    kernel = more.pop("kernel", inner in ("noop", "wait", "fail", "event", "approval", "emit"))
     return TaskNode(0, "", inner, more.pop("input", NOTHING), kernel=kernel, **more)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from building import (
     ASKED,
     BOOM,
+    EXECUTION,
     NOTHING,
     SOME,
     Play,
@@ -40,6 +41,7 @@ from harmonia_core.model.addresses import split_item
 from harmonia_core.model.codec import decode, encode
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Catch, Graph, Join, Jump, Order, RetryPolicy, Rule, Scope
+from harmonia_core.model.inbox import allotted
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.snapshot import dump, load
 from harmonia_core.model.state import ExecutionState, TaskState
@@ -77,6 +79,7 @@ def drawn_task(
 ) -> Sketch:
     """Return a task of any type, and put what it asks for into `answers`. prefix: of its path."""
     kinds = ["work"] * 5 + ["map"] * 3 + ["noop", "fail", "wait"] + ["composite"] * (4 if depth < 2 else 0)
+    kinds += ["event", "event", "approval", "emit"]
     kind, path = random.choice(kinds), prefix + id
     fields: dict[str, Any] = {"total_timeout": random.choice([None, None, 20.0])}
     if after:
@@ -93,10 +96,30 @@ def drawn_task(
     if kind != "work" or random.random() < 0.5:
         fields["input"] = ASKED
         usual = {"duration": random.randint(0, 9)} if kind == "wait" else {"n": 1}
+        usual = drawn_wish(random, kind) or usual
         answers[path, "input"] = random.choice([usual, usual, usual, BAD, {"duration": "long"}])
     if kind != "work":
         return task(id, *after, type=kind, kernel=True, **fields)
     return task(id, *after, **{**fields, **drawn_policy(random)})
+
+
+def drawn_wish(random: Random, kind: str) -> dict[str, Any] | None:
+    """Return what a task that has to do with messages or people asks for, None for another one."""
+    wants = [
+        {"name": name, "correlation": random.choice([None, 1, 2])}
+        for name in random.sample("abc", random.randint(1, 2))
+    ]
+    if kind == "event":
+        return random.choice([wants[0], wants[0], {"any": wants}, {"all": wants}])
+    if kind == "emit":
+        return {**wants[0], "to": random.choice([EXECUTION, "other", None]), "ttl": 5}
+    if kind == "approval":
+        people = random.choice([[], ["ann"], ["ann", "bob"]])
+        after = random.choice([None, {"after": 5, "to": ["eve"]}])
+        deadline = {"deadline": 9, "on_deadline": random.choice(["fail", "reject", "approve"])}
+        ending = random.choice([{}, deadline, {"on_reject": "fail"}])
+        return {"title": "?", "assignees": people, "escalation": after, **ending}
+    return None
 
 
 def drawn_scope(random: Random, answers: Answers, path: str, depth: int, repeats: bool) -> Scope:
@@ -156,10 +179,10 @@ def drawn_map(
         inside = drawn_scope(random, answers, f"{path}[]", depth + 1, False)
         item = each("composite", kernel=True, scope=inside)
         return mapped(id, *after, item=item, window=random.randint(1, 3), **fields)
-    inner = random.choice(["work", "work", "work", "noop", "wait", "fail"])
-    asked = inner == "wait" or random.random() < 0.5
+    inner = random.choice(["work", "work", "work", "noop", "wait", "fail", "event", "approval"])
+    asked = inner in ("wait", "event", "approval") or random.random() < 0.5
     if asked:
-        usual = {"duration": 3} if inner == "wait" else {"n": 1}
+        usual = {"duration": 3} if inner == "wait" else drawn_wish(random, inner) or {"n": 1}
         answers.update(
             {(f"{path}[{n}]", "input"): random.choice([usual, usual, usual, BAD]) for n in range(width)}
         )
@@ -217,6 +240,7 @@ class Life(Play):
     def happening(self) -> list[Arrival]:
         random = self.random
         kinds = [self._outcome] * 6 + [self._timer] * 3 + [self._answer, self._person, self._late]
+        kinds += [self._message] * 3 + [self._decision]
         return random.choice(kinds)(random)
 
     def _outcome(self, random: Random) -> list[Arrival]:
@@ -254,6 +278,40 @@ class Life(Play):
         attempt = random.randint(1, 2)
         error = {"error": BOOM.as_json()} if random.random() < 0.4 else {"output": 1}
         return [self.requested("complete", path=path, attempt=attempt, **error)]
+
+    def _message(self, random: Random) -> list[Arrival]:
+        """Draw a message, perhaps one that has come before, or too late."""
+        correlation, expires = (
+            random.choice([None, 1, 2]),
+            random.choice([None, None, self.now + 5, self.now]),
+        )
+        id, name = f"m{random.randint(0, 40)}", random.choice("abc")
+        return [self.requested("message", id=id, name=name, correlation=correlation, expires=expires)]
+
+    def _decision(self, random: Random) -> list[Arrival]:
+        """Draw a decision or a delegation, by one who may or by one who may not."""
+        path = random.choice([*self.state.inbox.approvals, "t0"])
+        by = random.choice([None, "ann", "bob", "eve"])
+        if random.random() < 0.3:
+            return [self.requested("delegate", path=path, by=by, to="eve")]
+        return [self.requested("decide", path=path, by=by, decision=random.choice(["approved", "rejected"]))]
+
+    def _wanted(self) -> list[Arrival]:
+        """Return what the first task that waits for something from outside waits for; nothing without one."""
+        inbox = self.state.inbox
+        for waiter in inbox.waiting.values():
+            return [
+                self.requested(
+                    "message",
+                    id=f"{len(self.log)}.{number}",
+                    name=want.name,
+                    correlation=None if want.key is None else int(want.key),
+                )
+                for number, want in enumerate(waiter.wants)
+            ]
+        for path, approval in inbox.approvals.items():
+            return [self.requested("decide", path=path, by=next(iter(approval.people), None))]
+        return []
 
     def _late(self, random: Random) -> list[Arrival]:
         """Draw the result of an attempt that is not, or no more, or not yet in flight."""
@@ -296,6 +354,8 @@ class Life(Play):
             return [self.requested("complete", path=path, attempt=task.attempt, output=None)]
         if set(self.timers) - {("", "deadline")}:
             return self._timer(random)
+        if wanted := self._wanted():
+            return wanted
         held = [path for path, task in self.begun() if task.status is TaskStatus.ATTENTION]
         assert held, "running, and nothing will ever happen"
         return [
@@ -308,6 +368,10 @@ class Life(Play):
         again = list(self.log)
         assert self.arrive() == [] and self.log == again, "settling twice says more than settling once"
         assert decide(self.graph, self.state) == decide(self.graph, self.state)
+        inbox = self.state.inbox
+        for found, reason in ((inbox.waiting, "event"), (inbox.approvals, "approval")):
+            assert set(found) == {path for path, task in self.begun() if task.reason == reason}
+        assert not inbox.due or self.final, "messages are at hand, and nobody is given them"
         if self.final:
             assert not self.state.asks and not self.state.answers
             assert {kind for _, kind in self.timers} == set()
@@ -344,6 +408,8 @@ def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -
     for node in after.graph.root.tasks:
         task_step(before.scope.task(node.index).status, after.scope.task(node.index).status)
     agree(after)
+    assert after.inbox.due == allotted(after.inbox), "who is due is what looking at everybody gives"
+    assert len({message.id for message in after.inbox.kept}) == len(after.inbox.kept)
 
 
 def execution_step(before: ExecutionStatus, after: ExecutionStatus) -> None:
@@ -393,9 +459,9 @@ def test_every_life_obeys_the_laws_and_ends(random: Random, steps: int) -> None:
     for path in [node.id for node in life.graph.root.tasks]:
         late = life.arrive(life.outcome(path, "succeeded", attempt=1))
         assert all(isinstance(event, e.LateResultRefused) for event in late)
-    for kind in ("total", "retry", "wait", "attempt", "deadline"):
+    for kind in ("total", "retry", "wait", "attempt", "deadline", "approval"):
         assert life.arrive(Due("t0", kind, 0.0)) == []
-    for kind in ("cancel", "retry", "complete"):
+    for kind in ("cancel", "retry", "complete", "message", "decide", "delegate"):
         assert life.request(kind, path="t0", attempt=1) == []
     assert life.state._replace(seq=0) == rest._replace(seq=0)
 

@@ -1,0 +1,172 @@
+"""Bring published messages to those who wait for them: one message, one execution.
+
+Who publishes writes the message, then looks for somebody who waits; who begins to wait writes that, then
+looks for a message. So at least one of the two sees the other, and whoever does moves the message by one
+conditional write. What a crash leaves half done stands in the list of outgoing messages, or with the tasks
+that wait, and is looked after again.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+
+from harmonia_core.clock import Clock
+from harmonia_core.contracts.rows import Document, Unit
+from harmonia_core.contracts.state_backend import DocumentQuery, StateBackend
+from harmonia_core.engine import subscriptions as s
+from harmonia_core.engine.driver import Driver
+from harmonia_core.engine.live import Live
+from harmonia_core.engine.patience import Patience
+from harmonia_core.engine.postings import Post, post_of, posted
+from harmonia_core.engine.settle import Batch
+from harmonia_core.errors import StateBackendError, VersionConflict
+from harmonia_core.model.events import ExecutionAdopted, MessageEmitted
+
+LOG = logging.getLogger("harmonia.engine")
+INTERVAL = 60.0
+"""Seconds, of real time, between two looks for what others left half done, and for what has expired."""
+PAGE = 100
+
+Wished = tuple[str, s.Subscription]
+
+
+class PostOffice:
+    """Move published messages for one engine."""
+
+    def __init__(self, backend: StateBackend, driver: Driver, clock: Clock, patience: Patience) -> None:
+        self._backend, self._driver, self._clock, self._patience = backend, driver, clock, patience
+        self._jobs: deque[Wished | tuple[str, str, Post]] = deque()
+        self._wake = anyio.Event()
+
+    def recorded(self, live: Live, batch: Batch) -> None:
+        """Note what a committed batch has published, and who has begun to wait."""
+        adopted = False
+        for record in batch.recorded:
+            event = record.event
+            if type(event) is MessageEmitted and event.to is None:
+                self._do((s.outgoing_key(live.execution_id, record.seq), live.namespace, post_of(record)))
+            adopted = adopted or type(event) is ExecutionAdopted
+        waiting = batch.state.inbox.waiting
+        paths = list(waiting) if adopted else s.begun(batch.first, batch.state)
+        for path in paths:
+            if waiting[path].shared:
+                for wished in s.wishes(batch.state, path, waiting[path], live.namespace):
+                    self._do(wished)
+
+    def _do(self, job: Any) -> None:
+        self._jobs.append(job)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        look = 0.0
+        while True:
+            self._wake = anyio.Event()
+            if anyio.current_time() >= look:
+                await self._carefully(self.sweep)
+                look = anyio.current_time() + INTERVAL
+            while self._jobs:
+                job = self._jobs.popleft()
+                await self._carefully(self._seek if len(job) == 2 else self._forward, *job)
+            with anyio.move_on_after(look - anyio.current_time()):
+                await self._wake.wait()
+
+    async def _carefully(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Do some work as long as there is patience; what is left is found by the next look or adoption."""
+        try:
+            await self._patience.ask(work, *arguments)
+        except StateBackendError as error:
+            LOG.warning("Published messages were left for later: %s", error)
+
+    async def publish(self, namespace: str, post: Post, key: str) -> None:
+        """Publish a message, unless one of its id is there, and bring it to whoever waits for it.
+
+        key: under which it is listed until then, should this process die in between.
+        """
+        documents = [s.published(post, namespace, self._clock.now()), s.outgoing(post, namespace, key)]
+        with suppress(VersionConflict):  # of that id there is one
+            await self._backend.commit(Unit(documents=documents))
+            await self._forward(key, namespace, post)
+
+    async def _forward(self, key: str, namespace: str, post: Post) -> None:
+        """Bring an outgoing message to whoever waits, and take it off the list."""
+        message = s.published(post, namespace, self._clock.now())
+        with suppress(VersionConflict):  # it is there already: what is left to do is to look for somebody
+            await self._backend.commit(Unit(documents=[message]))
+        while await self._deliver(message.key):
+            pass
+        await self._backend.commit(Unit(documents=[s.settled(key)]))
+
+    async def _deliver(self, key: str) -> bool:
+        """Look once for somebody who waits for a message; tell whether to look again."""
+        message = await self._backend.document(s.PLACE, s.MESSAGES, key)
+        if message is None or message.value["taken_by"] is not None or await self._expired(message):
+            return False
+        namespace, post = s.post_in(message)
+        found = [await self._first(query) for query in s.wishes_for(namespace, post)]
+        waiting = [document for document in found if document is not None]
+        if not waiting:
+            return False
+        # Both begin with the moment at which the wait began.
+        first = min(waiting, key=lambda document: (document.value["at"], document.key))
+        return not await self._move(message, first.key, s.wish_in(first))
+
+    async def _seek(self, key: str, wish: s.Subscription) -> None:
+        """Look for a message for one who has begun to wait."""
+        while True:
+            message = await self._first(s.messages_for(wish))
+            if message is None:
+                return
+            if await self._expired(message):
+                continue
+            if await self._move(message, key, wish):
+                return
+            if await self._backend.document(s.PLACE, s.WAITING, key) is None:
+                return  # it waits no more, or has been given another one
+
+    async def _move(self, message: Document, key: str, wish: s.Subscription) -> bool:
+        """Give a message to one who waits; False if one of the two has been given to another."""
+        namespace, post = s.post_in(message)
+        row = posted(post, wish.execution, namespace, self._clock.now())
+        try:
+            await self._backend.commit(Unit(documents=s.moved(message, key, wish), requests=[row]))
+        except VersionConflict:
+            return False
+        self._driver.hand_over(row)
+        return True
+
+    async def _expired(self, message: Document) -> bool:
+        """Delete a message whose time has passed; tell whether it was one."""
+        expires = s.post_in(message)[1].expires
+        if expires is None or expires > self._clock.now():
+            return False
+        try:
+            await self._backend.commit(Unit(documents=[s.swept(message)]))
+        except VersionConflict:
+            LOG.debug("Message %s was moved while it expired.", message.key)
+        return True
+
+    async def _first(self, query: DocumentQuery) -> Document | None:
+        found, _ = await self._backend.find_documents(query)
+        return found[0] if found else None
+
+    async def sweep(self) -> None:
+        """Look after the messages that somebody left half done, and delete those that have expired."""
+        cursor: str | None = None
+        while True:
+            query = DocumentQuery(s.PLACE, s.OUTGOING, limit=PAGE, cursor=cursor)
+            page, cursor = await self._backend.find_documents(query)
+            for document in page:
+                await self._forward(document.key, *s.post_in(document))
+            if cursor is None:
+                break
+        oldest = DocumentQuery(s.PLACE, s.MESSAGES, (), "expires", PAGE)
+        while True:
+            page, _ = await self._backend.find_documents(oldest)
+            gone = [await self._expired(document) for document in page]
+            if not gone or not all(gone):
+                return

@@ -1,0 +1,324 @@
+"""Messages, published ones too, and decisions in a real engine: what outlives a process, what counts once."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from harmonia_core.contracts.state_backend import DocumentQuery
+from harmonia_core.engine import subscriptions as s
+from harmonia_core.engine.postings import Post
+from harmonia_core.host import (
+    AlreadyDecided,
+    ApprovalNotOpen,
+    DecisionInvalid,
+    ExecutionFinished,
+    ExecutionNotFound,
+    Inspector,
+    KernelSettings,
+    MessageInvalid,
+    NotAnAssignee,
+)
+from harmonia_core.testing.harness import Harness
+
+ANN, BOB = {"kind": "person", "id": "ann"}, {"kind": "person", "id": "bob"}
+
+
+@asynccontextmanager
+async def harness(url: str = "memory://", **settings: Any) -> AsyncIterator[Harness]:
+    async with Harness(settings=KernelSettings(**settings), url=url) as one:
+        yield one
+        inspector = Inspector(one.engine.backend, one.engine.plugins, one.engine.settings)
+        async for report in inspector.check(deep=True):
+            assert not report.problems
+
+
+def awaiting(name: str = "paid", **more: Any) -> dict[str, Any]:
+    task = {"type": "event", "input": {"name": name, "correlation": "${input.n}"}, **more}
+    return {"name": "w", "tasks": {"t": task}, "output": "${tasks.t.output.data}"}
+
+
+def asking(**more: Any) -> dict[str, Any]:
+    task = {"type": "approval", "input": {"title": "Pay?", **more}}
+    return {"name": "w", "tasks": {"t": task}, "output": "${tasks.t.output.by}"}
+
+
+def emitting(**more: Any) -> dict[str, Any]:
+    return {"name": "p", "tasks": {"t": {"type": "emit", "input": {"name": "paid", **more}}}}
+
+
+async def stored(h: Harness, collection: str) -> list[Any]:
+    return (await h.engine.backend.find_documents(DocumentQuery(s.PLACE, collection)))[0]
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    with anyio.fail_after(10):
+        while not await condition():
+            await anyio.sleep(0)
+
+
+async def test_delivered_twice_counts_once_also_after_a_restart() -> None:
+    twice = {"type": "event", "depends_on": ["t"], "input": {"name": "paid"}}
+    workflow = {**awaiting(), "tasks": {**awaiting()["tasks"], "u": twice}, "output": "${tasks.u.output.id}"}
+    async with harness("memory://twice") as first:
+        execution = await first.engine.start(workflow, {"n": 1})
+        for _ in range(2):
+            assert await first.engine.signal(execution, "paid", correlation=1, message_id="a") == "a"
+        await first.seen(execution, "MessageAwaited", 2)
+    async with harness("memory://twice") as second:
+        await second.engine.signal(execution, "paid", message_id="a")
+        await second.engine.recover()
+        await second.engine.signal(execution, "paid", message_id="a")
+        await second.engine.signal(execution, "paid", message_id="b")
+        assert (await second.finish(execution))["output"] == "b"
+        received = [event for event in await second.events(execution) if event["type"] == "MessageReceived"]
+        assert [event["data"]["message_id"] for event in received] == ["a", "b"]
+
+
+async def test_a_stored_message_may_come_again_under_its_id() -> None:
+    """Rows of the same id, one after the other: each is consumed, none stays for ever."""
+    async with harness() as h:
+        execution = await h.engine.start(awaiting(), {"n": 1})
+        for _ in range(3):
+            await h.run(emitting(to=execution, id="again", correlation=2))
+        with anyio.fail_after(10):
+            while await h.engine.backend.requests([execution]):
+                await anyio.sleep(0)
+        types = [event["type"] for event in await h.events(execution)]
+        assert types.count("MessageReceived") == 1
+        await h.engine.cancel(execution)
+
+
+async def test_sent_before_anybody_waits_is_not_lost() -> None:
+    wait = {"wait": {"type": "wait", "input": {"duration": 60}}}
+    task = {**awaiting()["tasks"]["t"], "depends_on": ["wait"]}
+    async with harness() as h:
+        execution = await h.engine.start({**awaiting(), "tasks": {**wait, "t": task}}, {"n": 1})
+        await h.engine.signal(execution, "paid", "early", correlation=1)
+        assert (await h.finish(execution))["output"] == "early"
+
+
+async def test_what_has_expired_is_not_taken() -> None:
+    wait = {"wait": {"type": "wait", "input": {"duration": 60}}}
+    task = {**awaiting()["tasks"]["t"], "depends_on": ["wait"], "total_timeout": 5}
+    async with harness() as h:
+        execution = await h.engine.start({**awaiting(), "tasks": {**wait, "t": task}}, {"n": 1})
+        await h.engine.signal(execution, "paid", correlation=1, ttl="PT1M")
+        assert (await h.finish(execution))["tasks"][1]["error"]["code"] == "total-timeout"
+
+
+async def test_a_message_for_an_execution_without_an_owner_is_kept_for_whoever_adopts_it() -> None:
+    async with harness("memory://orphan") as first:
+        execution = await first.engine.start(awaiting(), {"n": 1})
+        await first.seen(execution, "MessageAwaited")
+    async with harness("memory://orphan") as second:
+        await second.engine.signal(execution, "paid", "there", correlation=1)
+        view = await second.engine.get(execution)
+        assert view["owner"] is None and view["status"] == "running"
+        assert (await second.events(execution))[-1]["type"] == "MessageReceived"
+    async with harness("memory://orphan") as third:
+        await third.engine.recover()
+        assert (await third.finish(execution))["output"] == "there"
+
+
+async def test_what_no_execution_could_keep_is_refused() -> None:
+    async with harness() as h:
+        execution = await h.engine.start(awaiting(), {"n": 1})
+        for wrong in ({"name": ""}, {"name": "a", "ttl": "soon"}, {"name": "a", "data": "x" * 70_000}):
+            with pytest.raises(MessageInvalid):
+                await h.engine.signal(execution, **wrong)
+        with pytest.raises(ExecutionNotFound):
+            await h.engine.signal("nobody", "paid")
+        await h.engine.cancel(execution)
+        with pytest.raises(ExecutionFinished):
+            await h.engine.signal(execution, "paid")
+
+
+async def test_a_published_message_reaches_one_that_waits_the_first() -> None:
+    async with harness() as h:
+        executions = []
+        for n in (1, 1, 2):
+            executions.append(await h.engine.start(awaiting(), {"n": n}))
+            h.clock.advance(1)
+        await h.run(emitting(correlation=1, data="one"))
+        assert (await h.finish(executions[0]))["output"] == "one"
+        assert (await h.engine.get(executions[1]))["status"] == "running"
+        assert await h.engine.publish("paid", "two", correlation=1.0, message_id="m") == "m"
+        assert await h.engine.publish("paid", "three", correlation=1, message_id="m") == "m"
+        assert (await h.finish(executions[1]))["output"] == "two"
+        assert (await h.engine.get(executions[2]))["status"] == "running"
+        await h.engine.cancel(executions[2])
+        assert await stored(h, s.WAITING) == await stored(h, s.OUTGOING) == []
+
+
+async def test_a_published_message_is_kept_for_whoever_comes_until_it_expires() -> None:
+    async with harness() as h:
+        await h.engine.publish("paid", "early", correlation=3, ttl=10)
+        assert (await h.run(awaiting(), {"n": 3}))["output"] == "early"
+        await h.engine.publish("paid", "too early", correlation=3, ttl=10)
+        h.clock.advance(10)
+        late = await h.engine.start(awaiting(total_timeout=5), {"n": 3})
+        await h.finish(late)
+        assert (await h.engine.get(late))["status"] == "failed"
+        await h.engine._office.sweep()
+        assert await stored(h, s.MESSAGES) == []
+
+
+async def test_scope_execution_takes_no_published_message() -> None:
+    task = {"type": "event", "input": {"name": "paid", "scope": "execution"}, "total_timeout": 5}
+    async with harness() as h:
+        execution = await h.engine.start({"name": "w", "tasks": {"t": task}})
+        await h.engine.publish("paid")
+        assert (await h.finish(execution))["status"] == "failed"
+        assert [document.value["taken_by"] for document in await stored(h, s.MESSAGES)] == [None]
+
+
+async def test_namespaces_keep_apart() -> None:
+    async with harness() as h:
+        execution = await h.engine.start(awaiting(), {"n": 1}, namespace="team")
+        await h.engine.publish("paid", "theirs", correlation=1)
+        await h.engine.publish("paid", "ours", correlation=1, namespace="team")
+        assert (await h.finish(execution))["output"] == "ours"
+
+
+async def test_what_a_dead_publisher_left_half_done_is_looked_after() -> None:
+    """It died after its commit, and before it had looked for anybody."""
+    post = Post("id", "paid", 1, "left", 4e9)
+    async with harness("memory://halves") as h:
+        execution = await h.engine.start(awaiting(), {"n": 1})
+        await h.seen(execution, "MessageAwaited")
+        await h.engine.documents.put(
+            s.PLACE, s.OUTGOING, "x/7", {"namespace": "default", "post": post._asdict()}
+        )
+        await h.engine._office.sweep()
+        assert (await h.finish(execution))["output"] == "left"
+        assert await stored(h, s.OUTGOING) == []
+
+
+async def test_what_a_dead_subscriber_did_not_look_for_is_found_by_whoever_adopts_it() -> None:
+    async with harness("memory://found") as first:
+        first.engine._office.recorded = lambda live, batch: None  # type: ignore[method-assign]
+        first.engine._driver.after.clear()
+        message = s.published(Post("id", "paid", 1, "there", 4e9), "default", 0.0)
+        await first.engine.documents.put(
+            s.PLACE, s.MESSAGES, message.key, _value(message), None, message.fields
+        )
+        execution = await first.engine.start(awaiting(), {"n": 1})
+        await first.seen(execution, "MessageAwaited")
+    async with harness("memory://found") as second:
+        await second.engine.recover()
+        assert (await second.finish(execution))["output"] == "there"
+
+
+def _value(write: Any) -> Any:
+    from pydantic_core import from_json
+
+    return from_json(write.value)
+
+
+async def test_one_message_of_several_ends_all_wishes_of_any() -> None:
+    task = {"type": "event", "input": {"any": [{"name": "a"}, {"name": "b"}]}}
+    workflow = {"name": "w", "tasks": {"t": task}, "output": "${tasks.t.output.name}"}
+    async with harness() as h:
+        execution = await h.engine.start(workflow)
+        await h.seen(execution, "MessageAwaited")
+        await h.engine.publish("b")
+        await h.engine.publish("a")
+        assert (await h.finish(execution))["output"] == "b"
+        kept = [one.value["post"]["name"] for one in await stored(h, s.MESSAGES) if not one.value["taken_by"]]
+        assert kept == ["a"]
+
+
+async def test_two_engines_that_look_at_once_give_a_message_to_one() -> None:
+    async with harness("memory://both") as first, harness("memory://both") as second:
+        executions = [await one.engine.start(awaiting(), {"n": 1}) for one in (first, second)]
+        for one, execution in zip((first, second), executions, strict=True):
+            await one.seen(execution, "MessageAwaited")
+        async with anyio.create_task_group() as group:
+            for one in (first, second):
+                for number in range(2):
+                    group.start_soon(_publish, one, f"m{number}")
+        for one, execution in zip((first, second), executions, strict=True):
+            assert (await one.finish(execution))["status"] == "completed"
+        taken = [document.value["taken_by"] for document in await stored(first, s.MESSAGES)]
+        assert sorted(taken) == sorted(executions)
+
+
+async def _publish(h: Harness, id: str) -> None:
+    await h.engine.publish("paid", correlation=1, message_id=id)
+
+
+async def test_a_decision_is_checked_before_it_is_recorded() -> None:
+    form = {"type": "object", "required": ["n", "m"], "properties": {"n": {"type": "integer"}}}
+    async with harness() as h:
+        execution = await h.engine.start(asking(assignees=["ann"], form=form))
+        await h.seen(execution, "ApprovalRequested")
+        before = len(await h.events(execution))
+        with pytest.raises(NotAnAssignee):
+            await h.engine.decide(execution, "t", "approved", {"n": 1, "m": 1}, actor=BOB)
+        with pytest.raises(DecisionInvalid) as refused:
+            await h.engine.decide(execution, "t", "approved", {"n": "x"}, actor=ANN)
+        assert {problem.path for problem in refused.value.problems} == {"data.n", "data"}
+        with pytest.raises(DecisionInvalid):
+            await h.engine.decide(execution, "t", "approved", {"n": 1, "m": "x" * 70_000}, actor=ANN)
+        with pytest.raises(ApprovalNotOpen, match="these do: t"):
+            await h.engine.decide(execution, "u[", "approved", actor=ANN)
+        with pytest.raises(ValueError, match="maybe"):
+            await h.engine.decide(execution, "t", "maybe", actor=ANN)  # type: ignore[arg-type]
+        assert len(await h.events(execution)) == before
+        await h.engine.delegate(execution, "t", "bob", actor=ANN)
+        assert (await h.engine.get(execution))["tasks"][0]["awaits"]["assignees"] == ["ann", "bob"]
+        await h.engine.decide(execution, "t", "approved", {"n": 1, "m": 1}, actor=BOB)
+        assert (await h.finish(execution))["output"] == "bob"
+
+
+async def test_a_form_that_is_too_large_for_the_log_is_checked_all_the_same() -> None:
+    form = {"type": "object", "required": ["n"], "description": "x" * 500}
+    async with harness(inline_limit=200, quick_limit=100) as h:
+        execution = await h.engine.start(asking(form=form))
+        await h.seen(execution, "ApprovalRequested")
+        with pytest.raises(DecisionInvalid):
+            await h.engine.decide(execution, "t", "approved", {}, actor=ANN)
+        await h.engine.decide(execution, "t", "rejected", {"n": 1}, actor=ANN)
+        assert (await h.finish(execution))["status"] == "completed"
+
+
+async def test_a_second_decision_is_refused() -> None:
+    waits = {**asking(), "tasks": {**asking()["tasks"], "u": {"type": "event", "input": {"name": "end"}}}}
+    async with harness() as h:
+        execution = await h.engine.start(waits)
+        await h.seen(execution, "ApprovalRequested")
+        refused = []
+
+        async def decide(who: dict[str, str]) -> None:
+            try:
+                await h.engine.decide(execution, "t", "approved", actor=who)
+            except AlreadyDecided as error:
+                refused.append(error)
+
+        async with anyio.create_task_group() as group:
+            for who in (ANN, BOB):
+                group.start_soon(decide, who)
+        assert len(refused) == 1
+        with pytest.raises(AlreadyDecided):
+            await h.engine.delegate(execution, "t", "eve", actor=ANN)
+        await h.engine.signal(execution, "end")
+        assert (await h.finish(execution))["status"] == "completed"
+
+
+async def test_an_approval_outlives_its_engine_with_its_timers() -> None:
+    more = {"assignees": ["ann"], "escalation": {"after": 60, "to": ["bob"]}, "deadline": 600}
+    async with harness("memory://approval") as first:
+        execution = await first.engine.start(asking(**more, on_deadline="reject"))
+        await first.seen(execution, "ApprovalRequested")
+    async with harness("memory://approval") as second:
+        await second.engine.recover()
+        second.clock.advance(60)
+        await second.seen(execution, "ApprovalEscalated")
+    async with harness("memory://approval") as third:
+        await third.engine.decide(execution, "t", "approved", actor=BOB)
+        assert (await third.engine.get(execution))["tasks"][0]["status"] == "succeeded"
+        await third.engine.recover()
+        assert (await third.finish(execution))["output"] == "bob"
