@@ -30,7 +30,7 @@ from harmonia_core.errors import (
 )
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.addresses import split_item
-from harmonia_core.model.events import Recorded
+from harmonia_core.model.events import ExecutionContinued, Recorded
 from harmonia_core.model.retention import RetentionRule
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.plugins.load import Plugins, load_plugins
@@ -51,6 +51,7 @@ __all__ = (
     "DocumentQuery",
     "DocumentWrite",
     "Engine",
+    "ExecutionContinued",
     "ExecutionFinished",
     "ExecutionNotAdoptable",
     "ExecutionNotFound",

@@ -12,6 +12,8 @@ from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
 
 # Executions deleted between two chances for others on the loop.
 SLICE = 20
+# Kinds of requests that are for executions which do not exist yet.
+BEGINNING = frozenset({"start", "continue"})
 
 
 class MemoryPruning(MemoryAccess):
@@ -73,8 +75,7 @@ def sweep(store: MemoryStore, before: float) -> Pruned:
             store.uploads.pop(upload_id, None)
     for request in list(store.requests.values()):
         head = store.executions.get(request.execution_id)
-        # A start is for an execution that does not exist yet.
-        waited_for = request.kind == "start" if head is None else head.status not in FINAL
+        waited_for = request.kind in BEGINNING if head is None else head.status not in FINAL
         if request.created_at < before and not waited_for:
             del store.requests[request.request_id]
     speakers = store.activity.keys() | {row.execution_id for row in store.heartbeats.values()}

@@ -73,9 +73,9 @@ class StatePruning(Protocol):
     async def sweep(self, before: float) -> Pruned:
         """Delete what nobody will ask for, and finish what a crash interrupted.
 
-        That is: uploads of dead engines, and requests (but for `start`) for executions that are gone or
-        ended, both from before a moment (epoch seconds); blobs to which no execution refers; heartbeats
-        and activity of executions that are gone; dead engines that own nothing.
+        That is: uploads of dead engines, and requests for executions that are gone (but for `start` and
+        `continue`) or ended, both from before a moment (epoch seconds); blobs to which no execution refers;
+        heartbeats and activity of executions that are gone; dead engines that own nothing.
         """
         ...
 

@@ -52,6 +52,7 @@ class Adopter:
             gone.add(None)
         if gone or self._let_go():
             await self._adopt(gone)
+        await self._owner.begin_successors()
 
     def _let_go(self) -> set[str]:
         """Return what this engine let go because the store did not answer, and nobody else may take."""

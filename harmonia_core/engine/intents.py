@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harmonia_core.engine.retry import draw_of, judge
+from harmonia_core.ids import successor_id
 from harmonia_core.model import commands as c
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Command
@@ -89,6 +90,10 @@ def _cancel_execution(command: c.CancelExecution, now: float) -> Event:
     return e.ExecutionCancelled(command.reason)
 
 
+def _roll_over(command: c.RollOver, now: float) -> Event:
+    return e.ExecutionRolledOver(successor_id(command.execution_id, command.seq, int(now * 1000)))
+
+
 _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.ScheduleTask: _schedule,
     c.StartTimer: _timer,
@@ -104,4 +109,5 @@ _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.CompleteExecution: _complete,
     c.FailExecution: _fail_execution,
     c.CancelExecution: _cancel_execution,
+    c.RollOver: _roll_over,
 }

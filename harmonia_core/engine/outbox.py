@@ -7,8 +7,11 @@ says so, and the other's owner turns it into an event of its own.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from pydantic_core import to_json
+
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
-from harmonia_core.model.events import Event, Recorded
+from harmonia_core.engine.rolling import successor_in
+from harmonia_core.model.events import Event, ExecutionRolledOver, Recorded
 from harmonia_core.model.state import ExecutionState
 
 
@@ -40,5 +43,13 @@ def documents(state: ExecutionState, recorded: Iterable[Recorded], namespace: st
     ]
 
 
-REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {}
+def _continue(of: Outgoing) -> Iterator[RequestRow]:
+    successor, record = successor_in(of.recorded) or "", of.recorded
+    body = to_json({"origin": record.execution_id, "origin_seq": record.seq}).decode()
+    yield RequestRow(f"continue:{successor}", successor, of.namespace, "continue", body, None, record.at)
+
+
+REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
+    ExecutionRolledOver: _continue,
+}
 DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {}

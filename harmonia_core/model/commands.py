@@ -163,6 +163,13 @@ class CancelExecution(NamedTuple):
     reason: str | None
 
 
+class RollOver(NamedTuple):
+    """End the execution here and let another one go on from its state. seq: of the event that says so."""
+
+    execution_id: str
+    seq: int
+
+
 Command = (
     Ask
     | ScheduleTask
@@ -179,6 +186,7 @@ Command = (
     | CompleteExecution
     | FailExecution
     | CancelExecution
+    | RollOver
 )
 AnswerKey = tuple[str, str]
 Answers = dict[AnswerKey, Answer]

@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple
 from harmonia_core.model.event import Event as Event
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
+from harmonia_core.model.roll_over_events import ExecutionContinued as ExecutionContinued
+from harmonia_core.model.roll_over_events import ExecutionRolledOver as ExecutionRolledOver
 from harmonia_core.model.values import Hole
 
 Place = Literal["when", "input", "output", "enter", "then", "caught"]

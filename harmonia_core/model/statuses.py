@@ -48,7 +48,7 @@ FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UN
 EXECUTION_TRANSITIONS = MappingProxyType(
     {
         _E.QUEUED: frozenset({_E.RUNNING}),
-        _E.RUNNING: frozenset({_E.ATTENTION, _E.CANCELLING, _E.COMPLETED, _E.FAILED}),
+        _E.RUNNING: frozenset({_E.ATTENTION, _E.CANCELLING, _E.COMPLETED, _E.FAILED, _E.CONTINUED}),
         _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING}),
         _E.CANCELLING: frozenset({_E.CANCELLED}),
     }

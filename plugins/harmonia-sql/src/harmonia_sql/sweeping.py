@@ -12,12 +12,12 @@ from harmonia_sql.statements import IDLE_ENGINES, Statements
 
 # Rows may be left in these without their execution: by a late heartbeat, by a crash of an older version.
 STRAYS = (tables.heartbeat, tables.activity, tables.blob_reference)
-# A start is for an execution that does not exist yet.
+# `start` and `continue` are for executions that do not exist yet.
 STALE_REQUESTS = """
     DELETE FROM request WHERE created_at < ?
     AND NOT EXISTS (SELECT 1 FROM execution AS e
         WHERE e.execution_id = request.execution_id AND e.ended_at IS NULL)
-    AND (kind <> 'start' OR EXISTS (SELECT 1 FROM execution AS e
+    AND (kind NOT IN ('start', 'continue') OR EXISTS (SELECT 1 FROM execution AS e
         WHERE e.execution_id = request.execution_id))"""
 
 
