@@ -1,4 +1,4 @@
-"""Walk along executions that go on in logs of their own: forwards by their last event, backwards by origin."""
+"""Walk along executions that go on in logs of their own: forwards by last events, backwards by origins."""
 
 from collections.abc import AsyncIterator, Sequence
 

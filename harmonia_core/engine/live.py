@@ -29,8 +29,8 @@ class Live:
 
     __slots__ = (
         "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "formerly",
-        "landed", "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "successor", "taken",
-        "trouble", "weight",
+        "landed", "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "successor",
+        "taken", "trouble", "weight",
     )  # fmt: skip
 
     def __init__(

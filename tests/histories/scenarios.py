@@ -14,6 +14,7 @@ from scenarios_base import (
     killed,
     task,
 )
+from scenarios_chains import CHAINS
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
 
 CHAIN = {"first": task("add", n="${input.n}"), "held": task("hold", "first", value="${tasks.first.output.n}")}
@@ -221,6 +222,6 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ENDED += ENDED_SCOPES
-OPEN += OPEN_SCOPES
+ENDED += ENDED_SCOPES + CHAINS[:1]
+OPEN += OPEN_SCOPES + CHAINS[1:]
 SCENARIOS = ENDED + OPEN
