@@ -94,7 +94,7 @@ async def test_large_values_go_along() -> None:
         await checked(run)
 
 
-@pytest.mark.parametrize("units", range(1, 26))
+@pytest.mark.parametrize("units", range(1, 13))
 async def test_whatever_unit_is_the_last_nothing_is_lost_or_doubled(units: int) -> None:
     """The store takes so many units of a chain of four and no more; another engine goes on."""
     store, left = f"sweep-{units}", units
