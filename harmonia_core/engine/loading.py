@@ -109,7 +109,7 @@ class Loader:
                 raise StateCorrupt(f"The value {ref.address} of execution {state.execution_id} is missing.")
             return from_json(data)
         owner = ref.execution or state.execution_id
-        rows = await self._backend.item_ends(owner, ref.path, 0, ref.count)
+        rows = await self._backend.item_ends(owner, ref.path, ref.first, ref.first + ref.count)
         if len(rows) != ref.count:
             raise StateCorrupt(f"Execution {owner} lacks outputs of {ref.path}.")
         return [await self._item(state, namespace, row) for row in rows]

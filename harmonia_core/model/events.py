@@ -16,7 +16,7 @@ from harmonia_core.model.roll_over_events import ExecutionContinued as Execution
 from harmonia_core.model.roll_over_events import ExecutionRolledOver as ExecutionRolledOver
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output", "enter", "then", "caught"]
+Place = Literal["when", "input", "output", "enter", "then", "caught", "reduce"]
 TimerKind = Literal["wait", "retry", "attempt", "total", "deadline"]
 Cause = Literal["orphaned", "forced", "delivery", "unknown"]
 

@@ -20,12 +20,14 @@ class BlobRef:
 class ItemsRef:
     """Stand for the outputs of a map's items, in item order; they are rows in the store.
 
-    execution: whose rows they are, if another one goes on from its state.
+    execution: whose rows they are, if another one goes on from its state. first: index of the first; only
+        a whole list is ever recorded.
     """
 
     path: str
     count: int
     execution: str | None = None
+    first: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the public shape."""
