@@ -14,8 +14,9 @@ def harmonia_task_types() -> Iterable[Any]:
     """Contribute map, wait, noop and fail."""
     from harmonia_core.builtin.composites import COMPOSITES
     from harmonia_core.builtin.control import TASK_TYPES
+    from harmonia_core.builtin.map_pages import MAP_OF_PAGES
 
-    return (*TASK_TYPES, *COMPOSITES)
+    return (*TASK_TYPES, *COMPOSITES, MAP_OF_PAGES)
 
 
 @hookimpl

@@ -21,7 +21,7 @@ _HAS = {
     "a step": "with at least a 'type'",
     "a branch": "with a 'task', 'tasks' or 'steps'",
 }
-_NAMED, _LISTS, _OBJECTS = tuple(_KINDS), ("cases", "catch"), ("task", "default", "finally")
+_NAMED, _LISTS, _OBJECTS = tuple(_KINDS), ("cases", "catch"), ("task", "default", "finally", "pages")
 
 
 def deeper_than(data: Any, limit: int) -> bool:

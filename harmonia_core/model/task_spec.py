@@ -113,8 +113,8 @@ class WorkSpec(Block):
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
-        max_concurrency, batch_size, tolerate, reduce, enough, mode, output, vars: of maps and composites,
-        each of which takes some of them.
+        max_concurrency, batch_size, tolerate, reduce, pages, enough, mode, output, vars: of maps and
+        composites, each of which takes some of them.
     """
 
     type: str = Field(max_length=200)
@@ -139,6 +139,7 @@ class WorkSpec(Block):
     batch_size: int | None = Field(None, ge=1, strict=True)
     tolerate: Annotated[Any, BeforeValidator(_share)] = None
     reduce: ReduceSpec | None = None
+    pages: "WorkSpec | None" = None
     catch: tuple[HandlerSpec, ...] | None = None
     last: Block | None = Field(None, alias="finally")
     vars: dict[Name, Json] | None = None
@@ -161,7 +162,7 @@ class TaskSpec(WorkSpec):
 
 WORDS = frozenset(Block.model_fields) | frozenset(
     ("branches", "cases", "default", "mode", "enough", "as_long_as", "until", "times", "max_iterations",
-     "max_concurrency", "batch_size", "tolerate", "reduce", "catch", "last", "vars", "output")
+     "max_concurrency", "batch_size", "tolerate", "reduce", "pages", "catch", "last", "vars", "output")
 )  # fmt: skip
 """Fields that only composites have, by the names of the model; each says which it takes."""
 
