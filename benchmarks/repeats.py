@@ -1,4 +1,4 @@
-"""W8: a map over a range and a loop, each in two sizes, every run in a process of its own."""
+"""W8: a map over a range, a loop, and one in ten logs, each in two sizes, every run in its own process."""
 
 import json
 import subprocess
@@ -14,16 +14,21 @@ Figures = dict[str, Any]
 
 
 def measure(place: Place, n: int, rounds: int) -> Figures:
-    """Map n/10 and n numbers, loop n/100 and n/10 times, in turn; return the medians and how they grow."""
-    wanted = [("map", n // 10), ("map", n), ("loop", n // 100), ("loop", n // 10)]
-    runs: dict[str, dict[int, list[Figures]]] = {"map": {}, "loop": {}}
+    """Map n/10 and n numbers, loop n/100 and n/10 times in one log and in ten, in turn.
+
+    Return the medians, how they grow, and what a round in ten logs costs over one in one.
+    """
+    sizes = {"map": (n // 10, n), "loop": (n // 100, n // 10), "rolled": (n // 100, n // 10)}
+    wanted = [(workload, size) for workload, two in sizes.items() for size in two]
+    runs: dict[str, dict[int, list[Figures]]] = {workload: {} for workload in sizes}
     for number in range(rounds):
         for workload, size in wanted:
             size = max(1, size)
             figures = _run(workload, size, place(f"{workload}-{size}-{number}"))
             runs[workload].setdefault(size, []).append(figures)
     found = {name: {size: _medians(all_) for size, all_ in sizes.items()} for name, sizes in runs.items()}
-    return {**found, **{f"{name}_growth": _growth(sizes) for name, sizes in found.items()}}
+    growth = {f"{name}_growth": _growth(sizes) for name, sizes in found.items()}
+    return {**found, **growth, "roll_over": _beside(found["loop"], found["rolled"])}
 
 
 def _medians(runs: list[Figures]) -> Figures:
@@ -44,6 +49,15 @@ def _growth(sizes: dict[int, Figures]) -> dict[str, float]:
     return {
         "time": round(small["per_s"] / large["per_s"], 3),
         "cpu": round(large["cpu_ms"] / small["cpu_ms"], 3),
+    }
+
+
+def _beside(loop: dict[int, Figures], rolled: dict[int, Figures]) -> dict[str, float]:
+    """Return what a round of the long loop costs in ten logs over what it costs in one."""
+    one, ten = loop[max(loop)], rolled[max(rolled)]
+    return {
+        "time": round(one["per_s"] / ten["per_s"], 3),
+        "cpu": round(ten["cpu_ms"] / one["cpu_ms"], 3),
     }
 
 

@@ -11,7 +11,7 @@ import places
 
 SIZES = {"W1": 200, "floor": 1000, "W2": 1000, "W3": 500, "W4": 200, "W5": 200, "W6": 10_000, "W6j": 10_000}
 STORED = 100_000
-REPEATS = {"map": 10_000, "loop": 1000}
+REPEATS = {"map": 10_000, "loop": 1000, "rolled": 1000}
 APART = ("W7", "W8")
 
 

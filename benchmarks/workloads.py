@@ -15,11 +15,12 @@ from shapes import Definition
 from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
 
 IN_FLIGHT, CHAIN_OF_MANY, IDLE, THOUSAND = 50, 5, 0.005, 1000
+EVENTS_OF_A_ROUND, LOGS = 3, 10
 
 
-def engine_on(url: str, types: Iterable[Any] = ()) -> Engine:
-    """Return an engine, not opened yet, with the benchmarks' task types and default settings."""
-    settings = KernelSettings()
+def engine_on(url: str, types: Iterable[Any] = (), settings: KernelSettings | None = None) -> Engine:
+    """Return an engine, not opened yet, with the benchmarks' task types; settings: default if not given."""
+    settings = settings or KernelSettings()
     plugins = load_plugins(settings, extra=[work.step, *types])
     return Engine(create_backend(url, plugins, settings), plugins, settings)
 
@@ -32,13 +33,19 @@ async def check(engine: Engine, execution_id: str, n: int) -> int:
 
 
 async def one(
-    url: str, definition: Definition, result: int, meter: Meter, *types: Any, tasks: int | None = None
+    url: str,
+    definition: Definition,
+    result: int,
+    meter: Meter,
+    *types: Any,
+    tasks: int | None = None,
+    settings: KernelSettings | None = None,
 ) -> dict[str, Any]:
     """Run one execution; opening the store and compiling the definition, once, do not count.
 
     tasks: how many are run, if not those that are written.
     """
-    async with engine_on(url, types) as engine:
+    async with engine_on(url, types, settings) as engine:
         compile_ms = compiled(engine, definition)
         with meter.running():
             execution_id = await engine.start(definition, {"n": 0})
@@ -117,12 +124,18 @@ async def mapped(url: str, n: int, meter: Meter) -> dict[str, Any]:
     return await one(url, shapes.mapped(n), n, meter, tasks=n)
 
 
-async def looped(url: str, n: int, meter: Meter) -> dict[str, Any]:
+async def looped(url: str, n: int, meter: Meter, roll_over_after: int = 0) -> dict[str, Any]:
     """Run one loop of n rounds; also tell what each of the first and of the last thousand costs."""
     work.spent.clear()
-    figures = await one(url, shapes.looped(n), n, meter, work.spending, tasks=n)
+    settings = KernelSettings(roll_over_after=roll_over_after)
+    figures = await one(url, shapes.looped(n), n, meter, work.spending, tasks=n, settings=settings)
     first, last = work.spent[:THOUSAND], work.spent[-THOUSAND:]
     return {**figures, "first_cpu_ms": _apart(first), "last_cpu_ms": _apart(last)}
+
+
+async def rolled(url: str, n: int, meter: Meter) -> dict[str, Any]:
+    """Run the loop in ten logs instead of one."""
+    return await looped(url, n, meter, max(1, EVENTS_OF_A_ROUND * n // LOGS))
 
 
 def _apart(moments: list[float]) -> float:
@@ -130,7 +143,17 @@ def _apart(moments: list[float]) -> float:
     return round(1000 * (moments[-1] - moments[0]) / max(1, len(moments) - 1), 4)
 
 
-RUNS = {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W6": w2, "W6j": w6j, "map": mapped, "loop": looped}
+RUNS = {
+    "W1": w1,
+    "W2": w2,
+    "W3": w3,
+    "W4": w4,
+    "W6": w2,
+    "W6j": w6j,
+    "map": mapped,
+    "loop": looped,
+    "rolled": rolled,
+}
 
 
 def measure(workload: str, url: str, n: int, profile: Path | None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from harmonia_core.errors import (
 )
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.addresses import split_item, undone_by
-from harmonia_core.model.events import Recorded
+from harmonia_core.model.events import ExecutionContinued, Recorded
 from harmonia_core.model.message_errors import (
     AlreadyDecided,
     ApprovalNotOpen,
@@ -63,6 +63,7 @@ __all__ = (
     "DocumentQuery",
     "DocumentWrite",
     "Engine",
+    "ExecutionContinued",
     "ExecutionFinished",
     "ExecutionNotAdoptable",
     "ExecutionNotFound",

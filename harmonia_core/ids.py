@@ -1,6 +1,7 @@
 """Identifiers: time-ordered execution ids, task paths, stable keys. Pure."""
 
 import re
+from hashlib import sha256
 from typing import NewType
 
 ExecutionId = NewType("ExecutionId", str)
@@ -22,6 +23,11 @@ def uuid7(unix_ms: int, entropy: bytes) -> str:
     rand[2] = rand[2] & 0x3F | 0x80
     text = (high + bytes(rand)).hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def successor_id(execution_id: str, seq: int, unix_ms: int) -> str:
+    """Return the id of the execution that goes on where another one ended; made once and then recorded."""
+    return uuid7(unix_ms, sha256(f"{execution_id}:{seq}".encode()).digest())
 
 
 def item_path(path: str, index: int) -> str:

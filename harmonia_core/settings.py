@@ -16,6 +16,8 @@ class KernelSettings(BaseModel):
     commit_in_place: let a lone, quick, local commit run on the loop's thread.
     inline_limit, output_limit: bytes; larger outputs become blobs, larger ones yet are refused.
     quick_limit: bytes of a value up to which expressions over it are evaluated on the loop.
+    roll_over_after: events of one log, after which a long loop or sequence goes on in a log of its own
+        (docs/control-flow.md); 0 for never.
     snapshot_every: events at least between two snapshots of an execution.
     cancel_grace: seconds an attempt has to answer its cancellation.
     request_timeout: seconds before an unanswered request is reported.
@@ -45,6 +47,7 @@ class KernelSettings(BaseModel):
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)
     artifact_limit: int = Field(default=1024 * 1024 * 1024, ge=1)
     quick_limit: int = Field(default=1024 * 1024, ge=0)
+    roll_over_after: int = Field(default=20_000, ge=0)
     snapshot_every: int = Field(default=500, ge=1)
     cancel_grace: float = Field(default=5.0, gt=0)
     request_timeout: float = Field(default=10.0, gt=0)

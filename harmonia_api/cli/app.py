@@ -158,12 +158,20 @@ def list_executions(
 
 
 @executions.command("show")
-def show_execution(execution: Execution, db: Db = None, json: Json = False, verbose: Verbose = 0) -> None:
-    """Show one execution and its tasks."""
+def show_execution(
+    execution: Execution,
+    no_follow: Annotated[
+        bool, typer.Option("--no-follow", help="This execution itself, if it goes on in another log.")
+    ] = False,
+    db: Db = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Show one execution and its tasks; of one that goes on in another log, that."""
     with command(json, verbose) as finish:
         from harmonia_api.cli.executions import show_one
 
-        finish(show_one(execution, db, json))
+        finish(show_one(execution, no_follow, db, json))
 
 
 @executions.command("events")

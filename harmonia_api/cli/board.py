@@ -33,6 +33,7 @@ _STATUS = {
 }
 _EXECUTION = {
     "ExecutionStarted": "running",
+    "ExecutionContinued": "running",
     "CancelRequested": "cancelling",
     "ExecutionCompleted": "completed",
     "ExecutionFailed": "failed",
@@ -42,6 +43,9 @@ _EXECUTION = {
 }
 FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
+
+
+ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in ("running", "cancelling"))
 
 
 class Row:
@@ -113,6 +117,7 @@ def carried_out_by(child_id: str | None) -> str | None:
 class Board:
     """Hold what is known about one execution. seq: of the last event taken.
 
+    origin: which execution it went on from while this was shown.
     rows: of the workflow's own tasks; inner: of tasks inside them that have begun and not ended.
     """
 
@@ -120,6 +125,7 @@ class Board:
         self.execution_id, self.workflow = execution_id, workflow
         self.status, self.reason = "queued", ""
         self.seq = 0
+        self.origin: str | None = None
         self.started: float | None = None
         self.ended: float | None = None
         self.error: str | None = None
@@ -186,7 +192,7 @@ class Board:
             self.status = _EXECUTION.get(kind, self.status)
         if kind == "ExecutionStarted":
             self.started = at
-        elif kind.startswith("Execution") and kind != "ExecutionAdopted":
+        elif kind in ENDS:
             self.ended, self.last = at, event
             error = getattr(event, "error", None)
             self.error = None if error is None else clean(f"{error.code}: {error.message}")

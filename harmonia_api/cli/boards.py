@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from harmonia_api.cli.board import Board, Row
-from harmonia_core.host import Recorded
+from harmonia_core.host import ExecutionContinued, Recorded
 
 _LAST = frozenset({"ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"})
 Change = tuple[Board, Row | None, Recorded]
@@ -18,6 +18,7 @@ class Boards:
     def __init__(self, newcomer: Board | None = None) -> None:
         self._newcomer = newcomer
         self._boards: dict[str, Board] = {}
+        self._moved: dict[str, Board] = {}
         self._waiting: dict[str, list[Recorded]] = {}
         self._children: set[str] = set()
 
@@ -28,19 +29,25 @@ class Boards:
         return len(self._boards)
 
     def get(self, execution_id: str) -> Board | None:
-        """Return the board of an execution, if it has one."""
-        return self._boards.get(execution_id)
+        """Return the board of an execution, if it has one; it may be that of what goes on from there."""
+        return self._boards.get(execution_id) or self._moved.get(execution_id)
 
     def add(self, board: Board) -> Iterator[Change]:
         """Add a board and let it take what has waited for it, as `take` does."""
         self._boards[board.execution_id] = board
         self._children.discard(board.execution_id)
-        return self.take(self._waiting.pop(board.execution_id, ()))
+        following: str | None = board.execution_id
+        while following is not None:
+            yield from self.take(self._waiting.pop(following, ()))
+            going_on = (key for key, waiting in self._waiting.items() if _origin(waiting[0]) == following)
+            following = next(going_on, None)
 
     def take(self, batch: Sequence[Recorded]) -> Iterator[Change]:
         """Fold a batch event by event; yield each change while the row stands as it left it."""
         for recorded in batch:
-            board = self._boards.get(recorded.execution_id) or self._adopt(recorded)
+            board = (
+                self._boards.get(recorded.execution_id) or self._continued(recorded) or self._adopt(recorded)
+            )
             if board is None and self._is_child(recorded):
                 continue
             if board is None:
@@ -59,9 +66,24 @@ class Boards:
             self._children.discard(recorded.execution_id)
         return True
 
+    def _continued(self, recorded: Recorded) -> Board | None:
+        """Return the board of an execution that goes on in this log, known by the new id from here."""
+        origin = _origin(recorded)
+        board = self._boards.pop(origin, None) if origin is not None else None
+        if board is not None:
+            self._moved[board.execution_id] = board
+            board.origin, board.execution_id, board.seq = origin, recorded.execution_id, 0
+            self._boards[recorded.execution_id] = board
+        return board
+
     def _adopt(self, recorded: Recorded) -> Board | None:
         board, self._newcomer = self._newcomer, None
         if board is not None:
             board.execution_id = recorded.execution_id
             self._boards[recorded.execution_id] = board
         return board
+
+
+def _origin(recorded: Recorded) -> str | None:
+    event = recorded.event
+    return event.origin if type(event) is ExecutionContinued else None

@@ -54,9 +54,9 @@ def _row(view: dict[str, Any], narrow: bool) -> tuple[str, ...]:
     return view["id"], view["status"], f"{moment}Z", took, name
 
 
-def show_one(execution_id: str, db: str | None, json: bool) -> int:
-    """Print one execution whole."""
-    view = read_store(db, lambda engine: engine.get(execution_id))
+def show_one(execution_id: str, no_follow: bool, db: str | None, json: bool) -> int:
+    """Print one execution whole, or the end of its chain."""
+    view = read_store(db, lambda engine: engine.get(execution_id, follow=not no_follow))
     if json:
         print_json(view)
     else:

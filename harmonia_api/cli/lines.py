@@ -58,6 +58,8 @@ class LineDisplay:
         if board.execution_id in self._began:
             return []
         self._began.add(board.execution_id)
+        if board.origin is not None:
+            return [f"{self._prefix(board)}goes on in execution {board.execution_id}"]
         return [f"{board.workflow}, {counted(len(board.rows), 'task')}, execution {board.execution_id}"]
 
     def _lines(self, changes: Iterable[Change]) -> list[str]:

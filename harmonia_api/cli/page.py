@@ -31,6 +31,11 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
     workflow, owner, error = view["workflow"], view["owner"], view["error"]
     reason = f" ({clean(view['reason'])})" if view["reason"] else ""
     yield "execution", view["id"]
+    if view.get("successor"):
+        yield "goes on", f"in execution {view['successor']}"
+    origin = view.get("origin") or {}
+    if origin.get("kind") == "continued":
+        yield "goes on", f"from execution {origin['execution']}; the first was {view['root_id']}"
     yield "workflow", f"{workflow['name']} {workflow['version']}"
     yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
     if view["parent_id"] is not None:

@@ -14,10 +14,11 @@ def harmonia_task_types() -> Iterable[Any]:
     """Contribute map, wait, noop, fail, set, subworkflow and the composites."""
     from harmonia_core.builtin.composites import COMPOSITES
     from harmonia_core.builtin.control import TASK_TYPES
+    from harmonia_core.builtin.map_pages import MAP_OF_PAGES
     from harmonia_core.builtin.messages import MESSAGE_TYPES
     from harmonia_core.builtin.subworkflow import SUBWORKFLOW
 
-    return (*TASK_TYPES, *MESSAGE_TYPES, SUBWORKFLOW, *COMPOSITES)
+    return (*TASK_TYPES, *MESSAGE_TYPES, SUBWORKFLOW, *COMPOSITES, MAP_OF_PAGES)
 
 
 @hookimpl

@@ -12,6 +12,8 @@ from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
 
 # Executions deleted between two chances for others on the loop.
 SLICE = 20
+# Kinds of requests that are for executions which do not exist yet.
+BEGINNING = frozenset({"start", "continue"})
 
 
 class MemoryPruning(MemoryAccess):
@@ -71,8 +73,8 @@ def sweep(store: MemoryStore, before: float) -> Pruned:
         if began < before and engine_id not in store.alive:
             del store.uploaders[upload_id]
             store.uploads.pop(upload_id, None)
-    # A start is for an execution that does not exist yet; what else waits for that one waits with it.
-    coming = {row.execution_id for row in store.requests.values() if row.kind == "start"}
+    # What begins one is for an execution that does not exist yet; what else waits for it waits with that.
+    coming = {row.execution_id for row in store.requests.values() if row.kind in BEGINNING}
     coming -= store.executions.keys()
     for request in list(store.requests.values()):
         head = store.executions.get(request.execution_id)

@@ -14,6 +14,8 @@ from harmonia_core.model.task_spec import WorkSpec
 
 END = "end"
 """Where a way leads that leaves a sequence."""
+CURSOR = "page cursor"
+"""The variable that the root `cursor` reads; no author can give one this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class SequenceScope:
 
     enter: where it begins. last: id of the step carried out whatever happened before.
     limit: how often it may go back. counted: the task's input has a number `times`, of rounds.
+    roots: what its tasks may read beside what every task may, such as `cursor`.
     """
 
     steps: tuple[Step, ...]
@@ -82,6 +85,7 @@ class SequenceScope:
     counted: bool = False
     output: Any = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    roots: frozenset[str] = frozenset()
 
 
 Expand = Callable[[WorkSpec], GraphScope | SequenceScope]

@@ -76,7 +76,7 @@ class StatePruning(Protocol):
         That is: uploads of dead engines, and requests for executions that are gone or ended, both from
         before a moment (epoch seconds); blobs to which no execution refers; heartbeats and activity of
         executions that are gone; dead engines that own nothing. An execution for which a request `start`
-        waits is not gone: what waits for it, or is kept for it, stays.
+        or `continue` waits is not gone: what waits for it, or is kept for it, stays.
         """
         ...
 

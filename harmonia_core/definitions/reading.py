@@ -23,7 +23,8 @@ _HAS = {
     "a step": "with at least a 'type'",
     "a branch": "with a 'task', 'tasks' or 'steps'",
 }
-_NAMED, _LISTS, _OBJECTS = tuple(_KINDS), ("cases", "catch"), ("task", "compensate", "default", "finally")
+_NAMED, _LISTS = tuple(_KINDS), ("cases", "catch")
+_OBJECTS = ("task", "compensate", "default", "finally", "pages")
 
 
 def deeper_than(data: Any, limit: int) -> bool:

@@ -54,6 +54,7 @@ class Adopter:
         if gone or self._let_go():
             await self._adopt(gone)
         await self._begin_children()
+        await self._owner.begin_successors()
 
     async def _begin_children(self) -> None:
         """Begin children whose requests have been left lying since the look before."""

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.errors import Problem
 from harmonia_core.model.child_events import ChildRequested
+from harmonia_core.model.codec import STORED
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import dump, load
 from harmonia_core.model.state import PAGE_BITS, ExecutionState
@@ -120,7 +121,7 @@ def snapshot_problem(state: ExecutionState, text: bytes) -> Problem | None:
 
 def blobs_of(event: Any) -> Iterator[BlobRef]:
     """Yield the references to blobs in an event."""
-    for name in ("input", "output", "value"):
+    for name in STORED:
         value = getattr(event, name, None)
         if type(value) is BlobRef:
             yield value

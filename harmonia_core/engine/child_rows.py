@@ -53,7 +53,7 @@ def begun(out: "Outgoing") -> Iterator[RequestRow]:
     event: Any = out.recorded.event
     if event.parent_id is not None and event.reports == "begin":
         family = out.state.family
-        yield report(out.state.execution_id, family, "started", {}, out.recorded.at, out.namespace)
+        yield report(out.state.root_id, family, "started", {}, out.recorded.at, out.namespace)
 
 
 def ended(out: "Outgoing") -> Iterator[RequestRow]:
@@ -68,7 +68,8 @@ def ended(out: "Outgoing") -> Iterator[RequestRow]:
     if isinstance(event, ExecutionCompleted):
         body |= _value("output", event.output)
     status = out.state.status.value
-    yield report(out.state.execution_id, family, status, body, out.recorded.at, out.namespace)
+    # The task knows the first execution of the chain.
+    yield report(out.state.root_id, family, status, body, out.recorded.at, out.namespace)
 
 
 def report(

@@ -147,6 +147,7 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         (node.timeout, node.total_timeout, node.heartbeat_timeout),
         None if node.item is None else _row(node.item),
         *((node.batch, node.tolerate, node.enough) if node.batch or node.tolerate or node.enough else ()),
+        *(("reduce",) if node.reduce else ()),
         # Nothing where there is nothing, so that older graphs keep their hash.
         *(() if node.scope is None else (_inside(node.scope),)),
         *(() if node.on_failure == "fail" else (node.on_failure,)),

@@ -10,23 +10,31 @@ from pydantic_core import to_json
 
 from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
 from harmonia_core.engine.evolve import evolve
-from harmonia_core.engine.projections import final_error, open_timers, row_of, task_rows, touched_path
+from harmonia_core.engine.projections import (
+    final_error,
+    inherited,
+    open_timers,
+    row_of,
+    task_rows,
+    touched_path,
+)
 from harmonia_core.engine.walks import below, undoing
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import ExecutionStarted, Recorded
+from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, begin
 from harmonia_core.model.statuses import FINAL_TASK
 
 
 class Derivation:
-    """Fold a log event by event. state: after the last one taken."""
+    """Fold a log event by event. state: after the last one taken. since: what it goes on from, if it does."""
 
     __slots__ = ("_first", "_touched", "state")
 
-    def __init__(self, graph: Graph, execution_id: str) -> None:
-        self.state: ExecutionState = begin(graph, execution_id)
-        self._touched = 0  # bits: positions of the root's tasks that have a row
+    def __init__(self, graph: Graph, execution_id: str, since: ExecutionState | None = None) -> None:
+        self.state: ExecutionState = begin(graph, execution_id) if since is None else since
+        # Bits: positions of the root's tasks that have a row.
+        self._touched = sum(1 << graph.root.index[path] for path in inherited(self.state))
         self._first: Recorded | None = None
 
     def take(self, recorded: Recorded) -> TaskRow | None:
@@ -66,7 +74,7 @@ class Derivation:
         """Return a head with its projected fields as the log has them; the others are left as they stood."""
         state, first = self.state, self._first
         started = first.event if first is not None else None
-        if first is None or not isinstance(started, ExecutionStarted):
+        if first is None or not isinstance(started, (ExecutionStarted, ExecutionContinued)):
             return stood
         return stood._replace(
             workflow=started.workflow,

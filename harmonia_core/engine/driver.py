@@ -48,8 +48,9 @@ LOG = logging.getLogger("harmonia.engine")
 class Driver:
     """Own the live executions of one engine. Every method runs on the event loop's thread.
 
-    ended: called whenever an execution has ended, if somebody set it. after: called with each batch that is
-        committed, for effects that other parts of the shell carry out.
+    formerly: what goes on where those of these ids ended. ended: called whenever an execution has ended, if
+        somebody set it. after: called with each batch that is committed, for effects that other parts of the
+        shell carry out.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Driver:
         self.dispatcher = dispatcher(self._ended)
         self.lives: dict[str, Live] = {}
         self.troubles: dict[str, Exception] = {}
+        self.formerly: dict[str, Live] = {}
         self.ended: Callable[[], None] | None = None
         self.after: list[Callable[[Live, Batch], None]] = []
         self._queue: list[Live] = []
@@ -108,7 +110,8 @@ class Driver:
 
     def _settle(self, live: Live, arrivals: Sequence[Arrival], only_record: bool = False) -> Batch:
         limit = self._settings.inline_limit
-        return settle(live.state, arrivals, translate, self._clock.now(), self._evaluator, limit, only_record)
+        now, most = self._clock.now(), self._settings.roll_over_after
+        return settle(live.state, arrivals, translate, now, self._evaluator, limit, only_record, most)
 
     async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> list[RequestRow]:
         """Record what has arrived for an execution that stays without an owner; dispatch nothing.
@@ -133,10 +136,29 @@ class Driver:
 
     def hand_over(self, request: RequestRow) -> None:
         """Let a stored request reach its execution at once, if it is one of ours."""
-        live = self.lives.get(request.execution_id)
+        live = self.live(request.execution_id)
         if live is not None and request.request_id not in live.taken:
             live.taken.add(request.request_id)
             self.arrive(live, Requested(request, True, self.draw()))
+
+    def live(self, execution_id: str) -> Live | None:
+        """Return an execution of ours, or what goes on where it ended."""
+        return self.lives.get(execution_id) or self.formerly.get(execution_id)
+
+    def succeed(self, live: Live, successor: Live, arrivals: Sequence[Arrival]) -> None:
+        """Let another execution go on where one has ended, with everything that came too late for that."""
+        live.successor, successor.formerly = successor, (*live.formerly, live.execution_id)
+        successor.taken |= live.taken
+        left, live.arrivals = live.arrivals, []
+        self.formerly |= dict.fromkeys(successor.formerly, successor)
+        self.adopt(successor)
+        self.arrive(successor, *arrivals, *left)
+
+    def _part(self, live: Live) -> None:
+        """Forget an execution that is ended or let go, and those before it."""
+        self.lives.pop(live.execution_id, None)
+        for earlier in live.formerly if live.successor is None else ():
+            self.formerly.pop(earlier, None)
 
     def draw(self) -> float:
         """Return a number in [-1, 1] for a jitter."""
@@ -153,7 +175,7 @@ class Driver:
         live.trouble = self.troubles[live.execution_id] = trouble
         live.batch = None
         self.dispatcher.drop(live.execution_id)
-        self.lives.pop(live.execution_id, None)
+        self._part(live)
         live.stir()
 
     def fence(self, live: Live) -> None:
@@ -188,7 +210,7 @@ class Driver:
         self._publisher.publish(batch.recorded)
         self._act(live, batch)
         if live.state.status in FINAL_EXECUTION:
-            self.lives.pop(live.execution_id, None)
+            self._part(live)
             self.dispatcher.forget(live.execution_id)
             if self.ended is not None:
                 self.ended()

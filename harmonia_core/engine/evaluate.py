@@ -15,15 +15,16 @@ import anyio.to_thread
 
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.reading import AtHand, NotAtHand, Ref, StateReader
+from harmonia_core.engine.reducing import Reduction
 from harmonia_core.engine.walks import visible
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.evaluator import condition, fill
 from harmonia_core.expressions.schema import check_value
-from harmonia_core.model.commands import Answer, Ask, Choice
+from harmonia_core.model.commands import Answer, Ask, Choice, Fold
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import BlobRef, ItemsRef
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.values import Expression
+from harmonia_core.model.values import Expression, Template
 from harmonia_core.settings import KernelSettings
 
 Fetch = Callable[[ExecutionState, Ref], Awaitable[Any]]
@@ -62,6 +63,8 @@ class Evaluator:
 
     def quick(self, state: ExecutionState, ask: Ask) -> Answer | None:
         """Return the answer, or None if values must be fetched or are over the quick limit."""
+        if isinstance(ask.subject, Fold):
+            return None
         try:
             return self._answer(state, ask, self._at_hand)
         except NotAtHand:
@@ -69,6 +72,9 @@ class Evaluator:
 
     async def slowly(self, state: ExecutionState, ask: Ask) -> Answer:
         """Fetch what the question reads, then evaluate it in a thread."""
+        if isinstance(ask.subject, Fold):
+            limit = self._settings.output_limit
+            return await Reduction(state, ask, self._now(), self._env, self.value, limit).answer()
         held: dict[Ref, Any] = {}
 
         def at_hand(ref: Ref, in_part: bool) -> Any:
@@ -109,6 +115,7 @@ class Evaluator:
                 return Answer(condition(ask.subject, reader))
             if isinstance(ask.subject, Choice):
                 return Answer(_first_true(ask.subject, reader))
+            assert isinstance(ask.subject, Template)
             value, holes = fill(ask.subject, reader)
         except ExpressionError as error:
             return Answer(error=ErrorInfo("expression", error.error_code, str(error), retryable=False))

@@ -5,11 +5,13 @@ event may happen was decided before it was recorded.
 """
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from harmonia_core.engine.frontier import put
 from harmonia_core.engine.inbox_folds import INBOX_FOLDS, concerns, of_task
 from harmonia_core.engine.items import item, put_item
+from harmonia_core.engine.rolling import beginning
 from harmonia_core.engine.task_folds import OF_TASKS, change
 from harmonia_core.engine.undo_folds import UNDO_FOLDS, followed, stands, undo_moved
 from harmonia_core.model import events as e
@@ -19,7 +21,7 @@ from harmonia_core.model.events import Recorded
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.state import ExecutionState, Question, TaskState, begin
+from harmonia_core.model.state import ExecutionState, Question, TaskState
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 
@@ -46,9 +48,11 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
 
 
 def fold(graph: Graph, execution_id: str, log: Iterable[Recorded]) -> ExecutionState:
-    """Return the state after a whole log."""
-    state = begin(graph, execution_id)
-    for recorded in log:
+    """Return the state after a whole log. Raises StateCorrupt if what it goes on from is not in it."""
+    rest = iter(log)
+    first = next(rest, None)
+    state = beginning(graph, execution_id, first)
+    for recorded in () if first is None else chain((first,), rest):
         state = evolve(state, recorded)
     return state
 
@@ -186,6 +190,15 @@ def _compensated(state: ExecutionState, event: e.ExecutionCompensated, at: Recor
     return _ended(state, ExecutionStatus.COMPENSATED, at)._replace(error=event.error or state.error)
 
 
+def _rolled_over(state: ExecutionState, event: e.ExecutionRolledOver, at: Recorded) -> ExecutionState:
+    return _ended(state, ExecutionStatus.CONTINUED, at)
+
+
+def _continued(state: ExecutionState, event: e.ExecutionContinued, at: Recorded) -> ExecutionState:
+    # What it goes on from is the state before its first event: `beginning`.
+    return state._replace(status=ExecutionStatus.RUNNING)
+
+
 def _ended(state: ExecutionState, status: ExecutionStatus, at: Recorded) -> ExecutionState:
     return state._replace(status=status, ended_at=at.at, asks={}, answers={})
 
@@ -228,4 +241,6 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.TaskResolved: _unchanged,
     **UNDO_FOLDS,
     **dict.fromkeys(INBOX_FOLDS, _inbox),
+    e.ExecutionRolledOver: _rolled_over,
+    e.ExecutionContinued: _continued,
 }

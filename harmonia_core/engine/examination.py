@@ -27,8 +27,9 @@ from harmonia_core.engine.checking import (
 )
 from harmonia_core.engine.derived import Derivation
 from harmonia_core.engine.loading import Loader, to_recorded
-from harmonia_core.errors import HarmoniaError, Problem
-from harmonia_core.model.events import ExecutionStarted, Recorded
+from harmonia_core.engine.rolling import blobs_in
+from harmonia_core.errors import HarmoniaError, Problem, StateCorrupt
+from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.refs import BlobRef
 
@@ -173,7 +174,7 @@ class Examination:
 
     async def _begin(self, first: Recorded) -> None:
         started = first.event
-        if not isinstance(started, ExecutionStarted):
+        if not isinstance(started, (ExecutionStarted, ExecutionContinued)):
             self.damaged = True
             message = f"the log begins with {type(started).__name__}, not with ExecutionStarted"
             self._add("unreadable-event", "event/1", message, _RESTORE)
@@ -185,7 +186,14 @@ class Examination:
             self._add(graph[0], f"definition/{address}", graph[1], _RESTORE)
             return
         self._refs[address] = BlobRef(address, -1)
-        self.derivation = Derivation(graph, self.execution_id)
+        try:
+            since = await self.loader.beginning(self.head.namespace, graph, self.execution_id)
+        except StateCorrupt as error:
+            self.damaged = True
+            self._add("base-unreadable", "event/1", str(error), _RESTORE)
+            return
+        self._refs.update((ref.address, ref) for ref in blobs_in(since))
+        self.derivation = Derivation(graph, self.execution_id, since)
         if graph.graph_hash != started.graph_hash:
             self.notes.append(self.loader.changed(started))
 

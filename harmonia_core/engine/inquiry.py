@@ -9,6 +9,7 @@ from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.ownership import Owner
+from harmonia_core.engine.rolling import successor_in
 from harmonia_core.engine.views import event_view, execution_view, head_view
 from harmonia_core.errors import ExecutionNotFound, StateCorrupt
 from harmonia_core.model.refs import BlobRef
@@ -20,22 +21,27 @@ class Inquiry:
     def __init__(self, backend: StateBackend, loader: Loader, owner: Owner) -> None:
         self.backend, self._loader, self._owner = backend, loader, owner
 
-    async def get(self, execution_id: str) -> dict[str, Any]:
-        """Return an execution in its public shape; raise ExecutionNotFound."""
-        row = await self._head(execution_id)
+    async def get(self, execution_id: str, *, follow: bool = True) -> dict[str, Any]:
+        """Return an execution in its public shape; raise ExecutionNotFound.
+
+        follow: of one that goes on in another log, return that; otherwise `successor` names it.
+        """
+        row = await (self._owner.succession.end(execution_id) if follow else self._head(execution_id))
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
-        return execution_view(row, state, await self._owner.alive(row))
+        view = execution_view(row, state, await self._owner.alive(row))
+        successor = await self._owner.succession.successor(row)
+        return view if successor is None else {**view, "owner": None, "successor": successor}
 
     async def output(self, execution_id: str) -> Any:
         """Return the output of an execution whole, however large; None unless it has completed."""
-        row = await self._head(execution_id)
-        last = await self._loader.events(execution_id, row.seq - 1)
+        row = await self._owner.succession.end(execution_id)
+        last = await self._loader.events(row.execution_id, row.seq - 1)
         output = getattr(last[-1].event, "output", None) if row.status == "completed" else None
         if not isinstance(output, BlobRef):
             return output
         data = await self.backend.blob(row.namespace, output.address)
         if data is None:
-            raise StateCorrupt(f"The output {output.address} of execution {execution_id} is missing.")
+            raise StateCorrupt(f"The output {output.address} of execution {row.execution_id} is missing.")
         return from_json(data)
 
     async def find(self, query: ExecutionQuery) -> tuple[list[dict[str, Any]], str | None]:
@@ -45,12 +51,19 @@ class Inquiry:
         return [head_view(row, row.owner in alive) for row in rows], cursor
 
     async def events(self, execution_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
-        """Yield the recorded events of an execution in their public shape, ascending."""
+        """Yield the recorded events of an execution in their public shape, ascending.
+
+        Behind the last one follow those of the execution that goes on from there, if one does.
+        """
         await self._head(execution_id)
-        while page := await self._loader.events(execution_id, after, 500):
-            for recorded in page:
-                yield event_view(recorded)
-            after = page[-1].seq
+        following: str | None = execution_id
+        while following is not None:
+            last = None
+            while page := await self._loader.events(following, after, 500):
+                for recorded in page:
+                    yield event_view(recorded)
+                last, after = page[-1], page[-1].seq
+            following, after = successor_in(last), 0
 
     async def _head(self, execution_id: str) -> ExecutionRow:
         row = await self.backend.head(execution_id)

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from harmonia_core.engine.retry import draw_of, held, judge
-from harmonia_core.ids import uuid7
+from harmonia_core.ids import successor_id, uuid7
 from harmonia_core.model import commands as c
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Command
@@ -151,6 +151,10 @@ def _cancel_execution(command: c.CancelExecution, now: float) -> Event:
     return e.ExecutionCancelled(command.reason)
 
 
+def _roll_over(command: c.RollOver, now: float) -> Event:
+    return e.ExecutionRolledOver(successor_id(command.execution_id, command.seq, int(now * 1000)))
+
+
 _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.ScheduleTask: _schedule,
     c.StartTimer: _timer,
@@ -175,4 +179,5 @@ _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.RecordUndo: _record_undo,
     c.BeginCompensation: _begin_compensation,
     c.EndCompensated: _compensated,
+    c.RollOver: _roll_over,
 }

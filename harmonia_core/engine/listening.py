@@ -1,6 +1,7 @@
 """Serve what attempts say: what is stored, and what is not stored yet, as one stream."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -63,12 +64,17 @@ class Listening(Inquiry):
     ) -> list[dict[str, Any]]:
         """Return one page of what the attempts of an execution said, ascending by `position`.
 
+        What was said in the logs in which it goes on follows, as it does in `follow_logs`.
         The position of the last entry is `after` of the next page; the other arguments are those of
         ActivityQuery. Entries of another process appear when it has stored them. Raises ExecutionNotFound.
         """
-        await self._head(execution_id)
-        query = ActivityQuery(execution_id, after, limit, path, tuple(levels), newest)
-        return [row_view(row) for row in await self._page(query)]
+        found: list[ActivityRow] = []
+        chain = [row.execution_id for row in await self._owner.succession.chain(execution_id)]
+        for one in reversed(chain) if newest else chain:
+            query = ActivityQuery(one, after, limit - len(found), path, tuple(levels), newest)
+            page = await self._page(query) if query.limit > 0 else []
+            found = [*page, *found] if newest else [*found, *page]
+        return [row_view(row) for row in found]
 
     async def follow_logs(
         self, execution_id: str, after: int = 0, path: str | None = None, *, levels: Sequence[str] = ()
@@ -79,8 +85,20 @@ class Listening(Inquiry):
         process has stored it: the store's wake-up tells, or a look every half second.
         Raises ExecutionNotFound.
         """
-        await self._head(execution_id)
         self.backend.watch(self._requests.changed)  # an engine that was only made to read watches nothing yet
+        following: str | None = execution_id
+        while following is not None:
+            async with aclosing(self._follow(following, after, path, levels)) as entries:
+                async for entry in entries:
+                    yield entry
+            following = await self._owner.succession.successor(await self._head(following))
+            if following is not None and await self.backend.head(following) is None:
+                return  # nobody has begun it yet
+
+    async def _follow(
+        self, execution_id: str, after: int, path: str | None, levels: Sequence[str]
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        await self._head(execution_id)
         ears, silence = Ears(execution_id, self.activity, self._publisher), Silence(self._clock)
         try:
             over = False

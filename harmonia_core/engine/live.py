@@ -26,12 +26,13 @@ class Live:
     taken: ids of stored requests that have arrived here. stuck: children that only a person can help on.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
     for those who wait for one, landings counts them; rest: set while nothing more happens here.
+    successor: what goes on here from where this one ended; formerly: ids of those before it in its chain.
     """
 
     __slots__ = (
-        "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "landed",
-        "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "stuck", "taken",
-        "trouble", "weight",
+        "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "formerly",
+        "landed", "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "stuck",
+        "successor", "taken", "trouble", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +58,8 @@ class Live:
         self.rest = anyio.Event()
         self.landed: anyio.Event | None = None
         self.landings = 0
+        self.successor: Live | None = None
+        self.formerly: tuple[str, ...] = ()
 
     @property
     def resting(self) -> bool:
@@ -68,10 +71,15 @@ class Live:
         held = state.status is ExecutionStatus.ATTENTION or (state.cancelling and state.scope.held > 0)
         return (held or bool(self.stuck)) and idle(state, self.stuck) and not self.arrivals
 
+    @property
+    def over(self) -> bool:
+        """Tell whether its last batch is committed; what arrived behind that leads to nothing here."""
+        return self.batch is None and self.state.status in FINAL_EXECUTION
+
     async def settled(self) -> None:
         """Wait until what has arrived so far is committed; raise what made the engine let go."""
         goal = self.landings + (self.batch is not None) + bool(self.arrivals)
-        while self.landings < goal and self.trouble is None:
+        while self.landings < goal and self.trouble is None and not self.over:
             if self.landed is None:
                 self.landed = anyio.Event()
             await self.landed.wait()

@@ -1,5 +1,6 @@
 """Rebuild a state from the store: the graph of its definition, a snapshot, the events since."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import from_json
@@ -9,13 +10,14 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.reading import Ref
+from harmonia_core.engine.rolling import beginning
 from harmonia_core.errors import StateCorrupt
 from harmonia_core.model.codec import decode
-from harmonia_core.model.events import ExecutionStarted, Recorded, TaskSucceeded
+from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded, TaskSucceeded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import load
-from harmonia_core.model.state import ExecutionState, begin
+from harmonia_core.model.state import ExecutionState
 
 
 def to_recorded(row: EventRow) -> Recorded:
@@ -54,12 +56,10 @@ class Loader:
         self, row: ExecutionRow, graph: Graph, at: int | None = None
     ) -> tuple[ExecutionState, int]:
         """Return the state at a seq (the newest if None), and the seq of the snapshot it began from."""
-        state, snapshot = begin(graph, row.execution_id), 0
         found = await self._backend.snapshot(row.execution_id, at)
-        if found is not None:
-            loaded = load(graph, found[1])
-            if loaded is not None:
-                state, snapshot = loaded, found[0]
+        loaded = None if found is None else load(graph, found[1])
+        state = loaded or await self.beginning(row.namespace, graph, row.execution_id)
+        snapshot = state.seq
         limit = None if at is None else at - state.seq
         for event in await self._backend.events(row.execution_id, state.seq, limit):
             if event.seq != state.seq + 1:
@@ -69,11 +69,27 @@ class Loader:
             raise StateCorrupt(f"The log of execution {row.execution_id} lacks seq {state.seq + 1}.")
         return state, snapshot
 
+    async def beginning(self, namespace: str, graph: Graph, execution_id: str) -> ExecutionState:
+        """Return the state before the first event: of a successor, what it goes on from."""
+        rows = await self._backend.events(execution_id, 0, 1)
+        first = to_recorded(rows[0]) if rows and rows[0].type == ExecutionContinued.__name__ else None
+        base = None
+        if first is not None and type(ref := first.event.base) is BlobRef:  # type: ignore[attr-defined]
+            data = await self._backend.blob(namespace, ref.address)
+            if data is None:
+                raise StateCorrupt(f"The state that execution {execution_id} goes on from is missing.")
+            base = from_json(data)
+        return beginning(graph, execution_id, first, base)
+
     async def events(self, execution_id: str, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """Return recorded events with seq > after, ascending."""
         return [to_recorded(row) for row in await self._backend.events(execution_id, after, limit)]
 
-    def changed(self, started: ExecutionStarted) -> str:
+    def versions(self, graph: Graph) -> Mapping[str, str]:
+        """Return the distributions that a graph is carried out by here."""
+        return self._catalog.versions(graph)
+
+    def changed(self, started: ExecutionStarted | ExecutionContinued) -> str:
         """Say which distributions differ from those that an execution was started with."""
         now = self._catalog.versions()
         differing = [
@@ -92,9 +108,10 @@ class Loader:
             if data is None:
                 raise StateCorrupt(f"The value {ref.address} of execution {state.execution_id} is missing.")
             return from_json(data)
-        rows = await self._backend.item_ends(state.execution_id, ref.path, 0, ref.count)
+        owner = ref.execution or state.execution_id
+        rows = await self._backend.item_ends(owner, ref.path, ref.first, ref.first + ref.count)
         if len(rows) != ref.count:
-            raise StateCorrupt(f"Execution {state.execution_id} lacks outputs of {ref.path}.")
+            raise StateCorrupt(f"Execution {owner} lacks outputs of {ref.path}.")
         return [await self._item(state, namespace, row) for row in rows]
 
     async def _item(self, state: ExecutionState, namespace: str, row: EventRow) -> Any:

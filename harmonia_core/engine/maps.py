@@ -26,7 +26,10 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
         _wind(turn, node, path, task, items)
         return
     if node.enough is not None and items.succeeded >= node.enough:
-        turn.out.append(StopScope(path, "won", path) if items.flight else _won(path, task, items))
+        if items.flight:
+            turn.out.append(StopScope(path, "won", path))
+        else:
+            _succeed(turn, node, path, task, items)
         return
     for index in items.again:
         item = items.flight[index]
@@ -38,7 +41,7 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
     if not given_up:
         _begin_items(turn, node, inner, path, items)
     if not items.flight and (given_up or items.cursor == items.width):
-        turn.out.append(_end(node, path, task, items, given_up))
+        _end(turn, node, path, task, items, given_up)
 
 
 def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items: MapState) -> None:
@@ -62,19 +65,33 @@ def _wind(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapSt
     if task.reason == "total-timeout":
         turn.out.append(FailTask(path, task.attempt, total_timeout(node)))
     else:
-        turn.out.append(_won(path, task, items))
+        _succeed(turn, node, path, task, items)
 
 
-def _won(path: str, task: TaskState, items: MapState) -> Command:
-    """End a map of which enough items have succeeded; those that never began have no place in its output."""
-    return SucceedTask(path, task.attempt, ItemsRef(path, items.cursor))
+def _succeed(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
+    """End a map well; items that never began, because enough succeeded, have no place in its output."""
+    if node.reduce is None:
+        turn.out.append(SucceedTask(path, task.attempt, ItemsRef(path, items.cursor)))
+        return
+    answer = turn.reduced(node, path, task)
+    if answer is None:
+        return
+    if answer.error is not None:
+        turn.out.append(FailTask(path, task.attempt, answer.error))
+    else:
+        turn.out.append(SucceedTask(path, task.attempt, answer.value))
 
 
-def _end(node: TaskNode, path: str, task: TaskState, items: MapState, given_up: bool) -> Command:
-    if not given_up and node.enough is not None:
-        return FailTask(path, task.attempt, not_enough(node.enough))
-    if not given_up:
-        return SucceedTask(path, task.attempt, ItemsRef(path, items.width))
+def _end(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState, given_up: bool) -> None:
+    if given_up:
+        turn.out.append(_given_up(path, task, items))
+    elif node.enough is not None:
+        turn.out.append(FailTask(path, task.attempt, not_enough(node.enough)))
+    else:
+        _succeed(turn, node, path, task, items)
+
+
+def _given_up(path: str, task: TaskState, items: MapState) -> Command:
     cause = items.error.message if items.error else ""
     message = f"Item {items.error_index} failed: {cause}"
     details = {

@@ -7,13 +7,13 @@ from pydantic_core import to_json
 
 from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
-from harmonia_core.engine.readings import Place, Readings
+from harmonia_core.engine.readings import REDUCING, Place, Readings
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.engine.undo_nodes import UndoBuilder
 from harmonia_core.errors import Problem
 from harmonia_core.model.child_spec import SUBWORKFLOW
-from harmonia_core.model.graph import DEFAULT_JOIN, Join, OnFailure, RetryPolicy, Scope, TaskNode
+from harmonia_core.model.graph import DEFAULT_JOIN, Join, OnFailure, Reduce, RetryPolicy, Scope, TaskNode
 from harmonia_core.model.pointer import Pointer, path_text
 from harmonia_core.model.policies import JoinSpec
 from harmonia_core.model.task_spec import WORDS, TaskSpec, WorkSpec, written
@@ -23,7 +23,7 @@ MAP, SET = "map", "set"
 _ELSEWHERE = {"output": "what a task returns is read as tasks.<id>.output"}
 _OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
 _OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent")
-_OF_A_MAP = frozenset(("task", "max_concurrency", "batch_size", "tolerate", "enough"))
+_OF_A_MAP = frozenset(("task", "max_concurrency", "batch_size", "tolerate", "enough", "reduce"))
 
 
 class Inside(Protocol):
@@ -85,6 +85,7 @@ class NodeBuilder:
             on_failure=self._undos.on_failure(task, facts, path, self._on_failure),
             undo=self._undos.undo(task, facts, position, self._places[position], False),
             child=self._children.child(task, work["input"], path),
+            reduce=self._reduce(task, position, path),
             **work,
         )
 
@@ -115,6 +116,20 @@ class NodeBuilder:
             child=self._children.child(inner, work["input"], path),
             **work,
         )
+
+    def _reduce(self, task: TaskSpec, position: int, path: str) -> Reduce | None:
+        if task.reduce is None or task.type != MAP:
+            return None
+        place = Place(f"{path}.reduce.value", position, in_item=True, also=REDUCING)
+        value = parse_expression(task.reduce.value, place.path, self._problems)
+        if value is not None:
+            self._readings.expression(value, place)
+        place = Place(f"{path}.reduce.initial", position)
+        found = len(self._problems)
+        initial = self._template(task.reduce.initial, place.path, True)
+        if len(self._problems) == found:
+            self._readings.template(initial, place)
+        return None if value is None else Reduce(initial, value)
 
     def _scope(self, spec: WorkSpec, facts: TypeFacts | None, position: int, item: bool) -> Scope | None:
         if facts is None or facts.type.expand is None:

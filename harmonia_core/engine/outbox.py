@@ -7,9 +7,12 @@ says so, and the other's owner turns it into an event of its own.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic_core import to_json
+
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
 from harmonia_core.engine import child_rows
 from harmonia_core.engine.postings import post_of, posted
+from harmonia_core.engine.rolling import successor_in
 from harmonia_core.engine.subscriptions import outgoing, outgoing_key
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event, MessageEmitted, Recorded
@@ -57,6 +60,12 @@ def _published(out: Outgoing) -> Iterator[DocumentWrite]:
         yield outgoing(post_of(record), out.namespace, outgoing_key(record.execution_id, record.seq))
 
 
+def _continue(of: Outgoing) -> Iterator[RequestRow]:
+    successor, record = successor_in(of.recorded) or "", of.recorded
+    body = to_json({"origin": record.execution_id, "origin_seq": record.seq}).decode()
+    yield RequestRow(f"continue:{successor}", successor, of.namespace, "continue", body, None, record.at)
+
+
 REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ChildRequested: child_rows.start,
     e.ChildCancelRequested: child_rows.cancel,
@@ -65,6 +74,7 @@ REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ExecutionFailed: child_rows.ended,
     e.ExecutionCancelled: child_rows.ended,
     e.ExecutionCompensated: child_rows.ended,
+    e.ExecutionRolledOver: _continue,
     MessageEmitted: _sent,
 }
 DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {MessageEmitted: _published}

@@ -20,6 +20,7 @@ from harmonia_core.engine.live import Live, idle
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.questions import open_questions
+from harmonia_core.engine.succession import Succession
 from harmonia_core.engine.walks import begun
 from harmonia_core.errors import (
     DefinitionInvalid,
@@ -28,7 +29,13 @@ from harmonia_core.errors import (
     Fenced,
     StateCorrupt,
 )
-from harmonia_core.model.events import AttemptLost, Cause, ExecutionAdopted, ExecutionStarted
+from harmonia_core.model.events import (
+    AttemptLost,
+    Cause,
+    ExecutionAdopted,
+    ExecutionContinued,
+    ExecutionStarted,
+)
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
@@ -69,6 +76,7 @@ class Owner:
     ) -> None:
         self._backend, self._engine_id = backend, engine_id
         self._driver, self._loader, self._patience = driver, loader, patience
+        self.succession = Succession(backend, engine_id, driver, loader)
         self.follow_on: Callable[[str], Awaitable[None]] | None = None
         self.starts = starts
 
@@ -83,8 +91,10 @@ class Owner:
         attempts in flight are recorded as lost.
         Raises ExecutionNotAdoptable, nothing is written then; Fenced if another was quicker.
         """
+        if row.status == ExecutionStatus.CONTINUED:
+            return await self._succeed(row)
         live = await self._patience.ask(self._ready, row)
-        stored = await self._patience.ask(self._backend.requests, [row.execution_id])
+        stored = await self._patience.ask(self.succession.requests, row)
         if self.follow_on is not None:
             await self.follow_on(row.execution_id)
         arrivals: list[Arrival] = [self._adopted(row, live, cause)]
@@ -130,6 +140,10 @@ class Owner:
                 await self.deliver(target, left)
 
     async def _delivered(self, row: ExecutionRow, request: RequestRow) -> list[RequestRow]:
+        if row.status == ExecutionStatus.CONTINUED:
+            graph = await self._loader.graph(row, strict=False)
+            await self.succession.begin(row, graph, Requested(request, True, 0.0), driven=False)
+            return []
         live = await self._load(row, await self._loader.graph(row, strict=False))
         arrivals: list[Arrival] = [
             self._adopted(row, live, "delivery"),
@@ -152,7 +166,10 @@ class Owner:
             raise ExecutionNotAdoptable(row.execution_id, reason) from error
         for recorded in await self._loader.events(row.execution_id, 0, 1):
             started = recorded.event
-            if isinstance(started, ExecutionStarted) and started.graph_hash != graph.graph_hash:
+            if (
+                isinstance(started, (ExecutionStarted, ExecutionContinued))
+                and started.graph_hash != graph.graph_hash
+            ):
                 raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
         return graph
 
@@ -183,7 +200,19 @@ class Owner:
                 orphans.append(row)
         await self.adopt_all(orphans, report, retry_lost)
         report.adopted += await self.starts.begin_left(report.refused)
+        await self.begin_successors(report)
         return report
+
+    async def begin_successors(self, report: Recovery | None = None) -> Recovery:
+        """Begin what goes on where executions ended whose engine died right behind their end."""
+        report = report or Recovery()
+        for row in await self._patience.ask(self.succession.unbegun):
+            await self._note(row, report, self._succeed)
+        return report
+
+    async def _succeed(self, row: ExecutionRow) -> Live:
+        graph = await self._patience.ask(self._runnable, row)
+        return await self.succession.begin(row, graph)
 
     async def adopt_all(
         self, rows: Sequence[ExecutionRow], report: Recovery | None = None, retry_lost: bool = False
@@ -210,20 +239,27 @@ class Owner:
         return report
 
     async def _recover(self, row: ExecutionRow, report: Recovery, retry_lost: bool) -> None:
-        try:
-            live = await self.adopt(row)
-        except (ExecutionNotAdoptable, ExecutionNotFound, StateCorrupt) as error:
-            LOG.warning("%s", error)
-            report.refused[row.execution_id] = str(error)
-            return
-        except Fenced as error:  # another engine was quicker
-            report.living[row.execution_id] = str(error)
-            return
-        report.adopted.append(row.execution_id)
-        if retry_lost:
+        live = await self._note(row, report, self.adopt)
+        if retry_lost and live is not None:
             for path, task in begun(live.state.graph, live.state):
                 if task.status is TaskStatus.ATTENTION and task.reason in _OF_LOSS:
                     self._driver.arrive(live, Requested(_retry(live, path), False, self._driver.draw()))
+
+    async def _note(
+        self, row: ExecutionRow, report: Recovery, adopt: Callable[[ExecutionRow], Awaitable[Live]]
+    ) -> Live | None:
+        """Adopt one and note what became of it."""
+        try:
+            live = await adopt(row)
+        except (ExecutionNotAdoptable, ExecutionNotFound, StateCorrupt) as error:
+            LOG.warning("%s", error)
+            report.refused[row.execution_id] = str(error)
+            return None
+        except Fenced as error:  # another engine was quicker
+            report.living[row.execution_id] = str(error)
+            return None
+        report.adopted.append(live.execution_id)
+        return live
 
     async def _stirred(self, row: ExecutionRow) -> bool:
         """Tell whether an execution in attention has anything else to go on with."""

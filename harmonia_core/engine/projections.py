@@ -13,7 +13,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.addresses import UNDO, split_item, undone_by
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.state import ExecutionState, TaskState
-from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
+from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus
 
 ClosedTimer = tuple[str, str, str]
 
@@ -24,11 +24,15 @@ _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
                            e.ExecutionCompensated})  # fmt: skip
+_OF_ALL = frozenset({e.ExecutionRolledOver, e.ExecutionContinued})
+_TIMELESS = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.CONTINUED})
 
 
 def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
     """Return the rows of the tasks and items that a batch touched, as they stand after it."""
     touched: dict[str, list[Recorded]] = {}
+    if before.status is ExecutionStatus.QUEUED:
+        touched |= {path: [] for path in inherited(before)}
     for record in recorded:
         path = touched_path(record)
         if path:
@@ -37,6 +41,13 @@ def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[
         row_of(state, path, state.task(path) or ended_item(before.task(path), records))
         for path, records in touched.items()
     ]
+
+
+def inherited(state: ExecutionState) -> list[str]:
+    """Return which tasks have a row before the first event; none unless it goes on from another's state."""
+    nodes = state.graph.root.tasks
+    tasks = ((node.id, state.scope.task(node.index)) for node in nodes)
+    return [path for path, task in tasks if task.attempt or task.status in FINAL_TASK]
 
 
 def touched_path(record: Recorded) -> str:
@@ -119,11 +130,15 @@ def _touched(before: ExecutionState, recorded: Iterable[Recorded]) -> dict[str, 
             paths[event.path] = None  # type: ignore[attr-defined]
         elif kind in _OF_EXECUTION:
             paths[""] = None
+        elif kind in _OF_ALL:
+            paths |= dict.fromkeys(("", *(path for path, _ in begun(before.graph, before))))
     return paths
 
 
 def _timers(state: ExecutionState, path: str) -> dict[str, float]:
     """Return what a task, an item or (empty path) the execution itself waits for: due time by kind."""
+    if state.status in _TIMELESS:
+        return {}
     if not path:
         ended = state.timed_out or state.status in FINAL_EXECUTION
         return {} if ended or state.deadline is None else {"deadline": state.deadline}

@@ -13,12 +13,14 @@ from harmonia_core.clock import Clock
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
+from harmonia_core.engine.chains import chain, earlier
 from harmonia_core.engine.retention import Doomed, Walk, walks
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.retention import RetentionRule
-from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
 LOG = logging.getLogger("harmonia.pruner")
+CONTINUED = ExecutionStatus.CONTINUED
 # Executions that end before the rules are looked at again; heads read, and executions pruned, at once.
 ENOUGH, PAGE, PART = 50, 200, 100
 # Seconds after which a walk begins anew: clocks of several engines differ, and a parent may have ended
@@ -107,12 +109,23 @@ class Pruner:
         relatives = {one.parent_id for one in doomed} | {one.root_id for one in doomed}
         relatives -= {one.execution_id for one in doomed}
         heads = await self._backend.heads(sorted(filter(None, relatives))) if relatives - {None} else []
-        unfinished = {row.execution_id for row in heads if not _over(row)}
+        unfinished = {row.execution_id for row in heads if row.status not in FINAL_EXECUTION}
+        parents = {one.parent_id for one in doomed}
+        for row in heads:
+            if row.status == CONTINUED and row.execution_id in parents:
+                ends = [end.status async for end in chain(self._backend, row.execution_id)]
+                unfinished |= {row.execution_id} if ends and not _over(ends[-1]) else set()
         return [one for one in doomed if one.parent_id not in unfinished and one.root_id not in unfinished]
 
     async def prune(self, doomed: Sequence[Doomed]) -> Pruned:
-        """Delete executions for good; return what went. Raises StateBackendError."""
+        """Delete executions for good, and before them those they go on from; return what went.
+
+        Raises StateBackendError.
+        """
         gone = Pruned()
+        linked = [one.execution_id for one in doomed if one.root_id != one.execution_id]
+        if before := await earlier(self._backend, linked) if linked else []:
+            gone += await self._backend.prune(before)
         for start in range(0, len(doomed), PART):
             part = doomed[start : start + PART]
             gone += await self._backend.prune([one.execution_id for one in part])
@@ -126,5 +139,5 @@ class Pruner:
         return gone
 
 
-def _over(row: ExecutionRow) -> bool:
-    return row.status in FINAL_EXECUTION and row.status != "continued"
+def _over(status: str) -> bool:
+    return status in FINAL_EXECUTION and status != CONTINUED

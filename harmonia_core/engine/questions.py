@@ -3,13 +3,13 @@
 from harmonia_core.engine.retry import matches
 from harmonia_core.engine.walks import Level, node_of, visible
 from harmonia_core.model.addresses import UNDO
-from harmonia_core.model.commands import Ask, Choice
-from harmonia_core.model.graph import Catch, Jump
+from harmonia_core.model.commands import Ask, Choice, Fold
+from harmonia_core.model.graph import Catch, Jump, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.state import ExecutionState, Question
+from harmonia_core.model.state import ExecutionState, Question, TaskState
 from harmonia_core.model.values import Expression, Template
 
-Subject = Template | Expression | Choice
+Subject = Template | Expression | Choice | Fold
 
 
 def choice_of(ways: tuple[Jump | Catch, ...]) -> Choice:
@@ -27,6 +27,12 @@ def fitting(ways: tuple[Catch, ...], error: ErrorInfo) -> tuple[Catch, ...]:
     return tuple(way for way in ways if not way.errors or matches(error, way.errors))
 
 
+def fold_of(node: TaskNode, task: TaskState) -> Fold:
+    """Return what the outputs of a map are to be folded into, all of whose items have ended."""
+    assert node.reduce is not None and task.items is not None
+    return Fold(node.reduce.initial, node.reduce.value, task.items.cursor)
+
+
 def open_questions(state: ExecutionState) -> list[tuple[str, Ask]]:
     """Return the questions that an earlier owner left unanswered."""
     return [(question, _ask_again(state, asked)) for question, asked in state.asks.items()]
@@ -41,6 +47,10 @@ def _ask_again(state: ExecutionState, asked: Question) -> Ask:
         node = node_of(state.graph, path)
         subject = node.when if place == "when" and node.when is not None else node.input
         return Ask(path, place, subject, 0, node)  # type: ignore[arg-type]
+    if place == "reduce":
+        node, task = node_of(state.graph, path), state.task(path)
+        assert task is not None
+        return Ask(path, "reduce", fold_of(node, task), asked.attempt, node)
     level = visible(state, path, place)[-1]
     return Ask(path, place, _subject(state, level, asked))  # type: ignore[arg-type]
 

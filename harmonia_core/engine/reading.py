@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harmonia_core.clock import rfc3339
+from harmonia_core.contracts.composite import CURSOR
 from harmonia_core.engine.item_values import item_at
 from harmonia_core.engine.walks import visible
 from harmonia_core.errors import ExpressionError
@@ -103,6 +104,8 @@ class StateReader:
             return self._current_item()
         if root == "error":
             return self._error()
+        if root == "cursor":
+            return self._variables().get(CURSOR)
         if root == "env":
             return self._env
         if root == "output":

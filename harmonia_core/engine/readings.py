@@ -17,6 +17,11 @@ from harmonia_core.model.paths import Path, Step, write_steps
 from harmonia_core.model.values import Expression, Template
 
 CONTEXT: Mapping[str, tuple[str, ...]] = {"workflow": ("name", "version"), "execution": (), "now": ()}
+REDUCING = frozenset(("result", "output"))
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(REDUCING, "the `reduce` of a map"),
+    "cursor": "the `pages` of a map",
+}
 _ITEM_ROOTS = frozenset(("item", "index"))
 
 
@@ -31,11 +36,11 @@ class Place:
 
     reader: position of the task; None for what stands at the end of its scope, which may read every task.
     in_item: whether `item` and `index` exist here, beside those that the scope knows.
-    in_catch: whether `error` does. boolean: a condition is needed.
+    in_catch: whether `error` does. also: other roots that do. boolean: a condition is needed.
     undoes: what is known of the type of the task that is undone here, so that `output` exists; None elsewhere.
     """
 
-    __slots__ = ("boolean", "in_catch", "in_item", "path", "reader", "undoes")
+    __slots__ = ("also", "boolean", "in_catch", "in_item", "path", "reader", "undoes")
 
     def __init__(
         self,
@@ -46,8 +51,9 @@ class Place:
         in_catch: bool = False,
         boolean: bool = False,
         undoes: "Undone | None" = None,
+        also: frozenset[str] = frozenset(),
     ) -> None:
-        self.undoes = undoes
+        self.undoes, self.also = undoes, also
         self.path, self.reader, self.in_item, self.boolean = path, reader, in_item, boolean
         self.in_catch = in_catch
 
@@ -166,6 +172,9 @@ class Readings:
             where = "the `task` of a map" if root == "item" else "the `task` of a map and in loops"
             there = place.in_item or root in self.roots
             return None if there else ("root-misplaced", f"`{root}` exists only in {where}", None)
+        if root in _ELSEWHERE:
+            there = root in place.also or root in self.roots
+            return None if there else ("root-misplaced", f"`{root}` exists only in {_ELSEWHERE[root]}", None)
         if root == "error":
             there = place.in_catch or root in self.roots
             return None if there else ("root-misplaced", "`error` exists only in handlers of errors", None)

@@ -10,14 +10,16 @@ from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
+from harmonia_core.engine.rolling import blobs_in
 from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.subscriptions import changes
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import TaskDeferred
+from harmonia_core.model.events import Event, ExecutionContinued, TaskDeferred
+from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import dump, weight
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
 Done = Callable[[Live, Batch, StateBackendError | None], None]
 
@@ -58,6 +60,9 @@ class Recorder:
             unit.head = _head(live, batch, owner)
         else:
             unit.created = _created(live, batch, owner)
+            if type(batch.recorded[0].event) is ExecutionContinued:
+                needed = [BlobRef(state.graph.definition_hash, 0), *blobs_in(live.state)]
+                unit.blobs += [_blob(live, ref.address, None, ref.size) for ref in needed]
             if live.definition is not None:
                 # Every execution refers to its definition by a row of its own: the last one takes it along.
                 unit.blobs.append(_blob(live, state.graph.definition_hash, live.definition))
@@ -98,13 +103,18 @@ def _held(live: Live, batch: Batch) -> Mapping[str, bytes]:
     return {**batch.blobs, batch.state.graph.definition_hash: live.definition}
 
 
+def _appending(state: ExecutionState, owner: str | None) -> str | None:
+    """Return who owns an execution. Who rolled one over owns it until its end: it is to begin the next."""
+    ended = state.status in FINAL_EXECUTION and state.status is not ExecutionStatus.CONTINUED
+    return None if ended else owner
+
+
 def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:
     state = batch.state
-    final = state.status in FINAL_EXECUTION
     return HeadWrite(
         state.seq,
         live.epoch,
-        None if final else owner,
+        _appending(state, owner),
         str(state.status),
         state.reason,
         final_error(state),
@@ -117,7 +127,6 @@ def _head(live: Live, batch: Batch, owner: str | None) -> HeadWrite:
 
 def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
     state, graph = batch.state, batch.state.graph
-    final = state.status in FINAL_EXECUTION
     return ExecutionRow(
         live.execution_id,
         live.namespace,
@@ -128,17 +137,23 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
         state.reason,
         state.seq,
         live.epoch,
-        None if final else owner,
+        _appending(state, owner),
         batch.now,
-        batch.now,
+        state.started_at,
         state.ended_at,
         state.root_id,
         state.family.parent_id,
-        None,
+        _origin(batch.recorded[0].event),
         canonical(state.labels).decode(),
         final_error(state),
         batch.rows[0].actor,
     )
+
+
+def _origin(first: Event) -> str | None:
+    if type(first) is not ExecutionContinued:
+        return None
+    return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": "continued"}).decode()
 
 
 def _arrived(unit: Unit, live: Live, arrivals: Sequence[Arrival]) -> None:
@@ -165,5 +180,7 @@ def _artifact(live: Live, artifact: Any) -> BlobRow:
     )
 
 
-def _blob(live: Live, address: str, data: bytes) -> BlobRow:
-    return BlobRow(live.namespace, address, len(data), "application/json", live.execution_id, data, None)
+def _blob(live: Live, address: str, data: bytes | None, size: int | None = None) -> BlobRow:
+    """Return the row of a blob; without data it is there, and this execution refers to it as well."""
+    size = len(data or b"") if size is None else size
+    return BlobRow(live.namespace, address, size, "application/json", live.execution_id, data, None)

@@ -13,11 +13,11 @@ from harmonia_core.contracts.rows import ExecutionRow, RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.driver import Driver
+from harmonia_core.engine.live import Live
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.errors import (
     AlreadyCompleted,
     ExecutionFinished,
-    ExecutionNotFound,
     Fenced,
     RequestNotConsumed,
     StateBackendError,
@@ -74,7 +74,7 @@ class Requests:
                 self._driver.fence(live)
 
     async def _take(self) -> None:
-        for request in await self._backend.requests(list(self._driver.lives)):
+        for request in await self._backend.requests([*self._driver.lives, *self._driver.formerly]):
             self._driver.hand_over(request)
 
     async def put(self, request: RequestRow) -> None:
@@ -82,27 +82,38 @@ class Requests:
 
         Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable, Fenced.
         """
-        live = self._driver.lives.get(request.execution_id)
+        live = self._driver.live(request.execution_id)
         if live is not None:
-            self._driver.arrive(live, Requested(request, False, self._driver.draw()))
-            await live.settled()
+            await self._hand(live, request)
             return
         row = await self.open_head(request.execution_id)
         if await self._owner.alive(row):
-            await self._backend.add_request(request)
+            await self._backend.add_request(request._replace(execution_id=row.execution_id))
         else:
             try:
                 await self._owner.deliver(row, request)
             except Fenced:  # somebody adopted it in the meantime
                 await self.put(request)
 
+    async def _hand(self, live: Live, request: RequestRow) -> None:
+        """Let a request reach an execution of ours, or whatever has gone on from it by then."""
+        self._driver.arrive(live, Requested(request, False, self._driver.draw()))
+        last = live
+        await last.settled()
+        while last.successor is not None:
+            last = last.successor
+            await last.settled()
+        if any(type(one) is Requested and one.request is request for one in last.arrivals):
+            raise ExecutionFinished(last.execution_id, last.state.status)
+
     async def open_head(self, execution_id: str) -> ExecutionRow:
-        """Return the head of an execution that has not ended; raise ExecutionNotFound, ExecutionFinished."""
-        row = await self._backend.head(execution_id)
-        if row is None:
-            raise ExecutionNotFound(execution_id)
-        if ExecutionStatus(row.status) in FINAL_EXECUTION:
-            raise ExecutionFinished(execution_id, row.status)
+        """Return the head of an execution that has not ended; raise ExecutionNotFound, ExecutionFinished.
+
+        It is that of the end of its chain; still `continued` while that waits to be begun.
+        """
+        row = await self._owner.succession.end(execution_id)
+        if ExecutionStatus(row.status) in FINAL_EXECUTION - {ExecutionStatus.CONTINUED}:
+            raise ExecutionFinished(row.execution_id, row.status)
         return row
 
     async def consumed(self, request: RequestRow) -> None:
@@ -117,8 +128,7 @@ class Requests:
         """Return the status in which the execution of a cancel ends, whoever dies on the way."""
         while not await self._stood_in(request):
             await self.next_change(0.25)
-        row = await self._backend.head(request.execution_id)
-        return row.status if row is not None else ""
+        return (await self._owner.succession.end(request.execution_id)).status
 
     async def _waits(self, request: RequestRow) -> bool:
         stored = await self._backend.requests([request.execution_id])
@@ -146,8 +156,7 @@ class Requests:
         return await self._backend.requests([row.execution_id])
 
     async def _stuck(self, execution_id: str) -> RequestNotConsumed:
-        row = await self._backend.head(execution_id)
-        owner = row.owner if row is not None and row.owner else ""
+        owner = (await self._owner.succession.end(execution_id)).owner or ""
         found = next((engine for engine in await self._backend.engines() if engine.engine_id == owner), None)
         return RequestNotConsumed(
             execution_id, owner, found.pid if found else None, found.host if found else None

@@ -46,11 +46,12 @@ from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ExecutionStarted
 from harmonia_core.model.state import ExecutionState, begin
-from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
 Definition = WorkflowDefinition | Mapping[str, Any]
+_OVER = FINAL_EXECUTION - {ExecutionStatus.CONTINUED}
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
@@ -204,22 +205,27 @@ class Engine(Deciding, Messaging):
     async def wait(self, execution_id: str) -> str:
         """Return the status once an execution is final, or in attention with nothing else to do.
 
+        One that goes on in another log has not ended: it is waited for the end of the chain.
         For an execution that another engine drives, wait for its end. Raises Fenced if this
         engine has lost it, ExecutionNotFound, StateBackendError.
         """
-        live = self._driver.lives.get(execution_id)
-        if live is not None:
-            await live.rest.wait()
-            if live.trouble is not None:
-                raise live.trouble
-            return "attention" if live.stuck else live.state.status.value
         while True:
+            live = self._driver.live(execution_id)
+            if live is not None:
+                await live.rest.wait()
+                if live.trouble is not None:
+                    raise live.trouble
+                if live.successor is None:
+                    return "attention" if live.stuck else live.state.status.value
+                continue
+            row = await self.patience.ask(self._owner.succession.end, execution_id)
+            execution_id = row.execution_id
             if execution_id in self._driver.troubles:
                 raise self._driver.troubles[execution_id]
-            row = await self.patience.ask(self._head, execution_id)
-            if row.status in FINAL_EXECUTION or (row.status == "attention" and row.owner is None):
+            if row.status in _OVER or (row.status == "attention" and row.owner is None):
                 return row.status
-            await self._requests.next_change(0.5)
+            if self._driver.live(execution_id) is None:
+                await self._requests.next_change(0.5)
 
     @property
     def driving(self) -> tuple[str, ...]:
@@ -245,15 +251,16 @@ class Engine(Deciding, Messaging):
         work to do is adopted and driven to its end here. Raises ExecutionNotFound, ExecutionFinished if it
         ended otherwise, RequestNotConsumed if its living owner does not answer, ExecutionNotAdoptable.
         """
-        request = self._requests.row(execution_id, "cancel", {"reason": reason}, actor, self._new_id())
-        row = await self.backend.head(execution_id)
-        if row is not None and row.status == "cancelled":
+        row = await self._owner.succession.end(execution_id)
+        if row.status == "cancelled":
             return
+        execution_id = row.execution_id
+        request = self._requests.row(execution_id, "cancel", {"reason": reason}, actor, self._new_id())
         await self._requests.put(request)
         if wait:
             await self._requests.consumed(request)
             await self._owner.drive(execution_id)
-            here = execution_id in self._driver.lives
+            here = self._driver.live(execution_id) is not None
             status = await (self.wait(execution_id) if here else self._requests.ended(request))
             if status != "cancelled":
                 raise ExecutionFinished(execution_id, status)

@@ -10,6 +10,7 @@ from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
 from harmonia_core.engine.nodes import NodeBuilder
 from harmonia_core.engine.readings import Known, Place, Readings
+from harmonia_core.engine.sources import PAGES, comes_in_pages, paged
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.errors import Problem, ProblemsError
@@ -106,6 +107,9 @@ class _Level:
             if facts is not None and _needs_guard(tasks[number], facts):
                 self._tasks[number] = guarded(tasks[number])
                 self._facts[number] = whole.catalog.of(GUARD, places[number])
+            elif comes_in_pages(tasks[number]):
+                self._tasks[number] = paged(tasks[number])
+                self._facts[number] = whole.catalog.of(PAGES, places[number])
         self.readings = Readings(
             whole.definition.input_schema, self.dependencies, self._facts, whole.problems, whole.env_allow,
             known, None if around is None else around.readings, None if around is None else around.owner,
@@ -213,7 +217,8 @@ def _sequence(whole: Whole, found: SequenceScope, around: Around) -> Scope:
     tasks, pointers = _listed([step.inner for step in found.steps], base)
     back = _goes_back(found)
     handles = found.last is not None or any(step.caught for step in found.steps)
-    roots = around.roots | (_LOOP if back else frozenset()) | (_HANDLER if handles else frozenset())
+    roots = around.roots | found.roots | (_LOOP if back else frozenset())
+    roots |= _HANDLER if handles else frozenset()
     alone = "item" not in around.roots
     level = _Level(whole, tasks, pointers, back, around, Known(found.variables, roots, alone))
     scope = level.scope(vars=MappingProxyType(dict(found.variables)))

@@ -20,6 +20,7 @@ from harmonia_core.engine.evaluate import Evaluator, ask_id
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.intents import to_event
 from harmonia_core.engine.projections import ClosedTimer, timer_rows
+from harmonia_core.engine.rolling import roll_over
 from harmonia_core.errors import InvariantViolated
 from harmonia_core.model.codec import STORED, encode
 from harmonia_core.model.commands import Answers, Ask, ScheduleTask
@@ -107,12 +108,13 @@ class Batch:
             event = replace(event, **{name: ref})  # type: ignore[type-var]
         return event, encode(event)
 
-    def settle(self) -> None:
-        """Decide and answer until `decide` has nothing more to say."""
+    def settle(self, roll_over_after: int = 0) -> None:
+        """Decide and answer until `decide` has nothing more to say, or the log is long enough."""
         answers: Answers = {}
         causation = str(self.state.seq)
         for _ in range(MAX_PASSES):
-            commands = decide(self.state.graph, self.state, answers)
+            rolls = roll_over(self.state, roll_over_after)
+            commands = decide(self.state.graph, self.state, answers) if rolls is None else [rolls]
             if not commands:
                 return
             for command in commands:
@@ -145,15 +147,17 @@ def settle(
     evaluator: Evaluator,
     inline_limit: int,
     only_record: bool = False,
+    roll_over_after: int = 0,
 ) -> Batch:
     """Return the batch that a list of arrivals (outcomes, timers, requests, answers) leads to.
 
     only_record: decide nothing, unless it is how a cancelled execution ends and needs no attempt.
+    roll_over_after: events of one log, after which it goes on in another one; 0 for never.
     """
     made = partial(_arrived, state, list(arrivals), translate, now, evaluator, inline_limit)
     batch = made()
     if not only_record or batch.state.cancelling:
-        batch.settle()
+        batch.settle(roll_over_after)
         if only_record and (batch.effects or batch.slow):
             batch = made()  # a `finally`, or what undoes, has work to do: its next owner's
     batch.timers = timer_rows(state, batch.state, batch.recorded)

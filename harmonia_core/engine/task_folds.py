@@ -12,7 +12,6 @@ from harmonia_core.engine.frontier import put
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Scope, TaskNode
-from harmonia_core.model.refs import ItemsRef
 from harmonia_core.model.state import (
     MARK_OPEN,
     PAGE,
@@ -105,7 +104,6 @@ def _lost(task: TaskState, event: e.AttemptLost, at: Recorded) -> TaskState:
 
 
 def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskState:
-    items = task.items if isinstance(event.output, ItemsRef) else None
     return TaskState(
         T.SUCCEEDED,
         event.attempt,
@@ -116,7 +114,7 @@ def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskSta
         started_at=task.started_at,
         ended_at=at.at,
         ended_seq=at.seq,
-        items=items,
+        items=task.items,
         inside=task.inside,
         child=task.child,
     )

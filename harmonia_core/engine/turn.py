@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from harmonia_core.engine import composites, kernel_tasks, maps
 from harmonia_core.engine.ends import again
 from harmonia_core.engine.frontier import verdict
+from harmonia_core.engine.questions import fold_of
 from harmonia_core.engine.walks import positions
 from harmonia_core.model.commands import (
     Answer,
@@ -128,6 +129,13 @@ class Turn:
         found = self._answer((path, place))
         if found is None:
             self._ask(Ask(path, place, template, 0, node), self.out)
+        return found
+
+    def reduced(self, node: TaskNode, path: str, task: TaskState) -> Answer | None:
+        """Return what the outputs of a map are folded into; None while that is being asked."""
+        found = self._answer((path, "reduce"))
+        if found is None:
+            self._ask(Ask(path, "reduce", fold_of(node, task), task.attempt, node), self.out)
         return found
 
     def chosen(self, path: str, place: Place, choice: Choice) -> Answer | None:

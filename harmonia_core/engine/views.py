@@ -18,8 +18,10 @@ from harmonia_core.model.family import Family
 from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.refs import public
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
-from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
+from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import UndoEntry
+
+_GOING_ON = frozenset({ExecutionStatus.CONTINUED})
 
 
 def _time(seconds: float | None) -> str | None:
@@ -65,7 +67,7 @@ def head_view(row: ExecutionRow, alive: bool | None = None) -> dict[str, Any]:
 
 def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None) -> dict[str, Any]:
     """Return an execution whole, tasks in definition order, what is inside a task behind it."""
-    rest = TaskStatus.CANCELLED if state.status in FINAL_EXECUTION else None
+    rest = TaskStatus.CANCELLED if state.status in FINAL_EXECUTION - _GOING_ON else None
     tasks = list(_tasks(state.graph.root, state.scope, "", rest))
     for task in tasks:
         awaited = awaits(state.inbox, task["path"])

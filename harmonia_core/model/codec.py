@@ -26,7 +26,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
 
-STORED = frozenset({"input", "output", "value"})
+STORED = frozenset({"input", "output", "value", "base"})
 _PLAN = {
     kind: tuple((f.name, f.default, f.name in STORED) for f in fields(kind))  # type: ignore[arg-type]
     for kind in EVENT_TYPES.values()
@@ -101,5 +101,5 @@ def _field(name: str, value: Any) -> tuple[str, Any]:
 def read_ref(shape: Mapping[str, Any]) -> BlobRef | ItemsRef:
     """Return the reference that `as_json` gave."""
     if "$items" in shape:
-        return ItemsRef(shape["$items"], shape["count"])
+        return ItemsRef(shape["$items"], shape["count"], shape.get("execution"))
     return BlobRef(shape["$blob"], shape["size"])

@@ -30,16 +30,29 @@ class Choice(NamedTuple):
         return tuple(read for condition in self.conditions for read in condition.reads)
 
 
+class Fold(NamedTuple):
+    """A map's outputs to be folded into one value: `items` of them, in the order of the items."""
+
+    initial: Template
+    value: Expression
+    items: int
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Return what it reads beside the items."""
+        return (*self.initial.reads, *self.value.reads)
+
+
 class Ask(NamedTuple):
     """Evaluate something beside the core; answered by (path, place).
 
-    attempt: of the task, 0 before its first. subject: the template, condition or choice.
+    attempt: of the task, 0 before its first. subject: the template, condition, choice or fold.
     node: of the task whose input or condition it is.
     """
 
     path: str
     place: Place
-    subject: Template | Expression | Choice
+    subject: Template | Expression | Choice | Fold
     attempt: int = 0
     node: TaskNode | None = None
 
@@ -249,6 +262,13 @@ class CancelExecution(NamedTuple):
     reason: str | None
 
 
+class RollOver(NamedTuple):
+    """End the execution here and let another one go on from its state. seq: of the event that says so."""
+
+    execution_id: str
+    seq: int
+
+
 Command = (
     Ask
     | ScheduleTask
@@ -274,6 +294,7 @@ Command = (
     | CompleteExecution
     | FailExecution
     | CancelExecution
+    | RollOver
 )
 AnswerKey = tuple[str, str]
 Answers = dict[AnswerKey, Answer]

@@ -31,6 +31,8 @@ from harmonia_core.model.message_events import MessageRefused as MessageRefused
 from harmonia_core.model.message_events import MessageTaken as MessageTaken
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
+from harmonia_core.model.roll_over_events import ExecutionContinued as ExecutionContinued
+from harmonia_core.model.roll_over_events import ExecutionRolledOver as ExecutionRolledOver
 from harmonia_core.model.undo_events import CompensationBegun as CompensationBegun
 from harmonia_core.model.undo_events import ExecutionCompensated as ExecutionCompensated
 from harmonia_core.model.undo_events import TaskResolved as TaskResolved

@@ -46,6 +46,14 @@ DEFAULT_JOIN = Join()
 
 
 @dataclass(frozen=True, slots=True)
+class Reduce:
+    """Say what a map's outputs are folded into: `value` over `result`, `output`, `item` and `index`."""
+
+    initial: Template
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class TaskNode:
     """Hold all that the core knows about one task.
 
@@ -56,6 +64,7 @@ class TaskNode:
     window: for a map, how many items may be begun and not ended at once.
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
+    reduce: of a map whose output is one value.
     scope: for a composite, the tasks inside it. child: for a sub-workflow, what it starts.
     on_failure: what comes before it fails for good: nothing, the undoing of what lies inside, a person.
     undo: what undoes it once it has succeeded.
@@ -86,6 +95,7 @@ class TaskNode:
     on_failure: OnFailure = "fail"
     undo: "TaskNode | None" = None
     child: Child | None = None
+    reduce: Reduce | None = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""

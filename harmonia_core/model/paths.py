@@ -16,7 +16,10 @@ JSON: TypeAlias = Any
 
 Step: TypeAlias = str | int
 
-ROOTS = ("input", "vars", "params", "tasks", "item", "index", "error", "output", "context", "env", "secrets")
+ROOTS = (
+    *("input", "vars", "params", "tasks", "item", "index", "result", "output", "cursor", "error", "context"),
+    *("env", "secrets"),
+)
 TASK_FIELDS = frozenset(("output", "status", "error", "attempts"))
 LITERALS = frozenset(("true", "false", "null"))
 

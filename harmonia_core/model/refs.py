@@ -18,14 +18,21 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class ItemsRef:
-    """Stand for the outputs of a map's items, in item order; they are rows in the store."""
+    """Stand for the outputs of a map's items, in item order; they are rows in the store.
+
+    execution: whose rows they are, if another one goes on from its state. first: index of the first; only
+        a whole list is ever recorded.
+    """
 
     path: str
     count: int
+    execution: str | None = None
+    first: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the public shape."""
-        return {"$items": self.path, "count": self.count}
+        shape = {"$items": self.path, "count": self.count}
+        return shape if self.execution is None else {**shape, "execution": self.execution}
 
 
 # JSON, or one of the references above; a NewType would force casts on every hot line.

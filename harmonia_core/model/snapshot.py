@@ -63,7 +63,12 @@ def load(graph: Graph, text: bytes) -> ExecutionState | None:
         return None
     if not isinstance(shape, dict) or shape.get("format") != FORMAT:
         return None
-    plain = {name: shape[name] for name in _PLAIN}
+    return read(graph, shape)
+
+
+def read(graph: Graph, shape: Mapping[str, Any]) -> ExecutionState:
+    """Return the state in a shape of this format, or of an older one that lacks some fields."""
+    plain = {name: shape[name] for name in _PLAIN if name in shape}
     plain |= {"status": ExecutionStatus(plain["status"]), "failed": tuple(plain["failed"])}
     return ExecutionState(
         graph=graph,

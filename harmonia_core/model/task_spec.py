@@ -36,6 +36,12 @@ def _times(value: Any) -> Any:
     raise PydanticCustomError("value-wrong", "'times' is a whole number from 0, or an expression for one")
 
 
+def _expression(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise PydanticCustomError("type-wrong", "'value' is one expression")
+
+
 def _share(value: Any) -> Any:
     """Return a number of items as it is, a share of them (`10%`, 0.1 in the normal form) as a fraction."""
     if value is None or (type(value) is int and value >= 0) or (type(value) is float and 0 <= value <= 1):
@@ -46,6 +52,9 @@ def _share(value: Any) -> Any:
             "value-wrong", "'tolerate' is a number of items from 0, or a share such as 10%"
         )
     return float(match[1]) / 100
+
+
+Expr = Annotated[str, BeforeValidator(_expression)]
 
 
 class NextSpec(Spec):
@@ -87,6 +96,17 @@ class HandlerSpec(Block):
     variable: Name | None = Field(None, alias="as")
 
 
+class ReduceSpec(Spec):
+    """Say what a map's outputs are folded into, in the order of the items.
+
+    initial: the first `result`; it may hold expressions. value: an expression for the next, over `result`,
+        `output`, `item` and `index`.
+    """
+
+    initial: Json = None
+    value: Expr
+
+
 class WorkSpec(Block):
     """Hold what every task has, also the one a map does for each item.
 
@@ -95,8 +115,8 @@ class WorkSpec(Block):
     idempotent: None leaves it to the task type.
     compensate: what undoes the task once it has succeeded. on_failure: what comes before it fails.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
-        max_concurrency, batch_size, tolerate, enough, mode, output, vars: of maps and composites, each
-        of which takes some of them.
+        max_concurrency, batch_size, tolerate, reduce, pages, enough, mode, output, vars: of maps and
+        composites, each of which takes some of them.
     workflow, detach, on_cancel: of a sub-workflow; what it starts, a WorkflowDefinition once it is read.
     """
 
@@ -123,6 +143,8 @@ class WorkSpec(Block):
     max_concurrency: int | None = Field(None, ge=1, strict=True)
     batch_size: int | None = Field(None, ge=1, strict=True)
     tolerate: Annotated[Any, BeforeValidator(_share)] = None
+    reduce: ReduceSpec | None = None
+    pages: "WorkSpec | None" = None
     catch: tuple[HandlerSpec, ...] | None = None
     last: Block | None = Field(None, alias="finally")
     vars: dict[Name, Json] | None = None
@@ -148,7 +170,7 @@ class TaskSpec(WorkSpec):
 
 WORDS = frozenset(Block.model_fields) | frozenset(
     ("branches", "cases", "default", "mode", "enough", "as_long_as", "until", "times", "max_iterations",
-     "max_concurrency", "batch_size", "tolerate", "catch", "last", "vars", "output",
+     "max_concurrency", "batch_size", "tolerate", "reduce", "pages", "catch", "last", "vars", "output",
      "workflow", "detach", "on_cancel")
 )  # fmt: skip
 """Fields that only composites have, by the names of the model; each says which it takes."""

@@ -221,10 +221,16 @@ class UpkeepTests:
             request_row("running", 2, created_at=10.0),
             request_row("gone", 3, created_at=10.0),
             request_row("start", 4, kind="start", created_at=10.0),
+            request_row("continue", 5, kind="continue", created_at=10.0),
         ]
         await backend.commit(Unit(requests=requests))
         await backend.sweep(20.0)
-        assert [row.request_id for row in await backend.requests()] == ["later", "running", "start"]
+        assert [row.request_id for row in await backend.requests()] == [
+            "later",
+            "running",
+            "start",
+            "continue",
+        ]
 
     async def test_what_an_execution_that_is_to_begin_will_need_is_kept(self, backend: StateBackend) -> None:
         unit = start(1)

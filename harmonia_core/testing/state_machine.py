@@ -37,7 +37,7 @@ _EXECUTION = {
     ExecutionStatus.CANCELLED: "It ended because it was asked to.",
     ExecutionStatus.TERMINATED: "No event of this version leads here.",
     ExecutionStatus.COMPENSATED: "No event of this version leads here.",
-    ExecutionStatus.CONTINUED: "No event of this version leads here.",
+    ExecutionStatus.CONTINUED: "Its log was long enough; another execution goes on from its state.",
 }
 
 _HEAD = """# Statuses and transitions

@@ -79,7 +79,8 @@ def test_repeats_compare_maps_and_loops_of_two_sizes(root: Path) -> None:
     assert [set(figures[name]) for name in ("map", "loop")] == [{"20", "200"}, {"2", "20"}]
     assert all(run["seconds"] > 0 and run["cpu_ms"] > 0 for run in figures["map"].values())
     assert all(run["first_cpu_ms"] > 0 and run["last_cpu_ms"] > 0 for run in figures["loop"].values())
+    assert figures["roll_over"].keys() == {"time", "cpu"} and set(figures["rolled"]) == {"2", "20"}
     assert figures["map_growth"].keys() == figures["loop_growth"].keys() == {"time", "cpu"}
     runs = [json.loads(line) for line in done.stderr.splitlines()]
-    sizes = [("map", 20), ("map", 200), ("loop", 2), ("loop", 20)]
+    sizes = [("map", 20), ("map", 200), ("loop", 2), ("loop", 20), ("rolled", 2), ("rolled", 20)]
     assert [(run["workload"], run["tasks"]) for run in runs] == sizes

@@ -16,10 +16,11 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.loading import to_recorded
 from harmonia_core.engine.projections import task_rows, timer_rows
+from harmonia_core.engine.rolling import beginning
 from harmonia_core.host import KernelSettings
 from harmonia_core.model.events import TaskDeferred
 from harmonia_core.model.graph import Graph
-from harmonia_core.model.state import ExecutionState, begin
+from harmonia_core.model.state import ExecutionState
 from harmonia_core.testing.clock import START
 from harmonia_core.testing.harness import Harness
 
@@ -108,7 +109,8 @@ class Stage:
 
 def states(graph: Graph, history: History) -> list[ExecutionState]:
     """Return the state before the first event and after each."""
-    found = [begin(graph, history.head.execution_id)]
+    first = to_recorded(history.events[0])
+    found = [beginning(graph, history.head.execution_id, first)]
     for row in history.events:
         found.append(evolve(found[-1], to_recorded(row)))
     return found

@@ -42,6 +42,8 @@ async def record(scenario: Scenario, version: str) -> History:
         execution_id = await _live(stage, scenario)
         stage.settings, stage.holding = {}, False
         async with stage.engine() as harness:
+            if scenario.chain:
+                execution_id = (await harness.engine.get(execution_id))["id"]
             history = await _written(harness, scenario, version, execution_id, stage)
             await stage.take(harness, execution_id, scenario.steps)
             end = end_of(await harness.engine.get(execution_id))
@@ -89,6 +91,7 @@ async def _written(
     assert head is not None
     view = await engine.get(execution_id)
     view["owner"] = None  # whether its engine lives is no part of the log
+    view.pop("successor", None)  # what goes on from there has a log of its own
     live = {path: token for path, token in stage.tokens.items() if await _usable(backend, token)}
     history = History(
         scenario.name,

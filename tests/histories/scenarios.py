@@ -14,6 +14,7 @@ from scenarios_base import (
     killed,
     task,
 )
+from scenarios_chains import CHAINS
 from scenarios_messages import ENDED_MESSAGES, OPEN_MESSAGES
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
 
@@ -222,6 +223,6 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ENDED += ENDED_SCOPES + ENDED_MESSAGES
-OPEN += OPEN_SCOPES + OPEN_MESSAGES
+ENDED += ENDED_SCOPES + ENDED_MESSAGES + CHAINS[:1]
+OPEN += OPEN_SCOPES + OPEN_MESSAGES + CHAINS[1:]
 SCENARIOS = ENDED + OPEN

@@ -38,7 +38,10 @@ class Life:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Describe one history. steps: how whoever finds it goes on; none if it has ended."""
+    """Describe one history. steps: how whoever finds it goes on; none if it has ended.
+
+    chain: it is that of the execution that goes on at the end of the chain.
+    """
 
     name: str
     about: str
@@ -50,6 +53,7 @@ class Scenario:
     settings: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] | None = None
     actor: Mapping[str, str] | None = None
+    chain: bool = False
 
     @property
     def definition(self) -> dict[str, Any]:

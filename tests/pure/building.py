@@ -150,6 +150,7 @@ class Play:
         input: Any = None,
         inline_limit: int = 64 * 1024,
         watch: Callable[[ExecutionState, Recorded, ExecutionState], None] | None = None,
+        roll_over_after: int = 0,
     ) -> None:
         self.graph, self.now = of, 0.0
         self.evaluator = evaluator or Script(answers or {}, slow)
@@ -159,12 +160,14 @@ class Play:
         self.flying: dict[str, int] = {}
         self.slow: dict[str, Ask] = {}
         self.batches: list[Batch] = []
-        self._watch, self._limit = watch, inline_limit
+        self._watch, self._limit, self._most = watch, inline_limit, roll_over_after
         self.arrive(Fact(started(of, input, self.now)))
 
     def arrive(self, *arrivals: Arrival, only_record: bool = False) -> list[Event]:
         """Settle what arrives together, and return what was recorded of it."""
-        batch = settle(self.state, arrivals, translate, self.now, self.evaluator, self._limit, only_record)
+        batch = settle(
+            self.state, arrivals, translate, self.now, self.evaluator, self._limit, only_record, self._most
+        )
         for recorded in batch.recorded:
             before = self.state
             self.state = evolve(before, recorded)

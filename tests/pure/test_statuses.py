@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from building import ASKED, BOOM, ONCE_MORE, SOME, Play, graph, task
+from building import ASKED, BOOM, ONCE_MORE, SOME, Play, composite, graph, order, scope, task
 from checking import agree
 
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.ownership import lost
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Recorded
+from harmonia_core.model.graph import Jump, Rule
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import (
     EXECUTION_TRANSITIONS,
@@ -83,6 +84,13 @@ def lives() -> None:
     full = Play(graph(task("a"), task("b"), window=2), watch=watched)
     full.arrive(full.outcome("a", "cancelled"), full.requested("cancel"))
     full.end("b")
+
+    goes_on = Play(
+        graph(composite("s", inside=scope(task("a"), task("b"), order=order(Rule((Jump(1),)), Rule())))),
+        watch=watched,
+        roll_over_after=1,
+    )
+    goes_on.end("s/a")
 
 
 def test_the_tables_are_exactly_what_happens() -> None:

@@ -12,14 +12,14 @@ from harmonia_sql.statements import IDLE_ENGINES, Statements
 
 # Rows may be left in these without their execution: by a late heartbeat, by a crash of an older version.
 STRAYS = (tables.heartbeat, tables.activity, tables.blob_reference)
-# A start is for an execution that does not exist yet; what else waits for that one waits with it.
+# What begins one is for an execution that does not exist yet; what else waits for it waits with that.
 STALE_REQUESTS = """
     DELETE FROM request WHERE created_at < ?
     AND NOT EXISTS (SELECT 1 FROM execution AS e
         WHERE e.execution_id = request.execution_id AND e.ended_at IS NULL)
     AND (EXISTS (SELECT 1 FROM execution AS e WHERE e.execution_id = request.execution_id)
         OR NOT EXISTS (SELECT 1 FROM request AS s
-            WHERE s.execution_id = request.execution_id AND s.kind = 'start'))"""
+            WHERE s.execution_id = request.execution_id AND s.kind IN ('start', 'continue')))"""
 
 
 def abandoned(core: Connection, before: float) -> list[tuple[str, str | None]]:
