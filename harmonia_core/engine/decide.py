@@ -40,13 +40,17 @@ def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> li
 def _forward(graph: Graph, state: ExecutionState, answers: Answers) -> list[Command]:
     """Return what takes the tasks further, or ends the execution."""
     turn = Turn(state, answers)
-    if state.cancelling or state.timed_out:
+    winding = state.cancelling or state.timed_out
+    if winding:
         wind_down(turn, graph, state)
-        return turn.out
-    turn.graph(graph.root, state.scope, "")
+    else:
+        turn.graph(graph.root, state.scope, "")
+    if graph.undoes or graph.holds:
+        # A failure that waits for what is undone first keeps nobody else waiting.
+        turn.out = list(heeded(graph, state, turn.out))
     if not turn.out and state.inbox.due:
         turn.out += hand_out(state)
-    if not turn.out and not state.scope.open:
+    if not turn.out and not winding and not state.scope.open:
         _finish(graph, state, turn)
     return turn.out
 

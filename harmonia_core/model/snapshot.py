@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from harmonia_core.model.codec import read_ref
 from harmonia_core.model.commands import Answer
-from harmonia_core.model.family import Family
+from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.inbox import EMPTY, dump_inbox, read_inbox
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
@@ -49,7 +49,8 @@ def dump(state: ExecutionState) -> bytes:
     shape["scope"] = _graph(state.scope)
     if state.undo is not NOTHING_UNDONE:
         shape["undo"] = _undo(state.undo)
-    shape["family"] = list(state.family)
+    if state.family != ALONE:
+        shape["family"] = list(state.family)
     if state.inbox != EMPTY:
         shape["inbox"] = dump_inbox(state.inbox)
     return to_json(shape)
@@ -78,7 +79,7 @@ def read(graph: Graph, shape: Mapping[str, Any]) -> ExecutionState:
         error=_read_error(shape["error"]),
         asks={key: Question(*question) for key, question in shape["asks"].items()},
         undo=_read_undo(shape["undo"]) if "undo" in shape else NOTHING_UNDONE,
-        family=Family(*shape["family"]),
+        family=Family(*shape["family"]) if "family" in shape else ALONE,
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         inbox=read_inbox(shape["inbox"]) if "inbox" in shape else EMPTY,
         **plain,
