@@ -1,12 +1,12 @@
-"""Bring a person's decisions to executions: undo what was done, decide about what is stopped."""
+"""Bring a person's decisions to executions: cancel, undo what was done, decide about what is stopped."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from harmonia_core.engine.id_maker import IdMaker
-from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.resolving import open_decisions, refusal
-from harmonia_core.errors import HarmoniaError
+from harmonia_core.engine.waiting import Waiting
+from harmonia_core.errors import ExecutionFinished, HarmoniaError
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.model.undo_events import Resolution
 
@@ -32,10 +32,38 @@ class NothingToResolve(HarmoniaError):
         return {"execution_id": self.execution_id, "path": self.path, "waiting": self.waiting}
 
 
-class Deciding(Listening):
+class Deciding(Waiting):
     """Take decisions; the part of an engine that brings them to whoever drives the execution."""
 
     _new_id: IdMaker
+
+    async def cancel(
+        self,
+        execution_id: str,
+        reason: str | None = None,
+        *,
+        actor: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> None:
+        """Ask an execution to end as cancelled; with `wait`, return when it has.
+
+        Cancelling twice is harmless. With `wait`, an execution that nobody drives and whose `finally` has
+        work to do is adopted and driven to its end here. Raises ExecutionNotFound, ExecutionFinished if it
+        ended otherwise, RequestNotConsumed if its living owner does not answer, ExecutionNotAdoptable.
+        """
+        row = await self._owner.succession.end(execution_id)
+        if row.status == "cancelled":
+            return
+        execution_id = row.execution_id
+        request = self._requests.row(execution_id, "cancel", {"reason": reason}, actor, self._new_id())
+        await self._requests.put(request)
+        if wait:
+            await self._requests.consumed(request)
+            await self._owner.drive(execution_id)
+            here = self._driver.live(execution_id) is not None
+            status = await (self.wait(execution_id) if here else self._requests.ended(request))
+            if status != "cancelled":
+                raise ExecutionFinished(execution_id, status)
 
     async def undo(
         self,
@@ -51,9 +79,10 @@ class Deciding(Listening):
         whoever adopts the execution carries it out). Raises ExecutionNotFound; ExecutionFinished if it
         ended otherwise; RequestNotConsumed if its living owner does not answer.
         """
-        row = await self._head(execution_id)
+        row = await self._owner.succession.end(execution_id)
         if row.status == "compensated":
             return row.status
+        execution_id = row.execution_id
         request = self._requests.row(execution_id, "undo", {"reason": reason}, actor, self._new_id())
         await self._requests.put(request)
         if wait:
@@ -90,6 +119,7 @@ class Deciding(Listening):
         if how not in get_args(Resolution):
             raise ValueError(f"{how!r} is no decision; known: {', '.join(get_args(Resolution))}")
         row = await self._requests.open_head(execution_id)
+        execution_id = row.execution_id
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
         reason = refusal(state, how, path)
         if reason is not None:

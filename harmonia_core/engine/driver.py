@@ -8,7 +8,6 @@ loop shares a commit. Effects happen only in `_committed`.
 import logging
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -18,27 +17,19 @@ from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.contracts.state_backend import StateBackend, StateConflict
 from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, Requested, again, translate
 from harmonia_core.engine.dispatch import LocalDispatcher
+from harmonia_core.engine.effects import Effects
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
-from harmonia_core.engine.outcomes import wanted
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.publish import Publisher
 from harmonia_core.engine.record import Recorder
-from harmonia_core.engine.resolving import RESOLVED
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
-from harmonia_core.engine.walks import below, node_of
-from harmonia_core.engine.winding import winding
 from harmonia_core.errors import Fenced, StateBackendError
-from harmonia_core.ids import stable_key
-from harmonia_core.model.addresses import undone_by
-from harmonia_core.model.commands import Answer, Ask, ScheduleTask
-from harmonia_core.model.events import ScopeStopped, TaskSkipped
-from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
-from harmonia_core.model.refs import BlobRef
-from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.commands import Answer, Ask
+from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.settings import KernelSettings
 
@@ -72,6 +63,7 @@ class Driver:
         self._draws = random.Random()
         self.timers = Timers(clock, self._due)
         self.dispatcher = dispatcher(self._ended)
+        self._effects = Effects(self.dispatcher, evaluator, self._ended, self._answered)
         self.lives: dict[str, Live] = {}
         self.troubles: dict[str, Exception] = {}
         self.formerly: dict[str, Live] = {}
@@ -84,6 +76,7 @@ class Driver:
     def enter(self, group: TaskGroup) -> None:
         """Take the task group in which attempts and slow questions run; call it before anything else."""
         self._group = group
+        self._effects.enter(group)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -191,6 +184,10 @@ class Driver:
             if self.dispatcher.quiet:
                 self.turn()  # nothing else can end in this turn of the loop, so nobody would share the commit
 
+    def _answered(self, live: Live, question: str, answer: Answer) -> None:
+        if live.execution_id in self.lives:
+            self.arrive(live, AnswerFound(question, answer))
+
     def _due(self, execution_id: str, path: str, kind: str) -> None:
         live = self.lives.get(execution_id)
         if live is not None:
@@ -224,82 +221,26 @@ class Driver:
         parent = self.lives.get(live.state.family.parent_id or "")
         while parent is not None and live.state.family.reports == "end":
             stuck = live.resting and live.state.status not in FINAL_EXECUTION
-            if stuck is (live.execution_id in parent.stuck):
+            child = live.state.root_id
+            if stuck is (child in parent.stuck):
                 return
-            (parent.stuck.add if stuck else parent.stuck.discard)(live.execution_id)
+            (parent.stuck.add if stuck else parent.stuck.discard)(child)
             parent.stir()
             live, parent = parent, self.lives.get(parent.state.family.parent_id or "")
 
     def _act(self, live: Live, batch: Batch) -> None:
-        """Carry out what has just been recorded: interrupt, set timers, dispatch, evaluate."""
-        state = batch.state
-        if (state.cancelling and not batch.first.cancelling) or (
-            state.timed_out and not batch.first.timed_out
-        ):
-            for key in self.dispatcher.in_flight(live.execution_id):
-                if winding(state, key.path):
-                    self.dispatcher.cancel(live.execution_id, key.path)
-        rows, closed = batch.timers
-        if rows:
-            self.timers.add(rows)
-        for _, path, kind in closed:
-            if kind == "total":
-                self._interrupt(live, path)
+        """Carry out what has just been recorded."""
+        self._effects.interrupt(live, batch)
+        self.timers.add(batch.timers[0])
         for request in batch.requests:
             self.hand_over(request)
-        for recorded in batch.recorded:
-            event = recorded.event
-            if isinstance(event, ScopeStopped) or (
-                isinstance(event, TaskSkipped) and event.reason == RESOLVED
-            ):
-                self._interrupt(live, event.path)
-        for command in batch.effects:
-            if type(command.input) is BlobRef:
-                self._group.start_soon(self._start_large, self._group, live, command)
-            else:
-                self.dispatcher.start(self._group, _job(live, state, command, command.input))
+        self._effects.begin(live, batch)
         for follow in self.after:
             follow(live, batch)
-        for question, ask in batch.slow:
-            self._group.start_soon(self._answer, live, state, question, ask)
-
-    async def _start_large(self, group: TaskGroup, live: Live, command: ScheduleTask) -> None:
-        """Begin an attempt whose input the log holds as a blob, unless it is not wanted any more."""
-        key = AttemptKey(live.execution_id, command.path, command.attempt)
-        try:
-            input = await self._evaluator.value(live.state, command.input)
-        except StateBackendError as error:
-            lost = ErrorInfo("infrastructure", "input-unavailable", str(error))
-            self._ended(Outcome(key, "failed", error=lost))
-            return
-        if live.execution_id not in self.lives:
-            return
-        if wanted(live.state, command.path):
-            self.dispatcher.start(group, _job(live, live.state, command, input))
-        else:
-            self._ended(Outcome(key, "cancelled"))
-
-    def _interrupt(self, live: Live, path: str) -> None:
-        """Interrupt the attempts of a task and of all that has begun inside it."""
-        self.dispatcher.cancel(live.execution_id, path)
-        task = live.state.task(path)
-        if task is not None:
-            for part, _, _ in below(node_of(live.state.graph, path), task, path):
-                if winding(live.state, part):
-                    self.dispatcher.cancel(live.execution_id, part)
-
-    async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
-        try:
-            answer = await self._evaluator.slowly(state, ask)
-        except StateBackendError as error:
-            answer = Answer(error=ErrorInfo("infrastructure", "value-unavailable", str(error)))
-        if live.execution_id in self.lives:
-            self.arrive(live, AnswerFound(question, answer))
 
     def reopen(self, live: Live, questions: Sequence[tuple[str, Ask]]) -> None:
         """Work again on questions that were open when the execution was adopted."""
-        for question, ask in questions:
-            self._group.start_soon(self._answer, live, live.state, question, ask)
+        self._effects.answer(live, live.state, questions)
 
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
         if isinstance(error, StateConflict):
@@ -312,18 +253,3 @@ class Driver:
         if not self._stalls.hold(live, batch, error, self._group.start_soon):
             LOG.error("%s", error)
             self.let_go(live, error)
-
-
-def _job(live: Live, state: ExecutionState, command: ScheduleTask, input: Any) -> Job:
-    node = command.node
-    return Job(
-        AttemptKey(live.execution_id, command.path, command.attempt),
-        live.namespace,
-        node.type,
-        input,
-        command.holes,
-        stable_key(state.root_id, command.path),
-        node.timeout,
-        node.heartbeat_timeout,
-        None if undone_by(command.path) else state.deadline,
-    )

@@ -41,17 +41,15 @@ from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.requests import Requests
-from harmonia_core.errors import ExecutionFinished, InputInvalid
+from harmonia_core.errors import InputInvalid
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ExecutionStarted
 from harmonia_core.model.state import ExecutionState, begin
-from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
 Definition = WorkflowDefinition | Mapping[str, Any]
-_OVER = FINAL_EXECUTION - {ExecutionStatus.CONTINUED}
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
@@ -201,69 +199,6 @@ class Engine(Deciding, Messaging):
         self._driver.arrive(live, Fact(started, None if actor is None else to_json(dict(actor)).decode()))
         await live.settled()
         return execution_id
-
-    async def wait(self, execution_id: str) -> str:
-        """Return the status once an execution is final, or in attention with nothing else to do.
-
-        One that goes on in another log has not ended: it is waited for the end of the chain.
-        For an execution that another engine drives, wait for its end. Raises Fenced if this
-        engine has lost it, ExecutionNotFound, StateBackendError.
-        """
-        while True:
-            live = self._driver.live(execution_id)
-            if live is not None:
-                await live.rest.wait()
-                if live.trouble is not None:
-                    raise live.trouble
-                if live.successor is None:
-                    return "attention" if live.stuck else live.state.status.value
-                continue
-            row = await self.patience.ask(self._owner.succession.end, execution_id)
-            execution_id = row.execution_id
-            if execution_id in self._driver.troubles:
-                raise self._driver.troubles[execution_id]
-            if row.status in _OVER or (row.status == "attention" and row.owner is None):
-                return row.status
-            if self._driver.live(execution_id) is None:
-                await self._requests.next_change(0.5)
-
-    @property
-    def driving(self) -> tuple[str, ...]:
-        """Return the executions that are driven here and not at rest."""
-        return tuple(key for key, live in self._driver.lives.items() if not live.resting)
-
-    async def rest(self) -> None:
-        """Wait until nothing that is driven here goes on; detached executions outlast their parents."""
-        while driving := self.driving:
-            await self._driver.lives[driving[0]].rest.wait()
-
-    async def cancel(
-        self,
-        execution_id: str,
-        reason: str | None = None,
-        *,
-        actor: Mapping[str, str] | None = None,
-        wait: bool = True,
-    ) -> None:
-        """Ask an execution to end as cancelled; with `wait`, return when it has.
-
-        Cancelling twice is harmless. With `wait`, an execution that nobody drives and whose `finally` has
-        work to do is adopted and driven to its end here. Raises ExecutionNotFound, ExecutionFinished if it
-        ended otherwise, RequestNotConsumed if its living owner does not answer, ExecutionNotAdoptable.
-        """
-        row = await self._owner.succession.end(execution_id)
-        if row.status == "cancelled":
-            return
-        execution_id = row.execution_id
-        request = self._requests.row(execution_id, "cancel", {"reason": reason}, actor, self._new_id())
-        await self._requests.put(request)
-        if wait:
-            await self._requests.consumed(request)
-            await self._owner.drive(execution_id)
-            here = self._driver.live(execution_id) is not None
-            status = await (self.wait(execution_id) if here else self._requests.ended(request))
-            if status != "cancelled":
-                raise ExecutionFinished(execution_id, status)
 
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None

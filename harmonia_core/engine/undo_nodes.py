@@ -13,8 +13,8 @@ from harmonia_core.model.task_spec import WorkSpec, written
 if TYPE_CHECKING:
     from harmonia_core.engine.nodes import NodeBuilder
 
-# Types that mean something only where they stand, in the scope of the task.
-_OF_A_SCOPE = frozenset(("map", "set"))
+# Types that mean something only where they stand, or wait for somebody else: an undo goes its way alone.
+_OF_A_SCOPE = frozenset(("map", "set", "subworkflow", "event", "approval"))
 _NOT_IN_UNDO = ("compensate", "on_failure", "catch", "last")
 
 

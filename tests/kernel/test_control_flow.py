@@ -168,7 +168,7 @@ async def test_another_engine_asks_again_what_is_open(place: str, monkeypatch: A
         async def never(*arguments: Any) -> None:
             await anyio.sleep_forever()
 
-        monkeypatch.setattr(first.engine._driver, "_answer", never)
+        monkeypatch.setattr(first.engine._driver._effects, "_answer", never)
         execution_id = await first.engine.start(definition, text)
         asked = await first.seen(execution_id, "Asked")
         assert asked["data"]["place"] == place
