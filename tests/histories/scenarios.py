@@ -14,6 +14,7 @@ from scenarios_base import (
     killed,
     task,
 )
+from scenarios_children import ENDED_CHILDREN, OPEN_CHILDREN
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
 
 CHAIN = {"first": task("add", n="${input.n}"), "held": task("hold", "first", value="${tasks.first.output.n}")}
@@ -221,6 +222,6 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ENDED += ENDED_SCOPES
-OPEN += OPEN_SCOPES
+ENDED += ENDED_SCOPES + ENDED_CHILDREN
+OPEN += OPEN_SCOPES + OPEN_CHILDREN
 SCENARIOS = ENDED + OPEN

@@ -52,6 +52,7 @@ async def precious(ctx: Any, input: Any) -> Any:
     return "precious"
 
 
+PASS = {"type": "noop", "input": "${input}"}
 TYPES = (held, flaky, precious)
 HELD = {
     "name": "inner",
@@ -127,7 +128,7 @@ def deaf(engine: Engine) -> None:
 
 async def test_a_child_is_an_execution_whose_output_is_the_tasks() -> None:
     async with harness() as world:
-        inner = {"name": "twice", "labels": {"kind": "sum"}, "tasks": {"n": {"type": "noop", "input": "${input}"}},
+        inner = {"name": "twice", "labels": {"kind": "sum"}, "tasks": {"n": PASS},
                  "output": "${tasks.n.output.n * 2}"}  # fmt: skip
         view = await world.run(flow(a=sub(inner, input={"n": 21})))
         assert view["status"] == "completed" and task(view, "a")["output"] == 42
@@ -172,7 +173,7 @@ async def test_each_attempt_is_another_child() -> None:
 
 async def test_a_large_output_and_a_large_input_are_handed_on_and_outlive_the_child() -> None:
     inner = {"name": "echo", "input_schema": {"type": "object", "required": ["text"]},
-             "tasks": {"n": {"type": "noop", "input": "${input}"}}, "output": "${tasks.n.output.text}"}  # fmt: skip
+             "tasks": {"n": PASS}, "output": "${tasks.n.output.text}"}  # fmt: skip
     text = "x" * 300_000
     async with harness() as world:
         outer = flow(a=sub(inner, input="${input}"), b={"type": "noop", "depends_on": "a",
@@ -331,16 +332,22 @@ async def test_a_hash_that_is_no_definitions() -> None:
 
 
 async def test_items_and_rounds_have_children_of_their_own() -> None:
+    one = {"i": "${item}"}
     inner = {
         "name": "inner",
         "tasks": {"n": {"type": "noop", "input": "${input}"}},
         "output": "${tasks.n.output.i}",
     }
     tasks = flow(
-        m={"type": "map", "input": {"range": {"stop": 30}}, "max_concurrency": 4, "task": sub(inner, input={"i": "${item}"})},
-        d={"type": "map", "input": {"items": [1, 2]}, "task": sub(inner, input={"i": "${item}"}, detach=True)},
+        m={
+            "type": "map",
+            "input": {"range": {"stop": 30}},
+            "max_concurrency": 4,
+            "task": sub(inner, input=one),
+        },
+        d={"type": "map", "input": {"items": [1, 2]}, "task": sub(inner, input=one, detach=True)},
         l={"type": "loop", "times": 3, "task": sub(inner, input={"i": "${index}"})},
-    )  # fmt: skip
+    )
     async with harness() as world:
         view = await world.run({**tasks, "output": {"m": "${tasks.m.output}", "l": "${tasks.l.output}"}})
         assert view["output"] == {"m": list(range(30)), "l": 2}
