@@ -101,7 +101,9 @@ class Run:
     async def _outlast(self) -> None:
         """Go on until the executions have ended, too, that tasks have started and not waited for."""
         if others := self._engine.driving:
-            self._display.say(f"{counted(len(others), 'execution')} it started still run here: {_first(others)}")
+            self._display.say(
+                f"{counted(len(others), 'execution')} it started still run here: {_first(others)}"
+            )
             await self._engine.rest()
             for head in await self._engine.patience.ask(self._engine.backend.heads, others):
                 self._display.say(f"{head.execution_id}: {head.status}")

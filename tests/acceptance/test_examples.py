@@ -236,5 +236,6 @@ def words_of(name: str) -> list[str]:
         "wait": ["A moment has passed."],
         "secrets": ["Bearer ***"],
         "shout": ["HELLO"],
+        "subworkflows": ["pallet with 14 items"],
         "dependency-audit": ["dependency-audit.html", "dependency-audit.md"],
     }[name]

@@ -537,3 +537,31 @@ async def test_a_parent_rests_when_only_a_person_can_help_its_child_on() -> None
         STATE["gate"].set()
         await world.engine.request(child["id"], "retry", {"path": "p"})
         assert await ended(world.engine, parent) == "completed"
+
+
+async def test_a_parent_is_found_at_rest_while_its_child_waits_for_a_person() -> None:
+    url = "memory://still-needs-a-person"
+    async with dead(url) as first:
+        parent = await first.start(flow(a=sub({"name": "inner", "tasks": {"p": {"type": "precious"}}})))
+        await begun()
+    async with dead(url) as second:
+        await second.recover()
+        assert await ended(second, parent) == "attention"
+    STATE["gate"].set()
+    async with harness(url) as world:
+        report = await world.engine.recover()
+        assert report.adopted == [parent] and await ended(world.engine, parent) == "attention"
+        assert len((await world.engine.recover(retry_lost=True)).adopted) == 1
+        with anyio.fail_after(LIMIT):
+            while (await world.engine.get(parent))["status"] != "completed":
+                await anyio.sleep(0.001)
+
+
+async def test_what_lies_inside_may_be_looked_at_where_its_types_are_not_installed() -> None:
+    url = "memory://strangers"
+    STATE["gate"].set()
+    inside = {"type": "group", "tasks": {"deep": {"type": "held", "input": {}}}}
+    async with harness(url) as world:
+        parent = (await world.run(flow(a=sub(HELD), g=inside)))["id"]
+    async with Harness(url=url) as bare:
+        assert (await bare.engine.get(parent))["status"] == "completed"
