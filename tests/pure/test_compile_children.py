@@ -22,7 +22,6 @@ from harmonia_core.model.graph import Graph
 KINDS = {one.name: one for one in (*TASK_TYPES, *COMPOSITES, SUBWORKFLOW)}
 HASH = f"sha256:{'0' * 64}"
 INNER = {"name": "inner", "tasks": {"n": {"type": "noop"}}}
-NAMED = "workflows cannot be named"
 
 
 class Missing(ProblemsError):
@@ -89,7 +88,7 @@ def test_the_normal_form_reads_as_the_same() -> None:
     first = load_data(flow(workflow=INNER, input={"a": 1})).definition
     assert first is not None
     again = load_data(json.loads(first.canonical())).definition
-    assert again == first and again.canonical() == first.canonical()
+    assert again is not None and again.canonical() == first.canonical()
     listed = {"name": "inner", "tasks": [{"id": "n", "type": "noop"}]}
     same = load_data(flow(workflow=listed, input={"a": 1})).definition
     assert same is not None and same.content_hash() == first.content_hash()
@@ -116,12 +115,8 @@ def test_what_reading_has_not_touched_compiles_as_well() -> None:
     assert found.graph is not None and found.graph.root.tasks[0].child is not None
     wrong = {**task, "workflow": {"name": "inner", "tasks": [{"id": "n"}]}}
     found = check_definition(WorkflowDefinition.model_validate({"name": "w", "tasks": [wrong]}), KINDS)
-    assert (
-        [(one.code, one.path) for one in found.problems] == [("key-missing", "t.workflow.tasks[0].type")]
-        or [(one.code, one.path) for one in found.problems]
-        == [("key-missing", "tasks.t.workflow.tasks[0].type")]
-        or found.problems[0].path.endswith("tasks[0].type")
-    )
+    place = "tasks.t.workflow.tasks[0].type"
+    assert [(one.code, one.path) for one in found.problems] == [("key-missing", place)]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +185,7 @@ def test_problems_have_line_and_column_where_they_stand() -> None:
         (None, 6, 7, "task-type-unknown", "tasks.u.type"),
         ("a.yaml", 4, 7, "task-type-unknown", "tasks.t.workflow.tasks.x.type"),
         ("b.yaml", 3, 19, "key-unknown", f"{deep}.y.wen"),
-        ("b.yaml", 4, 30, "task-unknown", f"{deep}.z.input.v"),
+        ("b.yaml", 4, 27, "task-unknown", f"{deep}.z.input.v"),
     }
     assert found[0].source is None and "b.yaml: line 3" in str(next(one for one in found if one.line == 3))
     assert "source" not in found[0].as_json() and found[-1].as_json()["source"] == "b.yaml"
