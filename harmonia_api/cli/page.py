@@ -38,7 +38,7 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "goes on", f"from execution {origin['execution']}; the first was {view['root_id']}"
     yield "workflow", f"{workflow['name']} {workflow['version']}"
     yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
-    if view["parent_id"] is not None:
+    if view.get("parent_path") is not None:
         yield "parent", f"{view['parent_id']}, task {view['parent_path']}"
     yield "started", f"{view['started_at'] or 'not yet'}{_took(view, '  took ')}"
     if owner is not None and view["status"] not in FINAL_EXECUTION:

@@ -12,7 +12,7 @@ from typing import Any
 from harmonia_core.contracts.definition_format import DefinitionFormat
 from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.definitions.files import Files
-from harmonia_core.definitions.reading import MAX_DEPTH, Reading, deeper_than
+from harmonia_core.definitions.reading import MAX_DEPTH, Read, Reading, deeper_than
 from harmonia_core.engine.compile import Compilation, check_definition
 from harmonia_core.errors import DefinitionInvalid, Problem, ProblemsError
 from harmonia_core.model.child_spec import named
@@ -61,10 +61,15 @@ def load_data(data: Any, positions: Positions | None = None, files: Files | None
         return _refused("type-wrong", "a definition is an object with 'name' and 'tasks'")
     if deeper_than(data, MAX_DEPTH):
         return _refused("too-deep", f"a definition may be nested {MAX_DEPTH} levels deep")
-    reading = Reading(data, partial(_child, files))
+    reading = Reading(data, partial(_read_child, files))
     definition = reading.definition()
     problems = tuple(place_problems(reading.problems, positions))
     return Loaded(definition, problems, positions, tuple(reading.left_out))
+
+
+def _read_child(files: Files | None, written: dict[str, Any], name: str) -> Read:
+    loaded = _child(files, written, name)
+    return loaded.definition, loaded.problems, loaded.left_out
 
 
 def _child(files: Files | None, written: dict[str, Any], name: str) -> Loaded:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -42,16 +42,8 @@ def deeper_than(data: Any, limit: int) -> bool:
     return True
 
 
-class Read(Protocol):
-    """What was read of a definition inside another."""
-
-    @property
-    def definition(self) -> WorkflowDefinition | None: ...
-    @property
-    def problems(self) -> tuple[Problem, ...]: ...
-    @property
-    def left_out(self) -> tuple[str, ...]: ...
-
+Read = tuple[WorkflowDefinition | None, tuple[Problem, ...], tuple[str, ...]]
+"""What could be read of a definition, what is wrong with it, and the paths of what was left out."""
 
 ReadChild = Callable[[dict[str, Any], str], Read]
 """Read what stands as `workflow` of a task, which is called by the name if it has none of its own."""
@@ -121,11 +113,11 @@ class Reading:
     def _read_child(self, task: dict[str, Any], at: Pointer) -> None:
         """Put the definition that a task starts in its place; its problems are noted below that."""
         place = (*self._place(at), "workflow")
-        read = self._child(task["workflow"], str(task.get("id") or "inline"))
-        self.problems += [replace(one, path=_below(place, one.path)) for one in read.problems]
-        self.left_out += [_below(place, path) for path in read.left_out]
-        task["workflow"] = read.definition
-        if read.definition is None:
+        definition, problems, left_out = self._child(task["workflow"], str(task.get("id") or "inline"))
+        self.problems += [replace(one, path=_below(place, one.path)) for one in problems]
+        self.left_out += [_below(place, path) for path in left_out]
+        task["workflow"] = definition
+        if definition is None:
             self.left_out.append(path_text(place))
 
     def _listed(self, named: dict[Any, Any] | list[Any], at: Pointer, key: str) -> list[dict[str, Any]]:

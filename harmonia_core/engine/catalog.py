@@ -1,6 +1,6 @@
 """Definitions as graphs: compile once per content, with the task types that are plugged in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -13,10 +13,13 @@ from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.definitions.load import load_data
 from harmonia_core.engine.compile import compile_definition
 from harmonia_core.errors import DefinitionInvalid, InvariantViolated
+from harmonia_core.ids import is_name
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.graph import Graph
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
+
+_DATA = frozenset(("input", "output", "vars", "metadata", "labels", "input_schema", "output_schema"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,7 @@ class Catalog:
         return found
 
     def _with_strangers(self, definition: WorkflowDefinition) -> Mapping[str, TaskType]:
-        specs = [spec for task in definition.tasks for spec in (task, task.task) if spec is not None]
-        missing = {spec.type for spec in specs} - self._types.keys()
+        missing = {name for name in _types_in(definition.as_data()) if _nameable(name)} - self._types.keys()
         known = {name: _unchecked(kind) for name, kind in self._types.items()}
         return {**known, **{name: TaskType(name, _stranger) for name in missing}}
 
@@ -114,6 +116,23 @@ class Catalog:
         self._compiled[key] = compiled
         if len(self._compiled) > self.KEEP:
             del self._compiled[next(iter(self._compiled))]
+
+
+def _types_in(part: Any) -> Iterator[str]:
+    """Yield what stands as `type` in the normal form of a definition, at any depth; data is left aside."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _types_in(one)
+    elif isinstance(part, dict):
+        if isinstance(part.get("type"), str):
+            yield part["type"]
+        for key, value in part.items():
+            if key not in _DATA:
+                yield from _types_in(value)
+
+
+def _nameable(name: str) -> bool:
+    return all(is_name(part) for part in name.split("."))
 
 
 def _unchecked(kind: TaskType) -> TaskType:

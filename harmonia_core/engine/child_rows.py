@@ -68,7 +68,7 @@ def ended(out: "Outgoing") -> Iterator[RequestRow]:
     if isinstance(event, ExecutionCompleted):
         body |= _value("output", event.output)
     status = out.state.status.value
-    # The task knows the first execution of the chain.
+    # However often it was rolled over, its task knows the execution that it started.
     yield report(out.state.root_id, family, status, body, out.recorded.at, out.namespace)
 
 

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from pydantic_core import from_json
 
 from harmonia_core.clock import Clock
-from harmonia_core.contracts.rows import RequestRow, Unit
+from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
 from harmonia_core.engine.catalog import Catalog
@@ -22,6 +22,7 @@ from harmonia_core.engine.child_rows import START, report
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.patience import Patience
+from harmonia_core.engine.record import forget
 from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.walks import node_of
 from harmonia_core.errors import ExecutionNotAdoptable, HarmoniaError, StateBackendError
@@ -169,7 +170,7 @@ class ChildStarts:
             return
         head = await self._patience.ask(self._backend.head, body["parent_id"])
         if head is None or head.status in FINAL_EXECUTION:
-            await self._patience.ask(self._backend.commit, Unit(consumed=[row.request_id]))
+            await self._patience.ask(forget, self._backend, row.request_id)
 
     async def left(self, execution_ids: Iterable[str] | None = None) -> list[RequestRow]:
         """Return requests to begin that nobody alive is going to carry out, of all executions if None."""
@@ -193,7 +194,7 @@ class ChildStarts:
         ]
 
     async def begin_left(self, refused: dict[str, str], among: Container[str] | None = None) -> list[str]:
-        """Begin what is left, at most the requests `among`; return the ids. refused: takes what cannot run."""
+        """Begin what is left, at most the requests `among`; return the ids. refused: takes what cannot be."""
         begun = []
         for row in await self.left():
             if among is not None and row.request_id not in among:

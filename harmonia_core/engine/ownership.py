@@ -118,10 +118,16 @@ class Owner:
                 await self.adopt(row)
 
     async def _begin_children(self, live: Live) -> None:
-        """Begin what an execution waits for and an earlier owner did not come to begin."""
+        """Begin children that an earlier owner did not come to begin; note those that wait for a person."""
         waiting = [task.child for _, task in begun(live.state.graph, live.state) if task.child is not None]
-        for row in await self.starts.left(waiting) if waiting else ():
+        if not waiting:
+            return
+        for row in await self.starts.left(waiting):
             await self.starts.begin(row)
+        for head in await self._backend.heads(waiting):
+            if head.status == ExecutionStatus.ATTENTION and head.execution_id not in self._driver.lives:
+                live.stuck.add(head.execution_id)
+        live.stir()
 
     async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
         """Record a request of an execution that nobody drives, and leave it to be adopted.

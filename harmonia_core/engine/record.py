@@ -96,6 +96,11 @@ class Recorder:
         return since >= 2 * live.weight
 
 
+async def forget(backend: StateBackend, request_id: str) -> None:
+    """Drop a request that no execution is going to consume."""
+    await backend.commit(Unit(consumed=[request_id]))
+
+
 def _held(live: Live, batch: Batch) -> Mapping[str, bytes]:
     """Return the blobs that a unit writes: who refers to one in it brings it along."""
     if live.created or live.definition is None:

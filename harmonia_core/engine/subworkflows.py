@@ -101,6 +101,7 @@ def nested(
     """
     file = definition.file
     if file is not None:
-        problems = [replace(one, source=file.name) for one in place_problems(problems, file.positions)]
+        placed = place_problems(problems, file.positions)
+        problems = [replace(one, source=one.source or file.name) for one in placed]
     outer = read_pointer(path)
     return [replace(one, path=path_text((*outer, *read_pointer(one.path)))) for one in problems]

@@ -50,6 +50,8 @@ CASES = [
     Case(13, ["Ada", "Ben", "Cem"], each(">sign sign[*] .sign file", 0, 1, 2)),
     Case(14, {"parts": 2}, each(">check check[*] .check report", 0, 1), {"parts": ["wheel", "bell"]}),
     Case(14, {"parts": 0}, "check report", {"parts": []}),
+    Case(22, 120, "less", {"n": 5}),
+    Case(22, 1, "-less", {"n": 1}),
     Case(
         15, {"visited": 4}, WAVES.replace("P", "search").replace("ask", "visit").replace("count", "next_wave")
     ),

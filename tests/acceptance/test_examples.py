@@ -13,7 +13,8 @@ from typing import Any
 import anyio
 import pytest
 
-from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins, load_text
+from harmonia_api.cli.source import load_file
+from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SECRET = "correct-horse"
@@ -37,6 +38,7 @@ WORDS = [
     {"number": 2, "word": "two", "letters": 3},
     {"number": 3, "word": "three", "letters": 5},
 ]
+PRICED = [{"item": "pen", "sum": 24}, {"item": "ink", "sum": 18}]
 LARGE = {"stock": "in stock", "price": "250 EUR", "approval": "succeeded"}
 SMALL = {"stock": "in stock", "price": "50 EUR", "approval": "skipped"}
 CASES = [
@@ -47,6 +49,7 @@ CASES = [
     Case("wait", {}, "A moment has passed."),
     Case("secrets", {}, {"characters": len(f"Bearer {SECRET}"), "echo": "Bearer ***"}),
     Case("shout", {"text": "hello"}, "HELLO"),
+    Case("subworkflows", {}, {"lines": PRICED, "parcel": "pallet with 14 items"}),
     Case("diamond", {"amount": 250}, {"confirmed": LARGE, "invoice": "succeeded"}, {"quorum": "succeeded"}),
     Case(
         "diamond",
@@ -76,7 +79,7 @@ async def run(name: str, input: dict[str, Any]) -> Ended:
     )
     plugins = load_plugins(settings)
     path = EXAMPLES / f"{name}.yaml"
-    loaded = load_text(path.read_text(), path.name, plugins.registry.get("definition_formats", "yaml"))
+    loaded = load_file(path, plugins)
     assert loaded.problems == ()
     assert loaded.definition is not None
     async with Engine(create_backend("memory://", plugins, settings), plugins, settings) as engine:
@@ -233,5 +236,6 @@ def words_of(name: str) -> list[str]:
         "wait": ["A moment has passed."],
         "secrets": ["Bearer ***"],
         "shout": ["HELLO"],
+        "subworkflows": ["pallet with 14 items"],
         "dependency-audit": ["dependency-audit.html", "dependency-audit.md"],
     }[name]

@@ -152,9 +152,11 @@ def test_python_compiles(path: Path) -> None:
 @each_document
 def test_workflows_validate(path: Path, tmp_path: Path) -> None:
     found = [block for block in blocks(path.read_text("utf-8")) if block.language == "yaml"]
+    for block in found:  # a definition may name the files of others
+        (tmp_path / (block.title or "workflow.yaml")).write_text(block.text, "utf-8")
     for block in found:
         if re.search(r"^tasks:", block.text, re.MULTILINE) and not block.is_left_out:
-            file = tmp_path / "workflow.yaml"
+            file = tmp_path / (block.title or "workflow.yaml")
             file.write_text(block.text, "utf-8")
             result = ask("validate", str(file))
             assert result.exit_code == block.exit_code, f"line {block.line}: {result.output}"

@@ -15,6 +15,7 @@ from scenarios_base import (
     task,
 )
 from scenarios_chains import CHAINS
+from scenarios_children import ENDED_CHILDREN, OPEN_CHILDREN
 from scenarios_messages import ENDED_MESSAGES, OPEN_MESSAGES
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
 
@@ -223,6 +224,6 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ENDED += ENDED_SCOPES + ENDED_MESSAGES + CHAINS[:1]
-OPEN += OPEN_SCOPES + OPEN_MESSAGES + CHAINS[1:]
+ENDED += ENDED_SCOPES + ENDED_MESSAGES + ENDED_CHILDREN + CHAINS[:1]
+OPEN += OPEN_SCOPES + OPEN_MESSAGES + OPEN_CHILDREN + CHAINS[1:]
 SCENARIOS = ENDED + OPEN

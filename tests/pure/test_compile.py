@@ -274,7 +274,7 @@ def test_a_join_needs_enough_dependencies(join: Any, depends_on: tuple[str, ...]
 # Task types and inputs
 
 
-@pytest.mark.parametrize("name", ["component", "subworkflow"])
+@pytest.mark.parametrize("name", ["component"])
 def test_types_of_later_versions_are_refused_unless_a_plugin_has_them(name: str) -> None:
     assert faults({"a": {"type": name}}) == [("not-supported", "tasks.a.type")]
     own = TaskType(name, lambda ctx, input: None)

@@ -8,6 +8,7 @@ from checking import agree
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.ownership import lost
 from harmonia_core.model import events as e
+from harmonia_core.model.child import Child
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Jump, Rule
 from harmonia_core.model.state import ExecutionState
@@ -81,6 +82,8 @@ def lives() -> None:
     stopped.end("u", "deferred")
     stopped.request("cancel")
     stopped.end("t", "cancelled")
+    child = one(type="subworkflow", kernel=True, child=Child("sha256:c"), total_timeout=5.0)
+    child.due("t", "total")
     full = Play(graph(task("a"), task("b"), window=2), watch=watched)
     full.arrive(full.outcome("a", "cancelled"), full.requested("cancel"))
     full.end("b")

@@ -13,7 +13,7 @@ from test_kill import kill_at
 from test_shell import alive
 
 STORES = ("sqlite", "postgresql")
-CHILDREN, ITEMS, KILLS = 5, 3, 8
+CHILDREN, ITEMS, KILLS = 4, 3, 5
 SLEEPER = 'echo $$ >> "$PIDS"; exec sleep 600'
 
 

@@ -52,6 +52,7 @@ async def precious(ctx: Any, input: Any) -> Any:
     return "precious"
 
 
+PASS = {"type": "noop", "input": "${input}"}
 TYPES = (held, flaky, precious)
 HELD = {
     "name": "inner",
@@ -127,7 +128,7 @@ def deaf(engine: Engine) -> None:
 
 async def test_a_child_is_an_execution_whose_output_is_the_tasks() -> None:
     async with harness() as world:
-        inner = {"name": "twice", "labels": {"kind": "sum"}, "tasks": {"n": {"type": "noop", "input": "${input}"}},
+        inner = {"name": "twice", "labels": {"kind": "sum"}, "tasks": {"n": PASS},
                  "output": "${tasks.n.output.n * 2}"}  # fmt: skip
         view = await world.run(flow(a=sub(inner, input={"n": 21})))
         assert view["status"] == "completed" and task(view, "a")["output"] == 42
@@ -172,7 +173,7 @@ async def test_each_attempt_is_another_child() -> None:
 
 async def test_a_large_output_and_a_large_input_are_handed_on_and_outlive_the_child() -> None:
     inner = {"name": "echo", "input_schema": {"type": "object", "required": ["text"]},
-             "tasks": {"n": {"type": "noop", "input": "${input}"}}, "output": "${tasks.n.output.text}"}  # fmt: skip
+             "tasks": {"n": PASS}, "output": "${tasks.n.output.text}"}  # fmt: skip
     text = "x" * 300_000
     async with harness() as world:
         outer = flow(a=sub(inner, input="${input}"), b={"type": "noop", "depends_on": "a",
@@ -331,16 +332,22 @@ async def test_a_hash_that_is_no_definitions() -> None:
 
 
 async def test_items_and_rounds_have_children_of_their_own() -> None:
+    one = {"i": "${item}"}
     inner = {
         "name": "inner",
         "tasks": {"n": {"type": "noop", "input": "${input}"}},
         "output": "${tasks.n.output.i}",
     }
     tasks = flow(
-        m={"type": "map", "input": {"range": {"stop": 30}}, "max_concurrency": 4, "task": sub(inner, input={"i": "${item}"})},
-        d={"type": "map", "input": {"items": [1, 2]}, "task": sub(inner, input={"i": "${item}"}, detach=True)},
+        m={
+            "type": "map",
+            "input": {"range": {"stop": 30}},
+            "max_concurrency": 4,
+            "task": sub(inner, input=one),
+        },
+        d={"type": "map", "input": {"items": [1, 2]}, "task": sub(inner, input=one, detach=True)},
         l={"type": "loop", "times": 3, "task": sub(inner, input={"i": "${index}"})},
-    )  # fmt: skip
+    )
     async with harness() as world:
         view = await world.run({**tasks, "output": {"m": "${tasks.m.output}", "l": "${tasks.l.output}"}})
         assert view["output"] == {"m": list(range(30)), "l": 2}
@@ -530,3 +537,31 @@ async def test_a_parent_rests_when_only_a_person_can_help_its_child_on() -> None
         STATE["gate"].set()
         await world.engine.request(child["id"], "retry", {"path": "p"})
         assert await ended(world.engine, parent) == "completed"
+
+
+async def test_a_parent_is_found_at_rest_while_its_child_waits_for_a_person() -> None:
+    url = "memory://still-needs-a-person"
+    async with dead(url) as first:
+        parent = await first.start(flow(a=sub({"name": "inner", "tasks": {"p": {"type": "precious"}}})))
+        await begun()
+    async with dead(url) as second:
+        await second.recover()
+        assert await ended(second, parent) == "attention"
+    STATE["gate"].set()
+    async with harness(url) as world:
+        report = await world.engine.recover()
+        assert report.adopted == [parent] and await ended(world.engine, parent) == "attention"
+        assert len((await world.engine.recover(retry_lost=True)).adopted) == 1
+        with anyio.fail_after(LIMIT):
+            while (await world.engine.get(parent))["status"] != "completed":
+                await anyio.sleep(0.001)
+
+
+async def test_what_lies_inside_may_be_looked_at_where_its_types_are_not_installed() -> None:
+    url = "memory://strangers"
+    STATE["gate"].set()
+    inside = {"type": "group", "tasks": {"deep": {"type": "held", "input": {}}}}
+    async with harness(url) as world:
+        parent = (await world.run(flow(a=sub(HELD), g=inside)))["id"]
+    async with Harness(url=url) as bare:
+        assert (await bare.engine.get(parent))["status"] == "completed"
