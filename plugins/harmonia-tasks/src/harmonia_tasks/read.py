@@ -19,7 +19,7 @@ NOT_ALLOWED = "file-not-allowed"
 class Cursor(BaseModel):
     """Say where a page begins, and how the file stood when the first was read.
 
-    offset: bytes. size: bytes. modified: nanoseconds.
+    offset: bytes. size: bytes. modified: microseconds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,7 +79,7 @@ def read_page(input: ReadInput, folders: Sequence[Path]) -> ReadPage:
             stood = os.fstat(file.fileno())
             if not stat.S_ISREG(stood.st_mode):
                 raise PermanentError(f"{input.file} is no file.", "file-missing")
-            now = Cursor(offset=0, size=stood.st_size, modified=stood.st_mtime_ns)
+            now = Cursor(offset=0, size=stood.st_size, modified=stood.st_mtime_ns // 1000)
             if cursor is not None and cursor.model_copy(update={"offset": 0}) != now:
                 raise PermanentError(
                     f"{input.file} has changed since its first page was read.", "file-changed"
