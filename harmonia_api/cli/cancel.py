@@ -5,6 +5,7 @@ from pathlib import Path
 
 import anyio
 
+from harmonia_api.cli.files import allow_files
 from harmonia_api.cli.local import allow_local
 from harmonia_api.cli.modules import allow_modules, modules_in
 from harmonia_api.cli.printing import print_json
@@ -18,7 +19,7 @@ def cancel_one(
 ) -> int:
     """Cancel an execution and return 0; raise HarmoniaError if that is not possible."""
     names = [name for folder in folders for name in modules_in(folder).names]
-    settings = allow_local(allow_modules(read_settings(), names))
+    settings = allow_files(allow_local(allow_modules(read_settings(), names)), folders)
     plugins = load_plugins(settings)
     backend = create_backend(db or default_store(), plugins, settings)
 

@@ -25,6 +25,6 @@ Modules = Annotated[
     typer.Option(
         "--modules",
         metavar="DIR",
-        help="Let `python` tasks call the modules in this folder, as `run` does beside FILE; repeatable.",
+        help="Let `python` call the modules and `read` the files in this folder, as `run` does; repeatable.",
     ),
 ]

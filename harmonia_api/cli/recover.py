@@ -13,6 +13,7 @@ from harmonia_api.cli import exits
 from harmonia_api.cli.board import board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
+from harmonia_api.cli.files import FILES_LABEL, allow_files
 from harmonia_api.cli.hints import recover_command
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, allow_modules, modules_in
@@ -33,7 +34,7 @@ def recover_all(
         raise Refused([Problem("options-conflict", "", "give --take-over or --retry-lost, not both")])
     names = [name for folder in folders for name in modules_in(folder).names]
     given = read_settings()
-    settings = allow_local(allow_modules(given, names))
+    settings = allow_files(allow_local(allow_modules(given, names)), folders)
     plugins = load_plugins(settings)
     backend = create_backend(db or default_store(), plugins, settings)
     hint = recover_command(db, folders)
@@ -153,15 +154,15 @@ class Recovering:
         return f"engine {owner}" + (f" (pid {engine.pid} on {engine.host})" if engine else "")
 
     async def _suggest_modules(self) -> None:
-        """Name the folders of the modules that refused executions were allowed when they were started."""
+        """Name the folders of what refused executions were allowed when they were started."""
         folders = set()
         for execution_id in self._found.refused:
             head = await self._ask(self._engine.backend.head, execution_id)
             labels = json_text.loads(head.labels) if head is not None else {}
-            folders |= {labels[MODULES_LABEL]} if MODULES_LABEL in labels else set()
+            folders |= {labels[name] for name in (MODULES_LABEL, FILES_LABEL) if name in labels}
         for folder in sorted(folders):
             print(
-                f"If it is the modules in {folder} that are missing, and you trust them: "
+                f"If it is the modules or files in {folder} that are missing, and you trust them: "
                 f"{self._hint} --modules {shlex.quote(folder)}",
                 file=sys.stderr,
             )

@@ -11,6 +11,7 @@ from harmonia_api.cli import exits
 from harmonia_api.cli.board import Board
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
+from harmonia_api.cli.files import allow_files, announce_files
 from harmonia_api.cli.hints import recover_command
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
@@ -27,13 +28,14 @@ def run_file(path: Path, pairs: Sequence[str], input_file: Path | None, db: str 
     """Run a definition to its end and return the exit code. Raises HarmoniaError."""
     modules = modules_beside(path)
     given_settings = read_settings()
-    settings = allow_local(allow_modules(given_settings, modules.names))
+    settings = allow_files(allow_local(allow_modules(given_settings, modules.names)), [modules.folder])
     plugins = load_plugins(settings)
     definition, graph = read_definition(path, plugins, settings)
     given = read_input(pairs, input_file, graph.input_schema, plugins)
     backend = create_backend(db or default_store(), plugins, settings)
     board = Board("", f"{graph.name} {graph.version}", ((task.id, task.type) for task in graph.root.tasks))
     labels = _announce(modules) if "python" in graph.task_types else {}
+    labels |= announce_files(modules.folder, graph.task_types)
     announce_local(given_settings, graph.task_types)
 
     async def drive() -> int:
@@ -73,7 +75,7 @@ class Run:
         self._engine, self._board, self._json = engine, board, json
         self._definition, self._input, self._labels = definition, given, labels
         self._display = create_display(Boards(board), json)
-        hint = recover_command(db, [labels[MODULES_LABEL]] if labels else [])
+        hint = recover_command(db, sorted({*labels.values()}))
         self._session = Session(engine, self._display, hint, self._cancel)
         self._code: int | None = None
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from harmonia_api.cli.files import allow_files
 from harmonia_api.cli.local import allow_local
 from harmonia_api.cli.modules import allow_modules, modules_beside
 from harmonia_api.cli.printing import print_json
@@ -13,6 +14,7 @@ from harmonia_core.host import load_plugins
 def validate_file(path: Path, json: bool) -> int:
     """Check a definition as `run` would, and print what it is; raise Refused with every problem."""
     settings = allow_local(allow_modules(read_settings(), modules_beside(path).names))
+    settings = allow_files(settings, [path.absolute().parent])
     _, graph = read_definition(path, load_plugins(settings), settings)
     tasks = len(graph.root.tasks)
     if json:

@@ -45,6 +45,7 @@ CASES = [
     Case("hello", {"name": "Ada"}, "Hello, Ada!"),
     Case("map", {"words": ["one", "two", "three"]}, {"words": WORDS, "letters": [3, 3, 5]}),
     Case("map", {"words": []}, {"words": [], "letters": []}),
+    Case("import-orders", {}, {"orders": 6, "amount": 1374, "largest": "o-1004"}),
     Case("retries", {}, "It took 3 attempts."),
     Case("wait", {}, "A moment has passed."),
     Case("secrets", {}, {"characters": len(f"Bearer {SECRET}"), "echo": "Bearer ***"}),
@@ -75,7 +76,8 @@ async def run(name: str, input: dict[str, Any]) -> Ended:
     """Run an example on the memory backend, with the modules beside it allowed."""
     modules = [path.stem for path in EXAMPLES.glob("*.py")]
     settings = KernelSettings(
-        plugins={"tasks": {"python_modules": modules, "shell": True}}, plugin_files=(EXAMPLES / "shout.py",)
+        plugins={"tasks": {"python_modules": modules, "shell": True, "read_folders": [str(EXAMPLES)]}},
+        plugin_files=(EXAMPLES / "shout.py",),
     )
     plugins = load_plugins(settings)
     path = EXAMPLES / f"{name}.yaml"
@@ -232,6 +234,7 @@ def words_of(name: str) -> list[str]:
         "build-pages": ["2 pages, 93 bytes"],
         "diamond": ["250 EUR"],
         "map": ["three"],
+        "import-orders": ["1374", "o-1004"],
         "retries": ["It took 3 attempts."],
         "wait": ["A moment has passed."],
         "secrets": ["Bearer ***"],

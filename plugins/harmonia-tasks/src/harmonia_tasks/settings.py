@@ -51,6 +51,7 @@ class TasksSettings(BaseModel):
         http_proxy: URL of a proxy, which may hold credentials, or `environment` for HTTPS_PROXY and its kin.
     python_modules: prefixes of the modules whose callables `python` may call; `pkg` allows
         `pkg` and `pkg.sub`. As text: separated by commas. Empty = none.
+    read_folders: folders below which `read` may read files. As text: separated by commas. Empty = none.
     output_limit: bytes of the JSON that a callable in a process may return, of a rendered text, of each
         stream that a command writes, and of a body that `http` holds.
     render_timeout: seconds after which a rendering is ended.
@@ -67,6 +68,7 @@ class TasksSettings(BaseModel):
     http_proxy: Annotated[SecretStr | None, AfterValidator(_proxy)] = None
     connections: Annotated[dict[str, Any], AfterValidator(_connections)] = Field(default_factory=dict)
     python_modules: Prefixes = ()
+    read_folders: Prefixes = ()
     output_limit: int = Field(default=16 * 1024 * 1024, ge=1)
     render_timeout: float = Field(default=10.0, gt=0)
     max_cpu_seconds: int | None = Field(default=None, ge=1)
