@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harmonia_core.engine.frontier import put
-from harmonia_core.engine.inbox_folds import INBOX_FOLDS, concerns, of_task
+from harmonia_core.engine.inbox_folds import INBOX_FOLDS, WAITS, of_task
 from harmonia_core.engine.items import item, put_item
 from harmonia_core.engine.task_folds import OF_TASKS, change
 from harmonia_core.model import events as e
@@ -26,8 +26,9 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     event = recorded.event
     if type(event) not in OF_TASKS or not (path := event.path):  # type: ignore[attr-defined]
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
-    if concerns(state.inbox, event, path):
-        state = state._replace(inbox=of_task(state.inbox, recorded, path))
+    inbox = state.inbox
+    if type(event) in WAITS or path in inbox.waiting or path in inbox.approvals:
+        state = state._replace(inbox=of_task(inbox, recorded, path))
     root = state.graph.root
     position = root.index.get(path)
     if position is None:

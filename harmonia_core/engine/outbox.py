@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
+from harmonia_core.engine.messages import NOT_AWAITED
 from harmonia_core.engine.postings import post_of, posted
-from harmonia_core.engine.subscriptions import outgoing, outgoing_key
-from harmonia_core.model.events import Event, MessageEmitted, Recorded
+from harmonia_core.engine.subscriptions import outgoing, outgoing_key, returned
+from harmonia_core.model.events import Event, MessageEmitted, MessageRefused, Recorded
 from harmonia_core.model.state import ExecutionState
 
 
@@ -54,5 +55,15 @@ def _published(out: Outgoing) -> Iterator[DocumentWrite]:
         yield outgoing(post_of(record), out.namespace, outgoing_key(record.execution_id, record.seq))
 
 
+def _given_back(out: Outgoing) -> Iterator[DocumentWrite]:
+    event, record = out.recorded.event, out.recorded
+    if isinstance(event, MessageRefused) and event.reason == NOT_AWAITED:
+        key = outgoing_key(record.execution_id, record.seq)
+        yield returned(event.message_id, record.execution_id, out.namespace, key)
+
+
 REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {MessageEmitted: _sent}
-DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {MessageEmitted: _published}
+DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {
+    MessageEmitted: _published,
+    MessageRefused: _given_back,
+}

@@ -100,7 +100,11 @@ class Harness:
 def _only_waits(engine: Engine) -> bool:
     """Tell whether executions are open, and nothing happens unless time passes or somebody asks for it."""
     driver = engine._driver
-    return bool(driver.lives) and not any(
-        live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
-        for live in driver.lives.values()
+    return (
+        bool(driver.lives)
+        and not engine._office.busy
+        and not any(
+            live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
+            for live in driver.lives.values()
+        )
     )

@@ -231,6 +231,55 @@ async def test_one_message_of_several_ends_all_wishes_of_any() -> None:
         assert kept == ["a"]
 
 
+async def moved_behind_its_back(h: Harness, execution: str, id: str) -> None:
+    """Publish a message and give it to an execution, which is not told yet."""
+    h.engine._driver.hand_over = lambda request: None  # type: ignore[method-assign]
+    await h.engine.publish("paid", "moved", correlation=1, message_id=id)
+    message = await h.engine.documents.get(s.PLACE, s.MESSAGES, f"default/{id}")
+    assert message is not None and message.value["taken_by"] == execution
+    del h.engine._driver.hand_over
+
+
+async def test_what_is_on_its_way_to_a_task_that_stops_waiting_goes_to_another_one() -> None:
+    rest = {"u": {"type": "event", "input": {"name": "never"}}}
+    workflow = {**awaiting(), "tasks": {**awaiting(total_timeout=5)["tasks"], **rest}}
+    async with harness() as h:
+        first = await h.engine.start(workflow, {"n": 1})
+        await h.seen(first, "MessageAwaited", 2)
+        await moved_behind_its_back(h, first, "m")
+        h.clock.advance(5)
+        await h.seen(first, "TaskFailed")
+        second = await h.engine.start(awaiting(), {"n": 1})
+        await h.engine._requests._take()
+        assert (await h.finish(second))["output"] == "moved"
+        assert (await h.seen(first, "MessageRefused"))["data"]["reason"] == "not-awaited"
+        await h.engine.cancel(first)
+
+
+async def test_what_is_on_its_way_to_an_execution_that_ends_goes_to_another_one() -> None:
+    async with harness() as h:
+        first = await h.engine.start(awaiting(), {"n": 1})
+        await h.seen(first, "MessageAwaited")
+        await moved_behind_its_back(h, first, "m")
+        second = await h.engine.start(awaiting(), {"n": 1})
+        await h.engine.cancel(first)
+        assert (await h.finish(second))["output"] == "moved"
+
+
+async def test_what_a_dead_process_did_not_hand_on_is_handed_on() -> None:
+    async with harness() as h:
+        await h.engine.publish("paid", "back", correlation=1, message_id="m")
+        message = await h.engine.documents.get(s.PLACE, s.MESSAGES, "default/m")
+        assert message is not None
+        taken = {**message.value, "taken_by": "dead"}
+        await h.engine.documents.put(s.PLACE, s.MESSAGES, "default/m", taken, None, {"expires": 4e9})
+        note = {"namespace": "default", "id": "m", "by": "dead"}
+        await h.engine.documents.put(s.PLACE, s.OUTGOING, "dead/9", note)
+        await h.engine._office.sweep()
+        assert (await h.run(awaiting(), {"n": 1}))["output"] == "back"
+        assert await stored(h, s.OUTGOING) == []
+
+
 async def test_two_engines_that_look_at_once_give_a_message_to_one() -> None:
     async with harness("memory://both") as first, harness("memory://both") as second:
         executions = [await one.engine.start(awaiting(), {"n": 1}) for one in (first, second)]
