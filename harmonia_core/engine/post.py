@@ -38,13 +38,17 @@ Job = Callable[[], Awaitable[None]]
 
 
 class PostOffice:
-    """Move published messages for one engine."""
+    """Move published messages for one engine.
+
+    idle: called when nothing is left to be looked for, if somebody set it.
+    """
 
     def __init__(self, backend: StateBackend, driver: Driver, clock: Clock, patience: Patience) -> None:
         self._backend, self._driver, self._clock, self._patience = backend, driver, clock, patience
         self._jobs: deque[Job] = deque()
         self._subscribed: set[str] = set()
         self._wake = anyio.Event()
+        self.idle: Callable[[], None] | None = None
 
     @property
     def busy(self) -> bool:
@@ -86,6 +90,8 @@ class PostOffice:
             while self._jobs:
                 await self._carefully(self._jobs[0])
                 self._jobs.popleft()
+            if self.idle is not None:
+                self.idle()
             with anyio.move_on_after(look - anyio.current_time()):
                 await self._wake.wait()
 

@@ -43,6 +43,7 @@ class Harness:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.engine)
         self._stack.callback(self.engine.view(lambda recorded: self._stir()))
+        self.engine._office.idle = self._stir  # what is published is brought before time passes
         return self
 
     async def __aexit__(
