@@ -14,6 +14,7 @@ from harmonia_core.host import (
     AlreadyDecided,
     ApprovalNotOpen,
     DecisionInvalid,
+    DefinitionInvalid,
     ExecutionFinished,
     ExecutionNotFound,
     Inspector,
@@ -371,3 +372,47 @@ async def test_an_approval_outlives_its_engine_with_its_timers() -> None:
         assert (await third.engine.get(execution))["tasks"][0]["status"] == "succeeded"
         await third.engine.recover()
         assert (await third.finish(execution))["output"] == "bob"
+
+
+@pytest.mark.parametrize(
+    ("type", "input", "found"),
+    [
+        ("event", {}, [("input-invalid", "")]),
+        ("event", {"name": "a", "any": [{"name": "b"}]}, [("input-invalid", "")]),
+        ("event", {"any": []}, [("input-invalid", ".any")]),
+        ("event", {"all": [{"name": "a"}], "correlation": 1}, [("input-invalid", "")]),
+        ("event", {"any": [{"name": 1}, {"nane": "a"}]}, [
+            ("input-invalid", ".any[0].name"), ("input-invalid", ".any[1]"),
+            ("input-invalid", ".any[1].nane"),
+        ]),
+        ("event", {"name": "a", "scope": "world"}, [("input-invalid", ".scope")]),
+        ("event", {"nam": "a"}, [("input-key-unknown", ".nam")]),
+        ("event", {"name": "${secrets.key}"}, [("secret-not-allowed", ".name")]),
+        ("emit", {}, [("input-key-missing", ".name")]),
+        ("emit", {"name": "a", "ttl": 0}, [("input-invalid", ".ttl")]),
+        ("emit", {"name": "a", "data": "x" * 70_000}, [("input-invalid", ".data")]),
+        ("approval", {"title": "?", "deadline": 5, "escalation": {"after": 5, "to": ["a"]}},
+         [("input-invalid", "")]),
+        ("approval", {"title": "?", "on_deadline": "reject"}, [("input-invalid", "")]),
+        ("approval", {"title": "?", "escalation": {"after": 5, "to": []}},
+         [("input-invalid", ".escalation.to")]),
+        ("approval", {"title": "?", "form": {"type": "objekt"}}, [("schema-invalid", ".form.type")]),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_waited_for_is_found_before_anything_runs(
+    type: str, input: Any, found: list[tuple[str, str]]
+) -> None:
+    async with harness() as h:
+        with pytest.raises(DefinitionInvalid) as refused:
+            h.engine.compile({"name": "w", "tasks": {"t": {"type": type, "input": input}}})
+    places = [(problem.code, problem.path) for problem in refused.value.problems]
+    assert sorted(places) == sorted((code, f"tasks.t.input{place}") for code, place in found)
+
+
+@pytest.mark.parametrize("word", [{"retry_policy": {}}, {"timeout": 5}, {"steps": {}}])
+async def test_words_of_attempts_and_composites_are_misplaced(word: dict[str, Any]) -> None:
+    task = {"type": "event", "input": {"name": "a"}, **word}
+    async with harness() as h:
+        with pytest.raises(DefinitionInvalid) as refused:
+            h.engine.compile({"name": "w", "tasks": {"t": task}})
+    assert [problem.code for problem in refused.value.problems] == ["key-misplaced"]
