@@ -32,6 +32,8 @@ from harmonia_core.model.statuses import FINAL_EXECUTION
 LOG = logging.getLogger("harmonia.engine")
 INTERVAL = 60.0
 """Seconds, of real time, between two looks for what others left half done, and for what has expired."""
+PARTING = 5.0
+"""Seconds after which a process that leaves lets another one bring what it has published."""
 PAGE = 100
 
 Job = Callable[[], Awaitable[None]]
@@ -47,7 +49,7 @@ class PostOffice:
         self._backend, self._driver, self._clock, self._patience = backend, driver, clock, patience
         self._jobs: deque[Job] = deque()
         self._subscribed: set[str] = set()
-        self._wake = anyio.Event()
+        self._wake, self._rest = anyio.Event(), anyio.Event()
         self.idle: Callable[[], None] | None = None
 
     @property
@@ -76,6 +78,8 @@ class PostOffice:
             self._do(partial(self._clear, live.execution_id))
 
     def _do(self, job: Job) -> None:
+        if not self._jobs:
+            self._rest = anyio.Event()
         self._jobs.append(job)
         self._wake.set()
 
@@ -90,10 +94,17 @@ class PostOffice:
             while self._jobs:
                 await self._carefully(self._jobs[0])
                 self._jobs.popleft()
+            self._rest.set()
             if self.idle is not None:
                 self.idle()
             with anyio.move_on_after(look - anyio.current_time()):
                 await self._wake.wait()
+
+    async def drain(self) -> None:
+        """Wait a moment until what was published here has been brought to whoever waits."""
+        with anyio.move_on_after(PARTING):
+            if self._jobs:
+                await self._rest.wait()
 
     async def _carefully(self, work: Job) -> None:
         """Do some work as long as there is patience; what is left is found by the next look or adoption."""

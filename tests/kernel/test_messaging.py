@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from harmonia_core.contracts.state_backend import DocumentQuery
 from harmonia_core.engine import subscriptions as s
@@ -165,6 +166,24 @@ async def test_a_published_message_is_kept_for_whoever_comes_until_it_expires() 
         assert (await h.engine.get(late))["status"] == "failed"
         await h.engine._office.sweep()
         assert await stored(h, s.MESSAGES) == []
+
+
+async def test_who_leaves_has_brought_what_it_published() -> None:
+    async with harness("memory://leaving") as stays:
+        execution = await stays.engine.start(awaiting(), {"n": 1})
+        await stays.seen(execution, "MessageAwaited")
+        async with Harness(url="memory://leaving") as leaves:
+            commit = leaves.engine.backend.commit
+
+            async def slow(unit: Any) -> None:
+                for _ in range(100):
+                    await checkpoint()
+                await commit(unit)
+
+            leaves.engine.backend.commit = slow  # type: ignore[method-assign]
+            await leaves.engine.start(emitting(correlation=1, data="bye"))
+        assert await stored(stays, s.OUTGOING) == []
+        assert (await stays.finish(execution))["output"] == "bye"
 
 
 async def test_scope_execution_takes_no_published_message() -> None:
