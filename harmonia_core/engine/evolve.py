@@ -16,6 +16,7 @@ from harmonia_core.model.addresses import Part, read_address
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Graph, TaskNode
+from harmonia_core.model.inbox import EMPTY
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, Question, TaskState, begin
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
@@ -26,9 +27,8 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     event = recorded.event
     if type(event) not in OF_TASKS or not (path := event.path):  # type: ignore[attr-defined]
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
-    inbox = state.inbox
-    if type(event) in WAITS or path in inbox.waiting or path in inbox.approvals:
-        state = state._replace(inbox=of_task(inbox, recorded, path))
+    if state.inbox is not EMPTY or type(event) in WAITS:
+        state = state._replace(inbox=of_task(state.inbox, recorded, path))
     root = state.graph.root
     position = root.index.get(path)
     if position is None:

@@ -21,7 +21,9 @@ from harmonia_core.model.inbox import (
 def of_task(inbox: Inbox, recorded: Recorded, path: str) -> Inbox:
     """Return the inbox after an event of a task; whatever happens to one that waits ends its waiting."""
     fold = WAITS.get(type(recorded.event))
-    return closed(inbox, path) if fold is None else fold(inbox, recorded.event, recorded)
+    if fold is not None:
+        return fold(inbox, recorded.event, recorded)
+    return closed(inbox, path) if path in inbox.waiting or path in inbox.approvals else inbox
 
 
 def _awaited(inbox: Inbox, event: e.MessageAwaited, at: Recorded) -> Inbox:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from harmonia_core.model.addresses import read_address
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.graph import Graph, Scope, TaskNode
-from harmonia_core.model.inbox import Inbox
+from harmonia_core.model.inbox import EMPTY, Inbox
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
@@ -170,7 +170,7 @@ class ExecutionState(NamedTuple):
     asks: Mapping[str, Question] = _NOTHING
     answers: Mapping[AnswerKey, Answer] = _NOTHING
     ends_before: int = 0
-    inbox: Inbox = Inbox()
+    inbox: Inbox = EMPTY
 
     @property
     def ends(self) -> int:
