@@ -232,6 +232,8 @@ def words_of(name: str) -> list[str]:
         "build-pages": ["2 pages, 93 bytes"],
         "diamond": ["250 EUR"],
         "map": ["three"],
+        "messages": ["250", "labelled"],
+        "approval": ["rejected"],
         "retries": ["It took 3 attempts."],
         "wait": ["A moment has passed."],
         "secrets": ["Bearer ***"],
