@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from harmonia_core.engine.frontier import put
-from harmonia_core.engine.inbox_folds import INBOX_FOLDS, concerns, of_task
+from harmonia_core.engine.inbox_folds import INBOX_FOLDS, WAITS, of_task
 from harmonia_core.engine.items import item, put_item
 from harmonia_core.engine.rolling import beginning
 from harmonia_core.engine.task_folds import OF_TASKS, change
@@ -20,6 +20,7 @@ from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, TaskNode
+from harmonia_core.model.inbox import EMPTY
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, Question, TaskState
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
@@ -30,7 +31,7 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
     event = recorded.event
     if type(event) not in OF_TASKS or not (path := event.path):  # type: ignore[attr-defined]
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
-    if concerns(state.inbox, event, path):
+    if state.inbox is not EMPTY or type(event) in WAITS:
         state = state._replace(inbox=of_task(state.inbox, recorded, path))
     root = state.graph.root
     position = root.index.get(path)

@@ -18,15 +18,12 @@ from harmonia_core.model.inbox import (
 )
 
 
-def concerns(inbox: Inbox, event: Event, path: str) -> bool:
-    """Tell whether an event of a task changes the inbox: it begins to wait there, or waits no more."""
-    return path in inbox.waiting or path in inbox.approvals or type(event) in _BEGIN
-
-
 def of_task(inbox: Inbox, recorded: Recorded, path: str) -> Inbox:
     """Return the inbox after an event of a task; whatever happens to one that waits ends its waiting."""
-    fold = _BEGIN.get(type(recorded.event))
-    return closed(inbox, path) if fold is None else fold(inbox, recorded.event, recorded)
+    fold = WAITS.get(type(recorded.event))
+    if fold is not None:
+        return fold(inbox, recorded.event, recorded)
+    return closed(inbox, path) if path in inbox.waiting or path in inbox.approvals else inbox
 
 
 def _awaited(inbox: Inbox, event: e.MessageAwaited, at: Recorded) -> Inbox:
@@ -77,11 +74,12 @@ def _unchanged(inbox: Inbox, event: Event, at: Recorded) -> Inbox:
     return inbox
 
 
-_BEGIN: Mapping[type, Callable[[Inbox, Any, Recorded], Inbox]] = {
+WAITS: Mapping[type, Callable[[Inbox, Any, Recorded], Inbox]] = {
     e.MessageAwaited: _awaited,
     e.ApprovalRequested: _requested,
     e.ApprovalEscalated: _escalated,
 }
+"""The events that begin or change a wait of a task."""
 INBOX_FOLDS: Mapping[type, Callable[[Inbox, Any, Recorded], Inbox]] = {
     e.MessageReceived: _received,
     e.MessageRefused: _unchanged,

@@ -29,6 +29,9 @@ from harmonia_core.model.statuses import TaskStatus
 if TYPE_CHECKING:
     from harmonia_core.engine.request_kinds import Wish
 
+NOT_AWAITED = "not-awaited"
+"""Why a published message is handed on to another execution."""
+
 
 def begin_event(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> list[Command]:
     """Return the commands with which an `event` begins to wait."""
@@ -67,14 +70,27 @@ def receive(state: ExecutionState, wish: "Wish") -> Iterator[Event]:
     """Yield what a message becomes; nothing if its id has come before."""
     body = wish.body
     id, name, expires = str(body["id"]), str(body["name"]), body.get("expires")
+    correlation = body.get("correlation")
     if id in state.inbox.seen:
         return
     if expires is not None and expires <= wish.now:
         yield e.MessageRefused(id, name, "expired")
     elif len(state.inbox.kept) >= MOST_KEPT:
         yield e.MessageRefused(id, name, "inbox-full")
+    elif body.get("published") and not _awaited(state, name, correlation):
+        yield e.MessageRefused(id, name, NOT_AWAITED)
     else:
-        yield e.MessageReceived(id, name, body.get("correlation"), body.get("data"), expires)
+        yield e.MessageReceived(id, name, correlation, body.get("data"), expires)
+
+
+def _awaited(state: ExecutionState, name: str, correlation: Any) -> bool:
+    """Tell whether a task waits for a message that is not content with those at hand."""
+    content = {path for path, _ in state.inbox.due}
+    message = Message("", name, correlation, None, 0.0, None)
+    return any(
+        path not in content and any(want.fits(message) for want in waiter.wants)
+        for path, waiter in state.inbox.waiting.items()
+    )
 
 
 def hand_out(state: ExecutionState) -> list[Command]:

@@ -11,11 +11,12 @@ from pydantic_core import to_json
 
 from harmonia_core.contracts.rows import DocumentWrite, RequestRow
 from harmonia_core.engine import child_rows
+from harmonia_core.engine.messages import NOT_AWAITED
 from harmonia_core.engine.postings import post_of, posted
 from harmonia_core.engine.rolling import successor_in
-from harmonia_core.engine.subscriptions import outgoing, outgoing_key
+from harmonia_core.engine.subscriptions import outgoing, outgoing_key, returned
 from harmonia_core.model import events as e
-from harmonia_core.model.events import Event, MessageEmitted, Recorded
+from harmonia_core.model.events import Event, MessageEmitted, MessageRefused, Recorded
 from harmonia_core.model.state import ExecutionState
 
 
@@ -60,6 +61,13 @@ def _published(out: Outgoing) -> Iterator[DocumentWrite]:
         yield outgoing(post_of(record), out.namespace, outgoing_key(record.execution_id, record.seq))
 
 
+def _given_back(out: Outgoing) -> Iterator[DocumentWrite]:
+    event, record = out.recorded.event, out.recorded
+    if isinstance(event, MessageRefused) and event.reason == NOT_AWAITED:
+        key = outgoing_key(record.execution_id, record.seq)
+        yield returned(event.message_id, record.execution_id, out.namespace, key)
+
+
 def _continue(of: Outgoing) -> Iterator[RequestRow]:
     successor, record = successor_in(of.recorded) or "", of.recorded
     body = to_json({"origin": record.execution_id, "origin_seq": record.seq}).decode()
@@ -77,4 +85,7 @@ REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ExecutionRolledOver: _continue,
     MessageEmitted: _sent,
 }
-DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {MessageEmitted: _published}
+DOCUMENTS: Mapping[type[Event], Callable[[Outgoing], Iterator[DocumentWrite]]] = {
+    MessageEmitted: _published,
+    MessageRefused: _given_back,
+}

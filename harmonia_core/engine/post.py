@@ -10,9 +10,10 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import anyio
+from pydantic_core import from_json
 
 from harmonia_core.clock import Clock
 from harmonia_core.contracts.rows import Document, Unit
@@ -20,44 +21,65 @@ from harmonia_core.contracts.state_backend import DocumentQuery, StateBackend
 from harmonia_core.engine import subscriptions as s
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
+from harmonia_core.engine.messages import NOT_AWAITED
 from harmonia_core.engine.patience import Patience
-from harmonia_core.engine.postings import Post, post_of, posted
+from harmonia_core.engine.postings import MESSAGE, Post, post_of, posted
 from harmonia_core.engine.settle import Batch
 from harmonia_core.errors import StateBackendError, VersionConflict
-from harmonia_core.model.events import ExecutionAdopted, MessageEmitted
+from harmonia_core.model.events import ExecutionAdopted, MessageEmitted, MessageRefused
+from harmonia_core.model.statuses import FINAL_EXECUTION
 
 LOG = logging.getLogger("harmonia.engine")
 INTERVAL = 60.0
 """Seconds, of real time, between two looks for what others left half done, and for what has expired."""
+PARTING = 5.0
+"""Seconds after which a process that leaves lets another one bring what it has published."""
 PAGE = 100
 
-Wished = tuple[str, s.Subscription]
+Job = Callable[[], Awaitable[None]]
 
 
 class PostOffice:
-    """Move published messages for one engine."""
+    """Move published messages for one engine.
+
+    idle: called when nothing is left to be looked for, if somebody set it.
+    """
 
     def __init__(self, backend: StateBackend, driver: Driver, clock: Clock, patience: Patience) -> None:
         self._backend, self._driver, self._clock, self._patience = backend, driver, clock, patience
-        self._jobs: deque[Wished | tuple[str, str, Post]] = deque()
-        self._wake = anyio.Event()
+        self._jobs: deque[Job] = deque()
+        self._subscribed: set[str] = set()
+        self._wake, self._rest = anyio.Event(), anyio.Event()
+        self.idle: Callable[[], None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether something is still to be looked for."""
+        return bool(self._jobs)
 
     def recorded(self, live: Live, batch: Batch) -> None:
         """Note what a committed batch has published, and who has begun to wait."""
-        adopted = False
+        state, adopted = batch.state, False
         for record in batch.recorded:
-            event = record.event
+            event, key = record.event, s.outgoing_key(live.execution_id, record.seq)
             if type(event) is MessageEmitted and event.to is None:
-                self._do((s.outgoing_key(live.execution_id, record.seq), live.namespace, post_of(record)))
+                self._do(partial(self._forward, key, live.namespace, post_of(record)))
+            elif type(event) is MessageRefused and event.reason == NOT_AWAITED:
+                self._do(partial(self._take_back, key, live.namespace, event.message_id, live.execution_id))
             adopted = adopted or type(event) is ExecutionAdopted
-        waiting = batch.state.inbox.waiting
-        paths = list(waiting) if adopted else s.begun(batch.first, batch.state)
-        for path in paths:
+        waiting = state.inbox.waiting
+        for path in waiting if adopted else s.begun(batch.first, state):
             if waiting[path].shared:
-                for wished in s.wishes(batch.state, path, waiting[path], live.namespace):
-                    self._do(wished)
+                self._subscribed.add(live.execution_id)
+                for key, wish in s.wishes(state, path, waiting[path], live.namespace):
+                    self._do(partial(self._seek, key, wish))
+        if state.status in FINAL_EXECUTION and live.execution_id in self._subscribed:
+            self._subscribed.discard(live.execution_id)
+            self._do(partial(self._clear, live.execution_id))
 
-    def _do(self, job: Any) -> None:
+    def _do(self, job: Job) -> None:
+        if not self._jobs:
+            self._rest = anyio.Event()
         self._jobs.append(job)
         self._wake.set()
 
@@ -70,15 +92,24 @@ class PostOffice:
                 await self._carefully(self.sweep)
                 look = anyio.current_time() + INTERVAL
             while self._jobs:
-                job = self._jobs.popleft()
-                await self._carefully(self._seek if len(job) == 2 else self._forward, *job)
+                await self._carefully(self._jobs[0])
+                self._jobs.popleft()
+            self._rest.set()
+            if self.idle is not None:
+                self.idle()
             with anyio.move_on_after(look - anyio.current_time()):
                 await self._wake.wait()
 
-    async def _carefully(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+    async def drain(self) -> None:
+        """Wait a moment until what was published here has been brought to whoever waits."""
+        with anyio.move_on_after(PARTING):
+            if self._jobs:
+                await self._rest.wait()
+
+    async def _carefully(self, work: Job) -> None:
         """Do some work as long as there is patience; what is left is found by the next look or adoption."""
         try:
-            await self._patience.ask(work, *arguments)
+            await self._patience.ask(work)
         except StateBackendError as error:
             LOG.warning("Published messages were left for later: %s", error)
 
@@ -100,6 +131,27 @@ class PostOffice:
         while await self._deliver(message.key):
             pass
         await self._backend.commit(Unit(documents=[s.settled(key)]))
+
+    async def _take_back(self, key: str, namespace: str, message_id: str, by: str) -> None:
+        """Bring a message that an execution has not taken to another one, and take it off the list."""
+        await self._hand_on(namespace, message_id, by)
+        await self._backend.commit(Unit(documents=[s.settled(key)]))
+
+    async def _hand_on(self, namespace: str, message_id: str, by: str) -> None:
+        key = f"{namespace}/{message_id}"
+        message = await self._backend.document(s.PLACE, s.MESSAGES, key)
+        if message is not None and message.value["taken_by"] == by:
+            with suppress(VersionConflict):  # somebody else hands it on
+                await self._backend.commit(Unit(documents=[s.open_again(message)]))
+        while await self._deliver(key):
+            pass
+
+    async def _clear(self, execution_id: str) -> None:
+        """Hand on what was on its way to an execution that has ended."""
+        for request in await self._backend.requests([execution_id]):
+            body = from_json(request.body)
+            if request.kind == MESSAGE and body.get("published"):
+                await self._hand_on(request.namespace, body["id"], execution_id)
 
     async def _deliver(self, key: str) -> bool:
         """Look once for somebody who waits for a message; tell whether to look again."""
@@ -131,7 +183,7 @@ class PostOffice:
     async def _move(self, message: Document, key: str, wish: s.Subscription) -> bool:
         """Give a message to one who waits; False if one of the two has been given to another."""
         namespace, post = s.post_in(message)
-        row = posted(post, wish.execution, namespace, self._clock.now())
+        row = posted(post, wish.execution, namespace, self._clock.now(), published=True)
         try:
             await self._backend.commit(Unit(documents=s.moved(message, key, wish), requests=[row]))
         except VersionConflict:
@@ -161,7 +213,11 @@ class PostOffice:
             query = DocumentQuery(s.PLACE, s.OUTGOING, limit=PAGE, cursor=cursor)
             page, cursor = await self._backend.find_documents(query)
             for document in page:
-                await self._forward(document.key, *s.post_in(document))
+                if "by" in document.value:
+                    value = document.value
+                    await self._take_back(document.key, value["namespace"], value["id"], value["by"])
+                else:
+                    await self._forward(document.key, *s.post_in(document))
             if cursor is None:
                 break
         oldest = DocumentQuery(s.PLACE, s.MESSAGES, (), "expires", PAGE)

@@ -32,8 +32,11 @@ def post_of(recorded: Recorded) -> Post:
     return Post(event.message_id, event.name, event.correlation, event.data, event.expires, sender)
 
 
-def posted(post: Post, to: str, namespace: str, now: float) -> RequestRow:
-    """Return the row that brings a message to an execution; the same message again is the same row."""
+def posted(post: Post, to: str, namespace: str, now: float, published: bool = False) -> RequestRow:
+    """Return the row that brings a message to an execution; the same message again is the same row.
+
+    published: it goes to another one if this one waits for it no more.
+    """
     digest = sha256(f"{to}\0{post.id}".encode()).hexdigest()
     who = None if post.sender is None else to_json(dict(post.sender)).decode()
     body = {
@@ -42,5 +45,6 @@ def posted(post: Post, to: str, namespace: str, now: float) -> RequestRow:
         "correlation": post.correlation,
         "data": post.data,
         "expires": post.expires,
+        "published": published,
     }
     return RequestRow(f"{MESSAGE}:{digest}", to, namespace, MESSAGE, to_json(body).decode(), who, now)

@@ -162,6 +162,7 @@ class Engine(Deciding, Messaging):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._office.drain()
         await self._publisher.drain()
         await self._stack.aclose()
 

@@ -45,19 +45,35 @@ def topic(namespace: str, name: str, key: str | None) -> str:
 
 def published(post: Post, namespace: str, now: float) -> DocumentWrite:
     """Return the document of a published message; refused if one of that id is there."""
-    fields: Fields = {
+    value = {"namespace": namespace, "post": post._asdict(), "at": now, "taken_by": None}
+    return _write(MESSAGES, f"{namespace}/{post.id}", value, 0, _fields(post, namespace, now))
+
+
+def _fields(post: Post, namespace: str, at: float) -> Fields:
+    return {
         "topic": topic(namespace, post.name, key_of(post.correlation)),
         "subject": topic(namespace, post.name, None),
-        "at": now,
+        "at": at,
         "expires": post.expires,
     }
-    value = {"namespace": namespace, "post": post._asdict(), "at": now, "taken_by": None}
-    return _write(MESSAGES, f"{namespace}/{post.id}", value, 0, fields)
 
 
 def outgoing(post: Post, namespace: str, key: str) -> DocumentWrite:
     """Return the document that says: this message is still to be published, or to be brought to somebody."""
     return _write(OUTGOING, key, {"namespace": namespace, "post": post._asdict()}, None, {})
+
+
+def returned(message_id: str, execution_id: str, namespace: str, key: str) -> DocumentWrite:
+    """Return the document that says: this message has not been taken, and is to be brought to another one."""
+    return _write(OUTGOING, key, {"namespace": namespace, "id": message_id, "by": execution_id}, None, {})
+
+
+def open_again(message: Document) -> DocumentWrite:
+    """Return the message as one that nobody has taken."""
+    namespace, post = post_in(message)
+    value = {**message.value, "taken_by": None}
+    fields = _fields(post, namespace, message.value["at"])
+    return _write(MESSAGES, message.key, value, message.version, fields)
 
 
 def settled(key: str) -> DocumentWrite:

@@ -95,6 +95,9 @@ class Inbox(NamedTuple):
     approvals: Mapping[str, Approval] = _NONE
 
 
+EMPTY = Inbox()
+
+
 def read_approval(title: str, people: Iterable[str], more: Iterable[str], *rest: Any) -> Approval:
     """Return an approval of lists as they are recorded."""
     return Approval(title, tuple(people), tuple(more), *rest)
@@ -178,9 +181,6 @@ def allotted(
             found.append((path, chosen))
             left = [one for one in left if all(one is not other for other in chosen)]
     return tuple(found)
-
-
-EMPTY = Inbox()
 
 
 def dump_inbox(inbox: Inbox) -> dict[str, Any]:

@@ -25,7 +25,10 @@ class MessageReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class MessageRefused(Event):
-    """Note a message that is not kept. reason: `expired`, it came too late; `inbox-full`."""
+    """Note a message that is not kept.
+
+    reason: `expired`, it came too late; `inbox-full`; `not-awaited`, it was published and goes on to another.
+    """
 
     message_id: str
     name: str

@@ -13,7 +13,7 @@ MAX_MESSAGE = 64 * 1024
 """Bytes of JSON that a message's data, and its correlation, may have."""
 DAY = 86_400.0
 """Seconds for which a published message is kept unless it says otherwise."""
-MAX_NAME = 200
+MAX_NAME, MOST_WANTS = 200, 100
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
@@ -34,6 +34,15 @@ class WantSpec(Spec):
     correlation: Small = None
 
 
+def _some(value: Any) -> Any:
+    if isinstance(value, list | tuple) and not 1 <= len(value) <= MOST_WANTS:
+        raise PydanticCustomError("value-wrong", "write 1 to 100 of them")
+    return value
+
+
+Wants = Annotated[tuple[WantSpec, ...], BeforeValidator(_some)]
+
+
 class EventInput(Spec):
     """Input of `event`: one message by `name`, or a list of which `any` or `all` must come.
 
@@ -42,8 +51,8 @@ class EventInput(Spec):
 
     name: Name | None = None
     correlation: Small = None
-    any: tuple[WantSpec, ...] | None = Field(None, min_length=1, max_length=100)
-    all: tuple[WantSpec, ...] | None = Field(None, min_length=1, max_length=100)
+    any: Wants | None = None
+    all: Wants | None = None
     scope: Literal["store", "execution"] = "store"
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, Scope, TaskNode
-from harmonia_core.model.inbox import Inbox
+from harmonia_core.model.inbox import EMPTY, Inbox
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
@@ -176,7 +176,7 @@ class ExecutionState(NamedTuple):
     ends_before: int = 0
     undo: UndoState = NOTHING_UNDONE
     family: Family = ALONE
-    inbox: Inbox = Inbox()
+    inbox: Inbox = EMPTY
 
     @property
     def ends(self) -> int:

@@ -43,6 +43,7 @@ class Harness:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.engine)
         self._stack.callback(self.engine.view(lambda recorded: self._stir()))
+        self.engine._office.idle = self._stir  # what is published is brought before time passes
         return self
 
     async def __aexit__(
@@ -100,7 +101,11 @@ class Harness:
 def _only_waits(engine: Engine) -> bool:
     """Tell whether executions are open, and nothing happens unless time passes or somebody asks for it."""
     driver = engine._driver
-    return bool(driver.lives) and not any(
-        live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
-        for live in driver.lives.values()
+    return (
+        bool(driver.lives)
+        and not engine._office.busy
+        and not any(
+            live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
+            for live in driver.lives.values()
+        )
     )

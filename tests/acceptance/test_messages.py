@@ -5,6 +5,7 @@ from typing import Any
 
 from programs import Place, Program, until
 
+STORES = ("sqlite", "postgresql")
 ASK = {"type": "approval", "input": {"title": "Pay?", "assignees": ["ann"]}}
 WAIT = {"type": "event", "input": {"name": "paid", "correlation": "${input.order}"}}
 
@@ -17,7 +18,7 @@ def asking(place: Place) -> tuple[str, Program]:
 
 
 def kinds(place: Place) -> list[str]:
-    return [kind for _, kind, _ in place.events()] if place.database.exists() else []
+    return [kind for _, kind, _ in place.events()]
 
 
 def killed(program: Program) -> None:

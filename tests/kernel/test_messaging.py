@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from harmonia_core.contracts.state_backend import DocumentQuery
 from harmonia_core.engine import subscriptions as s
@@ -14,6 +15,7 @@ from harmonia_core.host import (
     AlreadyDecided,
     ApprovalNotOpen,
     DecisionInvalid,
+    DefinitionInvalid,
     ExecutionFinished,
     ExecutionNotFound,
     Inspector,
@@ -162,8 +164,27 @@ async def test_a_published_message_is_kept_for_whoever_comes_until_it_expires() 
         late = await h.engine.start(awaiting(total_timeout=5), {"n": 3})
         await h.finish(late)
         assert (await h.engine.get(late))["status"] == "failed"
+        assert "MessageRefused" not in [event["type"] for event in await h.events(late)]
         await h.engine._office.sweep()
         assert await stored(h, s.MESSAGES) == []
+
+
+async def test_who_leaves_has_brought_what_it_published() -> None:
+    async with harness("memory://leaving") as stays:
+        execution = await stays.engine.start(awaiting(), {"n": 1})
+        await stays.seen(execution, "MessageAwaited")
+        async with Harness(url="memory://leaving") as leaves:
+            commit = leaves.engine.backend.commit
+
+            async def slow(unit: Any) -> None:
+                for _ in range(100):
+                    await checkpoint()
+                await commit(unit)
+
+            leaves.engine.backend.commit = slow  # type: ignore[method-assign]
+            await leaves.engine.start(emitting(correlation=1, data="bye"))
+        assert await stored(stays, s.OUTGOING) == []
+        assert (await stays.finish(execution))["output"] == "bye"
 
 
 async def test_scope_execution_takes_no_published_message() -> None:
@@ -224,11 +245,64 @@ async def test_one_message_of_several_ends_all_wishes_of_any() -> None:
     async with harness() as h:
         execution = await h.engine.start(workflow)
         await h.seen(execution, "MessageAwaited")
+        h.engine._driver.hand_over = lambda request: None  # type: ignore[method-assign]
         await h.engine.publish("b")
         await h.engine.publish("a")
+        del h.engine._driver.hand_over
+        await h.engine._requests._take()
         assert (await h.finish(execution))["output"] == "b"
+        assert "MessageRefused" not in [event["type"] for event in await h.events(execution)]
         kept = [one.value["post"]["name"] for one in await stored(h, s.MESSAGES) if not one.value["taken_by"]]
         assert kept == ["a"]
+
+
+async def moved_behind_its_back(h: Harness, execution: str, id: str) -> None:
+    """Publish a message and give it to an execution, which is not told yet."""
+    h.engine._driver.hand_over = lambda request: None  # type: ignore[method-assign]
+    await h.engine.publish("paid", "moved", correlation=1, message_id=id)
+    message = await h.engine.documents.get(s.PLACE, s.MESSAGES, f"default/{id}")
+    assert message is not None and message.value["taken_by"] == execution
+    del h.engine._driver.hand_over
+
+
+async def test_what_is_on_its_way_to_a_task_that_stops_waiting_goes_to_another_one() -> None:
+    rest = {"u": {"type": "event", "input": {"name": "never"}}}
+    workflow = {**awaiting(), "tasks": {**awaiting(total_timeout=5)["tasks"], **rest}}
+    async with harness() as h:
+        first = await h.engine.start(workflow, {"n": 1})
+        await h.seen(first, "MessageAwaited", 2)
+        await moved_behind_its_back(h, first, "m")
+        h.clock.advance(5)
+        await h.seen(first, "TaskFailed")
+        second = await h.engine.start(awaiting(), {"n": 1})
+        await h.engine._requests._take()
+        assert (await h.finish(second))["output"] == "moved"
+        assert (await h.seen(first, "MessageRefused"))["data"]["reason"] == "not-awaited"
+        await h.engine.cancel(first)
+
+
+async def test_what_is_on_its_way_to_an_execution_that_ends_goes_to_another_one() -> None:
+    async with harness() as h:
+        first = await h.engine.start(awaiting(), {"n": 1})
+        await h.seen(first, "MessageAwaited")
+        await moved_behind_its_back(h, first, "m")
+        second = await h.engine.start(awaiting(), {"n": 1})
+        await h.engine.cancel(first)
+        assert (await h.finish(second))["output"] == "moved"
+
+
+async def test_what_a_dead_process_did_not_hand_on_is_handed_on() -> None:
+    async with harness() as h:
+        await h.engine.publish("paid", "back", correlation=1, message_id="m")
+        message = await h.engine.documents.get(s.PLACE, s.MESSAGES, "default/m")
+        assert message is not None
+        taken = {**message.value, "taken_by": "dead"}
+        await h.engine.documents.put(s.PLACE, s.MESSAGES, "default/m", taken, None, {"expires": 4e9})
+        note = {"namespace": "default", "id": "m", "by": "dead"}
+        await h.engine.documents.put(s.PLACE, s.OUTGOING, "dead/9", note)
+        await h.engine._office.sweep()
+        assert (await h.run(awaiting(), {"n": 1}))["output"] == "back"
+        assert await stored(h, s.OUTGOING) == []
 
 
 async def test_two_engines_that_look_at_once_give_a_message_to_one() -> None:
@@ -322,3 +396,47 @@ async def test_an_approval_outlives_its_engine_with_its_timers() -> None:
         assert (await third.engine.get(execution))["tasks"][0]["status"] == "succeeded"
         await third.engine.recover()
         assert (await third.finish(execution))["output"] == "bob"
+
+
+@pytest.mark.parametrize(
+    ("type", "input", "found"),
+    [
+        ("event", {}, [("input-invalid", "")]),
+        ("event", {"name": "a", "any": [{"name": "b"}]}, [("input-invalid", "")]),
+        ("event", {"any": []}, [("input-invalid", ".any")]),
+        ("event", {"all": [{"name": "a"}], "correlation": 1}, [("input-invalid", "")]),
+        ("event", {"any": [{"name": 1}, {"nane": "a"}]}, [
+            ("input-invalid", ".any[0].name"), ("input-invalid", ".any[1]"),
+            ("input-invalid", ".any[1].nane"),
+        ]),
+        ("event", {"name": "a", "scope": "world"}, [("input-invalid", ".scope")]),
+        ("event", {"nam": "a"}, [("input-key-unknown", ".nam")]),
+        ("event", {"name": "${secrets.key}"}, [("secret-not-allowed", ".name")]),
+        ("emit", {}, [("input-key-missing", ".name")]),
+        ("emit", {"name": "a", "ttl": 0}, [("input-invalid", ".ttl")]),
+        ("emit", {"name": "a", "data": "x" * 70_000}, [("input-invalid", ".data")]),
+        ("approval", {"title": "?", "deadline": 5, "escalation": {"after": 5, "to": ["a"]}},
+         [("input-invalid", "")]),
+        ("approval", {"title": "?", "on_deadline": "reject"}, [("input-invalid", "")]),
+        ("approval", {"title": "?", "escalation": {"after": 5, "to": []}},
+         [("input-invalid", ".escalation.to")]),
+        ("approval", {"title": "?", "form": {"type": "objekt"}}, [("schema-invalid", ".form.type")]),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_waited_for_is_found_before_anything_runs(
+    type: str, input: Any, found: list[tuple[str, str]]
+) -> None:
+    async with harness() as h:
+        with pytest.raises(DefinitionInvalid) as refused:
+            h.engine.compile({"name": "w", "tasks": {"t": {"type": type, "input": input}}})
+    places = [(problem.code, problem.path) for problem in refused.value.problems]
+    assert sorted(places) == sorted((code, f"tasks.t.input{place}") for code, place in found)
+
+
+@pytest.mark.parametrize("word", [{"retry_policy": {}}, {"timeout": 5}, {"steps": {}}])
+async def test_words_of_attempts_and_composites_are_misplaced(word: dict[str, Any]) -> None:
+    task = {"type": "event", "input": {"name": "a"}, **word}
+    async with harness() as h:
+        with pytest.raises(DefinitionInvalid) as refused:
+            h.engine.compile({"name": "w", "tasks": {"t": task}})
+    assert [problem.code for problem in refused.value.problems] == ["key-misplaced"]

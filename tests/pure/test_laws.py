@@ -286,7 +286,8 @@ class Life(Play):
             random.choice([None, None, self.now + 5, self.now]),
         )
         id, name = f"m{random.randint(0, 40)}", random.choice("abc")
-        return [self.requested("message", id=id, name=name, correlation=correlation, expires=expires)]
+        more = {"correlation": correlation, "expires": expires, "published": random.random() < 0.3}
+        return [self.requested("message", id=id, name=name, **more)]
 
     def _decision(self, random: Random) -> list[Arrival]:
         """Draw a decision or a delegation, by one who may or by one who may not."""

@@ -124,6 +124,17 @@ def test_a_full_inbox_refuses_visibly_and_the_message_may_come_again() -> None:
     assert "more" not in play.state.inbox.seen
 
 
+def test_a_published_message_is_kept_only_by_who_still_waits_for_it() -> None:
+    play = waiting({"all": [{"name": "a"}, {"name": "b"}]})
+    assert types(send(play, "1", "a", published=True)) == ["MessageReceived"]
+    assert send(play, "2", "c", published=True) == [e.MessageRefused("2", "c", "not-awaited")]
+    both = play.arrive(
+        play.requested("message", id="3", name="b"),
+        play.requested("message", id="4", name="b", published=True),
+    )
+    assert both[1] == e.MessageRefused("4", "b", "not-awaited")
+
+
 def test_ids_are_remembered_up_to_a_bound() -> None:
     inbox = Inbox()
     for number in range(MOST_KEPT + 5):
