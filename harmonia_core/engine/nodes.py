@@ -66,7 +66,7 @@ class NodeBuilder:
             self.check_words(task, facts, path)
         self._check_place(task, path)
         item = self._item(task, position, path) if task.type == MAP else None
-        return TaskNode(
+        node = TaskNode(
             scope=self._scope(task, facts, position, False),
             index=position,
             id=task.id,
@@ -83,6 +83,8 @@ class NodeBuilder:
             undo=self._undos.undo(task, facts, position, self._places[position], False),
             **work,
         )
+        self._undos.look_inside(node, path)
+        return node
 
     def _item(self, task: TaskSpec, position: int, path: str) -> TaskNode | None:
         """Return the node of what a map does for each item."""
@@ -102,7 +104,7 @@ class NodeBuilder:
         if facts is not None:
             self.check_words(inner, facts, path)
         scope = self._scope(inner, facts, position, True)
-        return TaskNode(
+        node = TaskNode(
             index=position,
             id=task.id,
             scope=scope,
@@ -110,6 +112,8 @@ class NodeBuilder:
             undo=self._undos.undo(inner, facts, position, place, True),
             **work,
         )
+        self._undos.look_inside(node, path)
+        return node
 
     def _scope(self, spec: WorkSpec, facts: TypeFacts | None, position: int, item: bool) -> Scope | None:
         if facts is None or facts.type.expand is None:
