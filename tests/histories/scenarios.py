@@ -15,6 +15,7 @@ from scenarios_base import (
     task,
 )
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
+from scenarios_undo import ENDED_UNDOS, OPEN_UNDOS
 
 CHAIN = {"first": task("add", n="${input.n}"), "held": task("hold", "first", value="${tasks.first.output.n}")}
 OUTPUT = {"output": "${tasks.held.output}"}
@@ -221,6 +222,6 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ENDED += ENDED_SCOPES
-OPEN += OPEN_SCOPES
+ENDED += ENDED_SCOPES + ENDED_UNDOS
+OPEN += OPEN_SCOPES + OPEN_UNDOS
 SCENARIOS = ENDED + OPEN
