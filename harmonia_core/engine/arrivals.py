@@ -9,10 +9,11 @@ from typing import NamedTuple
 from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import RequestRow
+from harmonia_core.engine.late import refused
 from harmonia_core.engine.outcomes import from_outcome, from_timer
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model.commands import Answer
-from harmonia_core.model.events import Answered, Event
+from harmonia_core.model.events import Answered, Event, LateResultRefused
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.state import ExecutionState
 
@@ -62,7 +63,12 @@ Arrival = Ended | Due | Requested | AnswerFound | Fact
 def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[Caused]:
     """Yield the events that an arrival becomes in this state, each with actor and causation."""
     if isinstance(arrival, Ended):
-        yield from_outcome(state, arrival.outcome, now, arrival.draw), None, None
+        event: Event | None = from_outcome(state, arrival.outcome, now, arrival.draw)
+        if isinstance(event, LateResultRefused):
+            for late in refused(state, event.path, event.attempt, event.outcome, arrival.outcome.output):
+                yield late, None, None
+        elif event is not None:
+            yield event, None, None
     elif isinstance(arrival, Due):
         event = from_timer(state, arrival.path, arrival.kind, now, arrival.draw)
         if event is not None:

@@ -16,7 +16,7 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK
 ClosedTimer = tuple[str, str, str]
 
 _ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped,
-                       e.UndoRecorded, e.CompensationBegun, e.TaskResolved})  # fmt: skip
+                       e.UndoOwed, e.UndoRecorded, e.CompensationBegun, e.TaskResolved})  # fmt: skip
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred})
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,

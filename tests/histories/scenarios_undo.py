@@ -8,6 +8,8 @@ from scenarios_base import FINISH, PERSON, RECOVER, RETRY, Life, Scenario, kille
 COMPENSATE = {"on_failure": "compensate"}
 BY_HAND: Step = {"do": "resolve", "path": "b~undo", "how": "done", "comment": "by phone", "actor": PERSON}
 SKIP: Step = {"do": "resolve", "path": "b~undo", "how": "skip", "actor": PERSON}
+SKIP_A: Step = {"do": "resolve", "path": "a", "how": "skip", "actor": PERSON}
+LATE: Step = {"do": "complete", "path": "a", "output": {"n": 1}}
 GIVE_UP: Step = {"do": "resolve", "path": "stuck", "how": "fail", "comment": "no use", "actor": PERSON}
 UNDO: Step = {"do": "undo", "reason": "wrong order", "actor": PERSON}
 
@@ -40,6 +42,12 @@ ENDED_UNDOS = (
 )  # fmt: skip
 
 OPEN_UNDOS = (
+    Scenario(
+        "undo-late", "An attempt that somebody had skipped has succeeded all the same; it can be undone.",
+        {"a": undone(task("later"), "add", n=1), "held": task("hold"), "last": task("broken", "held")},
+        (killed("UndoRecorded", "a", 1, {"do": "see", "type": "TaskDeferred"}, SKIP_A, LATE),), RECOVER,
+        more=COMPENSATE,
+    ),
     Scenario(
         "undo-middle", "Compensating: one undo has ended, the attempt of the next is in flight.",
         {"a": undone(task("add", n=1), "hold", value="${output.n}"), "b": undone(task("add", "a", n=2)),

@@ -457,6 +457,55 @@ class TestRequests:
         assert fold(play.graph, "x", play.log) == play.state and play.final
 
 
+class TestLateSuccess:
+    def test_of_a_task_that_was_skipped_meanwhile_is_undone_like_any_other(self) -> None:
+        of = graph(task("a", undo=ASKING), task("z"), on_failure="compensate")
+        play = Play(of, {("a", "undo"): {"n": 1}})
+        play.end("a", "deferred")
+        play.request("skip", path="a")
+        late = play.request("complete", path="a", attempt=1, output={"did": "a"})
+        assert kinds(late) == ["LateResultRefused", "UndoOwed", "UndoRecorded"]
+        assert play.request("complete", path="a", attempt=1, output=1)[1:] == [], "once"
+        play.fail("z")
+        play.end("a~undo")
+        assert play.state.status is ExecutionStatus.COMPENSATED
+
+    def test_after_its_scope_has_ended_needs_a_person_in_its_turn(self) -> None:
+        inside = scope(task("a", undo=ASKING))
+        of = graph(composite("c", inside=inside, total_timeout=5.0), task("z"), on_failure="compensate")
+        play = Play(of)
+        play.end("c/a", "deferred")
+        play.due("c", "total")
+        assert play.task("c").status is TaskStatus.FAILED
+        late = play.request("complete", path="c/a", attempt=1, output=1)
+        assert kinds(late) == ["LateResultRefused", "UndoOwed"]
+        play.fail("z")
+        held = play.task("c/a~undo")
+        assert held.error is not None and held.error.code == "scope-ended"
+        play.request("done", path="c/a~undo")
+        assert play.state.status is ExecutionStatus.COMPENSATED
+
+    def test_of_what_cannot_be_undone_is_only_refused(self) -> None:
+        play = Play(graph(task("a"), task("b", undo=UNDONE)))
+        play.end("a", "deferred")
+        play.request("skip", path="a")
+        assert kinds(play.request("complete", path="a", attempt=1, output=1)) == ["LateResultRefused"]
+
+    def test_while_it_undoes_comes_first(self) -> None:
+        of = graph(task("a", undo=UNDONE), task("b", undo=UNDONE), task("z", "a"))
+        play = Play(of)
+        play.end("b", "deferred")
+        play.end("a")
+        play.request("undo")
+        play.end("z", "cancelled")
+        assert list(play.flying) == ["a~undo"]
+        play.request("complete", path="b", attempt=1, output=1)
+        assert sorted(play.flying) == ["a~undo", "b~undo"]
+        play.end("b~undo")
+        play.end("a~undo")
+        assert play.final and not play.state.undo.standing
+
+
 class TestHolding:
     def test_a_failure_waits_with_its_error(self) -> None:
         play = Play(graph(task("t", on_failure="hold", retry=ONCE_MORE)))
