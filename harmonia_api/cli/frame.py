@@ -121,7 +121,7 @@ def _detail(row: Row, now: float, style: str) -> Iterator[Span]:
         yield (f"attempt {row.attempt}  ", "yellow")
     if row.status in ("backoff", "blocked") and row.due is not None:
         yield (f"{duration(row.due - now)} left  ", DIM)
-    if row.error and row.status in ("failed", "backoff"):
+    if row.error and row.status in ("failed", "backoff", "attention"):
         yield (row.error, style)
     elif row.reason and row.status in ("skipped", "unreachable", "attention", "blocked"):
         yield (row.reason if row.status != "unreachable" else f"blocked by {row.reason}", DIM)

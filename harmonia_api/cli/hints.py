@@ -14,6 +14,12 @@ def recover_command(db: str | None, modules: Iterable[object] = ()) -> str:
     return shlex.join([*words, *(word for folder in modules for word in ("--modules", str(folder)))])
 
 
+def resolve_command(db: str | None, execution_id: str) -> str:
+    """Return the command that decides about a task, whose path is to be filled in."""
+    words = ["harmonia", "executions", "resolve", execution_id, "PATH"]
+    return shlex.join([*words, *(["--db", without_password(db)] if db else [])])
+
+
 def without_password(url: str) -> str:
     """Return a URL for people's eyes: the passwords in it are replaced."""
     front, mark, query = url.partition("?")

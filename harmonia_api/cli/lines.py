@@ -96,7 +96,7 @@ def line(row: Row) -> str:
         text += f", again in {max(0.0, row.due - time.time()):.1f} s"
     if row.width is not None:
         text += f", {progress(row) if row.done else counted(row.width, 'item')}"
-    if row.status in ("failed", "backoff") and row.error:
+    if row.status in ("failed", "backoff", "attention") and row.error:
         text += f": {row.error}"
     elif row.reason:
         text += f" ({row.reason})"

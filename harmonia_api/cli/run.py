@@ -12,7 +12,7 @@ from harmonia_api.cli.board import Board
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
 from harmonia_api.cli.files import allow_files, announce_files
-from harmonia_api.cli.hints import recover_command
+from harmonia_api.cli.hints import recover_command, resolve_command
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside
@@ -73,7 +73,7 @@ class Run:
         labels: dict[str, str],
     ) -> None:
         self._engine, self._board, self._json = engine, board, json
-        self._definition, self._input, self._labels = definition, given, labels
+        self._definition, self._input, self._labels, self._db = definition, given, labels, db
         self._display = create_display(Boards(board), json)
         hint = recover_command(db, sorted({*labels.values()}))
         self._session = Session(engine, self._display, hint, self._cancel)
@@ -131,6 +131,8 @@ class Run:
             waiting = [row.path for row in board.active.values() if row.status in ("attention", "blocked")]
             print(
                 f"{counted(len(waiting), 'task')} must be decided on: {', '.join(waiting[:10])}",
+                f"`{resolve_command(self._db, board.execution_id)}` decides.",
+                sep="\n",
                 file=sys.stderr,
             )
 

@@ -68,8 +68,9 @@ class Engine(Protocol):
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None
     ) -> None:
-        """Put a request (`cancel`, `undo`, `retry`, `skip`, `fail`, `done`) before the owner of an execution; return once it is durable.
+        """Put a request before the owner of an execution; return once it is durable.
 
+        kind: `cancel`, `undo`, `retry`, `skip`, `fail` or `done`; the last four with the `path` of a task.
         Raises ExecutionNotFound or ExecutionFinished.
         """
         ...

@@ -10,11 +10,12 @@ from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.engine.approvals import APPROVAL, overdue
+from harmonia_core.engine.late import refused
 from harmonia_core.engine.outcomes import from_outcome, from_timer
 from harmonia_core.engine.postings import MESSAGE
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model.commands import Answer
-from harmonia_core.model.events import Answered, Event
+from harmonia_core.model.events import Answered, Event, LateResultRefused
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.state import ExecutionState
 
@@ -71,7 +72,12 @@ def again(arrivals: Iterable[Arrival]) -> Iterator[str]:
 def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[Caused]:
     """Yield the events that an arrival becomes in this state, each with actor and causation."""
     if isinstance(arrival, Ended):
-        yield from_outcome(state, arrival.outcome, now, arrival.draw), None, None
+        event: Event | None = from_outcome(state, arrival.outcome, now, arrival.draw)
+        if isinstance(event, LateResultRefused):
+            for late in refused(state, event.path, event.attempt, event.outcome, arrival.outcome.output):
+                yield late, None, None
+        elif event is not None:
+            yield event, None, None
     elif isinstance(arrival, Due) and arrival.kind == APPROVAL:
         yield from ((event, None, None) for event in overdue(state, arrival.path, now))
     elif isinstance(arrival, Due):

@@ -16,7 +16,7 @@ from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
-from harmonia_core.engine.undo_nodes import flags
+from harmonia_core.engine.undo_nodes import any_undo, flags, nothing_to_undo
 from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.expressions.schema import check_schema
 from harmonia_core.model.definition import WorkflowDefinition
@@ -79,6 +79,8 @@ def check_definition(
     for key in ("input_schema", "output_schema"):
         schema = getattr(definition, key)
         problems += check_schema(schema, key) if schema is not None else ()
+    if definition.on_failure == "compensate" and not problems and not any_undo(scope.tasks):
+        problems.append(nothing_to_undo("on_failure"))
     definition_hash = _content_hash(definition, problems)
     if problems:
         return Compilation(None, tuple(problems))

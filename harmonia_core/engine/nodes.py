@@ -69,7 +69,7 @@ class NodeBuilder:
             self.check_words(task, facts, path)
         self._check_place(task, path)
         item = self._item(task, position, path) if task.type == MAP else None
-        return TaskNode(
+        node = TaskNode(
             scope=self._scope(task, facts, position, False),
             index=position,
             id=task.id,
@@ -88,6 +88,8 @@ class NodeBuilder:
             reduce=self._reduce(task, position, path),
             **work,
         )
+        self._undos.look_inside(node, path)
+        return node
 
     def _item(self, task: TaskSpec, position: int, path: str) -> TaskNode | None:
         """Return the node of what a map does for each item."""
@@ -107,7 +109,7 @@ class NodeBuilder:
         if facts is not None:
             self.check_words(inner, facts, path)
         scope = self._scope(inner, facts, position, True)
-        return TaskNode(
+        node = TaskNode(
             index=position,
             id=task.id,
             scope=scope,
@@ -116,6 +118,8 @@ class NodeBuilder:
             child=self._children.child(inner, work["input"], path),
             **work,
         )
+        self._undos.look_inside(node, path)
+        return node
 
     def _reduce(self, task: TaskSpec, position: int, path: str) -> Reduce | None:
         if task.reduce is None or task.type != MAP:

@@ -25,7 +25,7 @@ _OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED})
 
 
 def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: float) -> Event:
-    """Return the event with which an attempt ends, or `LateResultRefused`."""
+    """Return the event with which an attempt ends, or `LateResultRefused`; see `late` for what may follow."""
     path, attempt = outcome.key.path, outcome.key.attempt
     task = state.task(path)
     if task is None or task.attempt != attempt or task.status not in _OPEN:

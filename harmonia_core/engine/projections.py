@@ -18,7 +18,8 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionS
 ClosedTimer = tuple[str, str, str]
 
 _ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped,
-                       e.UndoRecorded, e.CompensationBegun, e.TaskResolved, *INBOX_FOLDS})  # fmt: skip
+                       e.UndoOwed, e.UndoRecorded, e.CompensationBegun, e.TaskResolved,
+                       *INBOX_FOLDS})  # fmt: skip
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.ChildCancelRequested,
                   e.ApprovalRequested, e.ApprovalEscalated})  # fmt: skip
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})

@@ -37,7 +37,7 @@ class Place:
     reader: position of the task; None for what stands at the end of its scope, which may read every task.
     in_item: whether `item` and `index` exist here, beside those that the scope knows.
     in_catch: whether `error` does. also: other roots that do. boolean: a condition is needed.
-    undoes: what is known of the type of the task that is undone here, so that `output` exists; None elsewhere.
+    undoes: what is known of the task that is undone here, so that `output` exists; None elsewhere.
     """
 
     __slots__ = ("also", "boolean", "in_catch", "in_item", "path", "reader", "undoes")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from harmonia_core.engine.approvals import decided, delegated
 from harmonia_core.engine.child_requests import from_child
+from harmonia_core.engine.late import refused
 from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import for_good, reported
 from harmonia_core.engine.resolving import resolve
@@ -58,7 +59,8 @@ def _complete(state: ExecutionState, wish: Wish) -> Iterator[Event]:
     body, attempt = wish.body, int(wish.body["attempt"])
     deferred = task.status is TaskStatus.BLOCKED and task.reason == "deferred"
     if not deferred or task.attempt != attempt:
-        yield e.LateResultRefused(path, attempt, "failed" if body.get("error") else "succeeded")
+        outcome = "failed" if body.get("error") else "succeeded"
+        yield from refused(state, path, attempt, outcome, body.get("output"))
     elif body.get("error"):
         node = node_of(state.graph, path)
         judged = judge(node.retry, path, attempt, reported(body["error"]), wish.now, wish.draw)

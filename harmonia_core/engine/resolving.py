@@ -79,9 +79,9 @@ def _unskippable(state: ExecutionState, path: str, node: TaskNode, task: TaskSta
     if holds and task.status is TaskStatus.RUNNING:
         return "what lies inside it is at work; decide about that, or cancel the execution"
     level = levels(state, path)[-1]
-    if level.nodes.order is not None and level.inside is not None and level.item is None:
-        if level.position != level.inside.cursor:
-            return "its sequence has not come to it"
+    steps = level.nodes.order is not None and level.inside is not None and level.item is None
+    if steps and level.inside is not None and level.position != level.inside.cursor:
+        return "its sequence has not come to it"
     return None
 
 

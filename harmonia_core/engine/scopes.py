@@ -45,7 +45,8 @@ class Whole:
 class Around:
     """Hold what lies around a scope: the readings there, and the task whose scope it is.
 
-    pointer: of that task in the model. roots: what only its tasks may read. anew: it may begin anew as a whole.
+    pointer: of that task in the model. roots: what only its tasks may read. anew: whether it may begin
+    anew as a whole.
     """
 
     readings: Readings

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harmonia_core.engine.task_folds import change
-from harmonia_core.engine.walks import node_of
+from harmonia_core.engine.walks import around, inside_path, levels, node_of
 from harmonia_core.model import events as e
 from harmonia_core.model.addresses import undone_by
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import Compensation, Owed, UndoEntry, UndoState, lies_in
@@ -106,17 +107,44 @@ def to_undo(undo: UndoState, number: int, path: str) -> bool:
     return entry.task.status not in FINAL_TASK and lies_in(entry.path, path)
 
 
+def _owed(state: ExecutionState, event: e.UndoOwed, at: Recorded) -> ExecutionState:
+    undo = state.undo
+    if is_open(state, event.path):
+        return state._replace(undo=undo._replace(owed=(*undo.owed, Owed(event.path, event.output))))
+    task = TaskState(TaskStatus.READY)
+    return state._replace(undo=_with(undo, UndoEntry(event.path, task, _too_late(event.path))))
+
+
+def is_open(state: ExecutionState, path: str) -> bool:
+    """Tell whether what lies around a task has not ended, so that the input of its undo can be known."""
+    if any(task.status in FINAL_TASK for task in around(state, path)):
+        return False
+    level = levels(state, path)[-1]
+    if level.inside is None:
+        return level.position >= 0
+    return path.startswith(f"{inside_path(level.owner, level.nodes, level.inside)}/")
+
+
+def _too_late(path: str) -> ErrorInfo:
+    message = f"{path} succeeded after what it lies in had ended; what undoes it cannot be known."
+    return ErrorInfo("expression", "scope-ended", message, retryable=False)
+
+
+def _with(undo: UndoState, entry: UndoEntry) -> UndoState:
+    """Return the state with one more entry, which is undone first of all that is being undone."""
+    undo = undo.with_entry(entry)
+    number = undo.length
+    moved = (one._replace(cursor=number) if lies_in(entry.path, one.path) else one for one in undo.open)
+    return undo._replace(open=tuple(moved))
+
+
 def _recorded(state: ExecutionState, event: e.UndoRecorded, at: Recorded) -> ExecutionState:
     task = TaskState(TaskStatus.READY, input=event.input, holes=event.holes)
     undo, path = state.undo, event.path
     if path in undo.since:
         undo = _replaced(undo, path, at)
-    undo = undo.with_entry(UndoEntry(path, task, event.error))
-    number = undo.length
-    undo = undo._replace(
-        owed=tuple(owed for owed in undo.owed if owed.path != path),
-        open=tuple(one._replace(cursor=number) if lies_in(path, one.path) else one for one in undo.open),
-    )
+    undo = _with(undo, UndoEntry(path, task, event.error))
+    undo = undo._replace(owed=tuple(owed for owed in undo.owed if owed.path != path))
     answers = {key: answer for key, answer in state.answers.items() if key != (path, "undo")}
     return _forgotten(state._replace(undo=undo, answers=answers), path)
 
@@ -143,6 +171,7 @@ def _begun(state: ExecutionState, event: e.CompensationBegun, at: Recorded) -> E
 
 
 UNDO_FOLDS: Mapping[type, Callable[[ExecutionState, Any, Recorded], ExecutionState]] = {
+    e.UndoOwed: _owed,
     e.UndoRecorded: _recorded,
     e.CompensationBegun: _begun,
 }

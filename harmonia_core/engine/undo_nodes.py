@@ -1,5 +1,6 @@
 """Build what undoes a task, and check what an author says about failing. Pure."""
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harmonia_core.engine.inputs import TypeFacts
@@ -32,6 +33,12 @@ class UndoBuilder:
             hint = "write it at the workflow, or at a composite around this task"
             self._add("on-failure-misplaced", f"{path}.on_failure", message, hint)
         return word
+
+    def look_inside(self, node: TaskNode, path: str) -> None:
+        """Report a composite that is to be compensated though nothing inside it can be undone."""
+        holds = node.scope is not None or node.item is not None
+        if node.on_failure == "compensate" and holds and not self._problems and not any_undo(_inside(node)):
+            self._problems.append(nothing_to_undo(f"{path}.on_failure"))
 
     def undo(
         self, work: WorkSpec, facts: TypeFacts | None, position: int, place: Pointer, in_item: bool
@@ -75,14 +82,30 @@ def _without(spec: WorkSpec) -> WorkSpec:
     return spec.model_copy(update=dict.fromkeys(_NOT_IN_UNDO))
 
 
-def flags(nodes: tuple[TaskNode, ...]) -> tuple[bool, bool]:
+def nothing_to_undo(path: str) -> Problem:
+    """Return what is wrong with a word that asks for compensation where nothing can be undone."""
+    hint = "write a 'compensate' at the tasks whose work is to be undone"
+    return Problem("nothing-to-undo", path, "no task in here says how it is undone", suggestion=hint)
+
+
+def any_undo(nodes: Iterable[TaskNode]) -> bool:
+    """Tell whether any of these tasks, or of those inside them, has an undo."""
+    return any(node.undo is not None for node in _all(nodes))
+
+
+def flags(nodes: Iterable[TaskNode]) -> tuple[bool, bool]:
     """Tell whether any of these tasks, or of those inside them, has an undo; and whether any holds."""
-    undoes = holds = False
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        undoes = undoes or node.undo is not None or node.on_failure == "compensate"
-        holds = holds or node.on_failure == "hold"
-        waiting += [] if node.item is None else [node.item]
-        waiting += () if node.scope is None else node.scope.tasks
-    return undoes, holds
+    found = list(_all(nodes))
+    undoes = any(node.undo is not None or node.on_failure == "compensate" for node in found)
+    return undoes, any(node.on_failure == "hold" for node in found)
+
+
+def _inside(node: TaskNode) -> tuple[TaskNode, ...]:
+    item = () if node.item is None else (node.item,)
+    return item + (() if node.scope is None else node.scope.tasks)
+
+
+def _all(nodes: Iterable[TaskNode]) -> Iterator[TaskNode]:
+    for node in nodes:
+        yield node
+        yield from _all(_inside(node))

@@ -36,6 +36,7 @@ from harmonia_core.model.roll_over_events import ExecutionRolledOver as Executio
 from harmonia_core.model.undo_events import CompensationBegun as CompensationBegun
 from harmonia_core.model.undo_events import ExecutionCompensated as ExecutionCompensated
 from harmonia_core.model.undo_events import TaskResolved as TaskResolved
+from harmonia_core.model.undo_events import UndoOwed as UndoOwed
 from harmonia_core.model.undo_events import UndoRecorded as UndoRecorded
 from harmonia_core.model.values import Hole
 

@@ -75,7 +75,7 @@ TASK_TRANSITIONS = MappingProxyType(
                 _T.CANCELLED,
             }
         ),
-        _T.BACKOFF: frozenset({_T.READY, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
+        _T.BACKOFF: frozenset({_T.READY, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}),
         _T.BLOCKED: frozenset(
             {_T.READY, _T.BACKOFF, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}
         ),

@@ -28,6 +28,15 @@ class UndoRecorded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UndoOwed(Event):
+    """Note that an attempt whose result was refused has succeeded all the same, so that it can be undone."""
+
+    path: str
+    attempt: int
+    output: Stored = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompensationBegun(Event):
     """Begin to undo what has been done, the last first.
 

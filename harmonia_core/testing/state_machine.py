@@ -21,7 +21,7 @@ _TASK = {
     TaskStatus.ATTENTION: "A person must decide; the reason says why. Not final.",
     TaskStatus.SUCCEEDED: "It has an output.",
     TaskStatus.FAILED: "It has failed for good and has an error.",
-    TaskStatus.SKIPPED: "There was nothing to do: its condition was false, or its dependencies were skipped.",
+    TaskStatus.SKIPPED: "There was nothing to do: a condition, skipped dependencies, a person's decision.",
     TaskStatus.CANCELLED: "It had begun when its execution was cancelled or out of time.",
     TaskStatus.UNREACHABLE: "Its dependencies can no longer be met; the reason names the first that blocks.",
 }
@@ -30,13 +30,13 @@ _EXECUTION = {
     ExecutionStatus.RUNNING: "Something runs, waits for a time, or can begin.",
     ExecutionStatus.PAUSED: "No event of this version leads here.",
     ExecutionStatus.CANCELLING: "It was asked to end; what has begun ends first.",
-    ExecutionStatus.COMPENSATING: "No event of this version leads here.",
-    ExecutionStatus.ATTENTION: "At least one task needs a person; others go on.",
+    ExecutionStatus.COMPENSATING: "What it has done is being undone, the last first.",
+    ExecutionStatus.ATTENTION: "At least one task or undo needs a person; others go on.",
     ExecutionStatus.COMPLETED: "Every task is final, and none failed.",
     ExecutionStatus.FAILED: "A task failed, the output could not be made, or the deadline has passed.",
     ExecutionStatus.CANCELLED: "It ended because it was asked to.",
     ExecutionStatus.TERMINATED: "No event of this version leads here.",
-    ExecutionStatus.COMPENSATED: "No event of this version leads here.",
+    ExecutionStatus.COMPENSATED: "It had failed, or was asked to end, and what it had done is undone.",
     ExecutionStatus.CONTINUED: "Its log was long enough; another execution goes on from its state.",
 }
 
@@ -53,7 +53,7 @@ def document() -> str:
         "Execution", [ExecutionStatus.QUEUED], _EXECUTION, EXECUTION_TRANSITIONS, FINAL_EXECUTION
     )
     first = [TaskStatus.WAITING, TaskStatus.READY]
-    task = _section("Task and map item", first, _TASK, TASK_TRANSITIONS, FINAL_TASK)
+    task = _section("Task, map item and undo", first, _TASK, TASK_TRANSITIONS, FINAL_TASK)
     return "\n".join((_HEAD, *execution, *task))
 
 

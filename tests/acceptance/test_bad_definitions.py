@@ -112,7 +112,7 @@ def test_validate_needs_no_store_and_run_makes_none(place: Place) -> None:
         ("name: x\ntasks:\n  a: {type: noop, depends_on: [a]}\n", "dependency-cycle", 3),
         ("name: x\ntasks:\n  a: {type: noop, when: '${1 + 1}'}\n", None, 3),
         ("name: x\ntasks:\n  a: {type: noop, timeout: soon}\n", None, 3),
-        ("name: x\ntasks:\n  a: {type: noop, compensate: {type: noop}}\n", None, 3),
+        ("name: x\ntasks:\n  a: {type: noop, compensate: {type: group}}\n", "not-supported", 3),
         ("name: x\ntasks:\n  a: {type: transform, input: {value: '${secrets.KEY + 1}'}}\n", None, 3),
         ("name: x\noutput: ${secrets.KEY}\ntasks:\n  a: {type: noop}\n", None, 2),
     ],

@@ -97,6 +97,11 @@ class Stage:
                         execution_id, step["kind"], step["body"], step.get("actor"), step["id"]
                     )
                     await engine._requests.put(row)
+                case "undo":
+                    await engine.undo(execution_id, step.get("reason"), actor=step.get("actor"), wait=False)
+                case "resolve":
+                    path, how, comment = step["path"], step["how"], step.get("comment")
+                    await engine.resolve(execution_id, path, how, comment, actor=step.get("actor"))
                 case "pass":
                     harness.clock.advance(step["seconds"])
                 case "see":

@@ -18,6 +18,7 @@ from scenarios_chains import CHAINS
 from scenarios_children import ENDED_CHILDREN, OPEN_CHILDREN
 from scenarios_messages import ENDED_MESSAGES, OPEN_MESSAGES
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
+from scenarios_undo import ENDED_UNDOS, OPEN_UNDOS
 
 CHAIN = {"first": task("add", n="${input.n}"), "held": task("hold", "first", value="${tasks.first.output.n}")}
 OUTPUT = {"output": "${tasks.held.output}"}
@@ -224,6 +225,6 @@ OPEN = (
     ),
 )  # fmt: skip
 
-ENDED += ENDED_SCOPES + ENDED_MESSAGES + ENDED_CHILDREN + CHAINS[:1]
-OPEN += OPEN_SCOPES + OPEN_MESSAGES + OPEN_CHILDREN + CHAINS[1:]
+ENDED += ENDED_SCOPES + ENDED_MESSAGES + ENDED_CHILDREN + ENDED_UNDOS + CHAINS[:1]
+OPEN += OPEN_SCOPES + OPEN_MESSAGES + OPEN_CHILDREN + OPEN_UNDOS + CHAINS[1:]
 SCENARIOS = ENDED + OPEN

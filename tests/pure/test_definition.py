@@ -100,7 +100,7 @@ WRONG_SHARES: list[Any] = ["101%", "100.5%", "-1%", "%", "ten", "10", "1.2345%",
         (workflow(input_schema="x"), "type-wrong", "input_schema"),
         (workflow(timeout=0), "duration-invalid", "timeout"),
         (workflow(timeout="1h"), "duration-invalid", "timeout"),
-        (workflow(on_failure="hold"), "not-supported", "on_failure"),
+        (workflow(on_failure="undo"), "value-wrong", "on_failure"),
         (workflow(concurrency=1), "not-supported", "concurrency"),
         (workflow(triggers=[]), "key-unknown", "triggers"),
         (workflow(retry_policy={"max_retries": -1}), "value-wrong", "retry_policy.max_retries"),
@@ -129,11 +129,15 @@ WRONG_SHARES: list[Any] = ["101%", "100.5%", "-1%", "%", "ten", "10", "1.2345%",
         (task(task=[]), "type-wrong", "tasks.a.task"),
         (task(task={"type": "noop", "when": "true"}), "key-misplaced", "tasks.a.task.when"),
         (task(task={"type": "noop", "id": "b"}), "key-misplaced", "tasks.a.task.id"),
-        (task(task={"type": "noop", "compensate": {}}), "not-supported", "tasks.a.task.compensate"),
+        (task(task={"type": "noop", "compensate": {}}), "key-missing", "tasks.a.task.compensate.type"),
+        (task(compensate={"type": "noop", "id": "b"}), "key-misplaced", "tasks.a.compensate.id"),
+        (task(compensate={"type": "noop", "timeuot": 1}), "key-unknown", "tasks.a.compensate.timeuot"),
+        (task(compensate=[]), "type-wrong", "tasks.a.compensate"),
+        (task(on_failure=["hold"]), "value-wrong", "tasks.a.on_failure"),
         (task(task={"type": "noop", "catch": {}}), "type-wrong", "tasks.a.task.catch"),
         (task(task={}), "key-missing", "tasks.a.task.type"),
         (task(catch={}), "type-wrong", "tasks.a.catch"),
-        (task(compensate={}), "not-supported", "tasks.a.compensate"),
+        (task(compensate={}), "key-missing", "tasks.a.compensate.type"),
         (task(vars={"a b": 1}), "name-invalid", 'tasks.a.vars["a b"]'),
         (task(output={"a": [math.nan]}), "not-json", "tasks.a.output"),
         (task(branches={"b": None}), "type-wrong", "tasks.a.branches.b"),
@@ -157,7 +161,7 @@ def test_each_fault_has_a_code_and_a_place(data: Any, code: str, path: str) -> N
     assert found(data) == [(code, path)]
 
 
-@pytest.mark.parametrize("key", ["component", "action", "compensate", "runs_on", "on_failure"])
+@pytest.mark.parametrize("key", ["component", "action", "runs_on"])
 def test_keys_of_later_versions_are_refused_by_name(key: str) -> None:
     (problem,) = load_data(task(**{key: {}})).problems
     assert (problem.code, problem.message) == (

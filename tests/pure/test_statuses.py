@@ -1,8 +1,10 @@
 """The transition tables: exactly what happens, no more; and the document that is made from them."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from building import ASKED, BOOM, ONCE_MORE, SOME, Play, composite, graph, order, scope, task
+from building import ASKED, BOOM, ONCE_MORE, SOME, UNDONE, Play, composite, graph, order, scope, task
 from checking import agree
 
 from harmonia_core.engine.arrivals import Fact
@@ -30,11 +32,14 @@ def watched(before: ExecutionState, recorded: Recorded, after: ExecutionState) -
     for node in after.graph.root.tasks:
         old, new = (state.scope.task(node.index).status for state in (before, after))
         SEEN.add((f"task {old}", new))
+    for number, entry in before.undo.entries():
+        SEEN.add((f"task {entry.task.status}", after.undo.entry(number).task.status))
     agree(after)
 
 
-def one(*more: object, **fields: object) -> Play:
-    return Play(graph(task("t", **fields), *more), {("t", "input"): {"duration": 5}}, watch=watched)  # type: ignore[arg-type]
+def one(*more: Any, word: Any = "fail", **fields: Any) -> Play:
+    of = graph(task("t", **fields), *more, on_failure=word)
+    return Play(of, {("t", "input"): {"duration": 5}}, watch=watched)
 
 
 def crash(play: Play) -> None:
@@ -96,8 +101,51 @@ def lives() -> None:
     goes_on.end("s/a")
 
 
+def held_lives() -> None:
+    """Let happen what a person decides about."""
+    for kind in ("skip", "fail"):
+        for policy in (None, ONCE_MORE):
+            held = one(on_failure="hold", retry=policy)
+            held.fail("t")
+            held.request(kind, path="t")
+            assert held.final
+    one().request("skip", path="t")
+    late = one(on_failure="hold", timeout=5.0)
+    late.end("t", "deferred")
+    late.due("t", "attempt")
+    blocked = one()
+    blocked.end("t", "deferred")
+    blocked.request("skip", path="t")
+
+
+def undone_lives() -> None:
+    """Let happen what becomes of undos, and of what is undone."""
+    for policy in (None, ONCE_MORE):
+        undone = one(task("u", "t"), on_failure="fail", undo=replace(UNDONE, retry=policy), word="compensate")
+        undone.end("t")
+        undone.fail("u")
+        undone.fail("t~undo")
+        undone.request("done", path="t~undo")
+        assert undone.final
+    wanted = one(task("u", "t"), undo=UNDONE)
+    wanted.end("t")
+    wanted.request("undo")
+    wanted.end("u", "cancelled")
+    inside = scope(task("a", undo=UNDONE), task("b", "a"))
+    block = composite("c", inside=inside, on_failure="compensate")
+    stuck = Play(graph(block), watch=watched)
+    stuck.end("c/a")
+    stuck.fail("c/b")
+    stuck.request("cancel")
+    stuck.fail("c/a~undo")
+    stuck.request("skip", path="c/a~undo")
+    assert stuck.final
+
+
 def test_the_tables_are_exactly_what_happens() -> None:
     lives()
+    held_lives()
+    undone_lives()
     tables = {"execution": EXECUTION_TRANSITIONS, "task": TASK_TRANSITIONS}
     allowed = {
         (f"{name} {before}", after)
@@ -113,7 +161,7 @@ def test_the_tables_are_exactly_what_happens() -> None:
 def test_what_is_final_has_no_row() -> None:
     assert not FINAL_TASK & TASK_TRANSITIONS.keys() and not FINAL_EXECUTION & EXECUTION_TRANSITIONS.keys()
     assert set(TaskStatus) == FINAL_TASK | TASK_TRANSITIONS.keys()
-    later = {ExecutionStatus.PAUSED, ExecutionStatus.COMPENSATING}
+    later = {ExecutionStatus.PAUSED}
     assert set(ExecutionStatus) - later == FINAL_EXECUTION | EXECUTION_TRANSITIONS.keys()
 
 

@@ -66,10 +66,10 @@ class UndoLife(Life):
         return replace(of, root=root, on_failure=word, undoes=undoes, holds=holds), answers, slow
 
     def _person(self, random: Random) -> list[Arrival]:
-        paths = [path for path, _ in self.begun()]
+        paths = [path for path, _ in self.begun()] + ["t3", "t4"]
         if random.random() < 0.03:
             return [self.requested("undo", reason="enough")]
-        if not paths or random.random() < 0.5:
+        if random.random() < 0.5:
             return super()._person(random)
         return [self.requested(random.choice(["skip", "fail", "done", "retry"]), path=random.choice(paths))]
 
@@ -113,7 +113,7 @@ def counters_agree(state: ExecutionState) -> None:
 
 
 def in_reverse(log: list[Recorded]) -> None:
-    """Assert that no undo began while a younger entry of what is undone was open, but those of other items."""
+    """Assert that no undo began while a younger entry was open there, but those of other items."""
     entries: dict[str, int] = {}
     ended: set[str] = set()
     scopes: list[str] = []
