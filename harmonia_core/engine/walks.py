@@ -106,6 +106,21 @@ def visible(state: ExecutionState, path: str, place: str) -> list[Level]:
     return levels(state, path, into=place in ("enter", "output"))
 
 
+def around(state: ExecutionState, path: str) -> Iterator[TaskState]:
+    """Yield the maps and composites that a task lies in, outermost first."""
+    if "/" not in path and "[" not in path:
+        return
+    for level in levels(state, path):
+        if level.position < 0:
+            return
+        task = level.graph.task(level.position)
+        if task.items is not None and level.item is not None:
+            yield task
+            task = task.items.flight.get(level.item, TaskState())
+        if task.inside is not None:
+            yield task
+
+
 def below(node: TaskNode, task: TaskState, path: str) -> Iterator[tuple[str, TaskNode, TaskState]]:
     """Yield what has begun inside a task and is not final, each task or item before what it holds."""
     if task.items is not None and node.item is not None:
