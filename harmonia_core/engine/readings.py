@@ -172,14 +172,14 @@ class Readings:
             where = "the `task` of a map" if root == "item" else "the `task` of a map and in loops"
             there = place.in_item or root in self.roots
             return None if there else ("root-misplaced", f"`{root}` exists only in {where}", None)
+        if root == "output" and root not in place.also:
+            return _output_fault(read, place)
         if root in _ELSEWHERE:
             there = root in place.also or root in self.roots
             return None if there else ("root-misplaced", f"`{root}` exists only in {_ELSEWHERE[root]}", None)
         if root == "error":
             there = place.in_catch or root in self.roots
             return None if there else ("root-misplaced", "`error` exists only in handlers of errors", None)
-        if root == "output":
-            return _output_fault(read, place)
         if not steps:
             return None
         first = str(steps[0])
@@ -214,7 +214,7 @@ def _output_fault(read: Path, place: Place) -> tuple[str, str, str | None] | Non
     """Follow a path into the output of the task that is undone."""
     if place.undoes is None:
         hint = "the output of a task is read as tasks.<id>.output"
-        return "root-misplaced", "`output` exists only in the input of a `compensate`", hint
+        return "root-misplaced", "`output` exists only in a `compensate` and in the `reduce` of a map", hint
     facts = place.undoes.facts
     unknown = facts.output_fault(read.steps[0]) if facts is not None and read.steps else None
     return None if unknown is None else ("path-unknown", f"`{read}`: {unknown[0]}", unknown[1])

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 HISTORIES = stored()
 OPEN = [history for history in HISTORIES if history.steps]
 SNAPSHOTS = [history for history in HISTORIES if history.snapshot]
-ENOUGH_KILOBYTES = 300
+ENOUGH_KILOBYTES = 400
 
 each = pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.id)
 
