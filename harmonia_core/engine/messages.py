@@ -73,12 +73,12 @@ def receive(state: ExecutionState, wish: "Wish") -> Iterator[Event]:
     correlation = body.get("correlation")
     if id in state.inbox.seen:
         return
+    published, full = body.get("published"), len(state.inbox.kept) >= MOST_KEPT
     if expires is not None and expires <= wish.now:
         yield e.MessageRefused(id, name, "expired")
-    elif len(state.inbox.kept) >= MOST_KEPT:
-        yield e.MessageRefused(id, name, "inbox-full")
-    elif body.get("published") and not _awaited(state, name, correlation):
-        yield e.MessageRefused(id, name, NOT_AWAITED)
+    elif (published or full) and not _awaited(state, name, correlation):
+        # What is waited for finds room: a full inbox must not keep a task from going on.
+        yield e.MessageRefused(id, name, NOT_AWAITED if published else "inbox-full")
     else:
         yield e.MessageReceived(id, name, correlation, body.get("data"), expires)
 

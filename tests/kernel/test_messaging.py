@@ -359,6 +359,20 @@ async def test_a_form_that_is_too_large_for_the_log_is_checked_all_the_same() ->
         assert (await h.finish(execution))["status"] == "completed"
 
 
+async def test_approvals_inside_items_are_decided_by_their_paths() -> None:
+    item = {"type": "group", "tasks": {"ok": asking(title="${item}?")["tasks"]["t"]}}
+    item["output"] = "${tasks.ok.output.by}"
+    item = {"type": "map", "input": {"items": ["a", "b", "c"]}, "max_concurrency": 2, "task": item}
+    async with harness() as h:
+        execution = await h.engine.start({"name": "w", "tasks": {"m": item}, "output": "${tasks.m.output}"})
+        await h.seen(execution, "ApprovalRequested", 2)
+        with pytest.raises(ApprovalNotOpen, match=r"these do: m\[0\]/ok, m\[1\]/ok"):
+            await h.engine.decide(execution, "m", "approved", actor=ANN)
+        for index, who in ((1, BOB), (0, ANN), (2, BOB)):
+            await h.engine.decide(execution, f"m[{index}]/ok", "approved", actor=who)
+        assert (await h.finish(execution))["output"] == ["ann", "bob", "bob"]
+
+
 async def test_a_second_decision_is_refused() -> None:
     waits = {**asking(), "tasks": {**asking()["tasks"], "u": {"type": "event", "input": {"name": "end"}}}}
     async with harness() as h:
