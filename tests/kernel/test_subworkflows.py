@@ -574,10 +574,9 @@ async def test_a_family_that_is_adopted_child_first_comes_to_rest() -> None:
         parent = await first.start(flow(a=sub(flow(b=sub(inner)))))
         await begun()
     async with harness(url) as world:
-        rows, _ = await world.engine.find(ExecutionQuery(None))
-        depth = {None: 0}
-        for row in sorted(rows, key=lambda row: row["id"]):
-            depth[row["id"]] = depth[row["parent_id"]] + 1
-        for row in sorted(rows, key=lambda row: -depth[row["id"]]):
-            await world.engine.adopt(row["id"])
-        assert await ended(world.engine, parent) == "attention"
+        line = [parent]
+        while found := await children(world.engine, line[-1]):
+            line.append(found[0]["id"])
+        for execution_id in reversed(line):
+            await world.engine.adopt(execution_id)
+        assert len(line) == 3 and await ended(world.engine, parent) == "attention"
