@@ -212,11 +212,11 @@ class Driver:
             if self.ended is not None:
                 self.ended()
         live.land()
-        self._tell_parents(live)
+        self.tell_parents(live)
         if live.arrivals and live.execution_id in self.lives:
             self.arrive(live)
 
-    def _tell_parents(self, live: Live) -> None:
+    def tell_parents(self, live: Live) -> None:
         """Let those above know whether only a person can help an execution on."""
         parent = self.lives.get(live.state.family.parent_id or "")
         while parent is not None and live.state.family.reports == "end":

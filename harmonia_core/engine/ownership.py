@@ -125,9 +125,11 @@ class Owner:
         for row in await self.starts.left(waiting):
             await self.starts.begin(row)
         for head in await self._backend.heads(waiting):
-            if head.status == ExecutionStatus.ATTENTION and head.execution_id not in self._driver.lives:
+            child = self._driver.lives.get(head.execution_id)
+            if head.status == ExecutionStatus.ATTENTION if child is None else child.resting:
                 live.stuck.add(head.execution_id)
         live.stir()
+        self._driver.tell_parents(live)
 
     async def deliver(self, row: ExecutionRow, request: RequestRow) -> None:
         """Record a request of an execution that nobody drives, and leave it to be adopted.

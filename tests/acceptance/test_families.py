@@ -8,12 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from programs import Place, Program, in_flight, task, until
-from test_kill import kill_at
+from test_kill import ends, killed
 from test_shell import alive
 
 STORES = ("sqlite", "postgresql")
-CHILDREN, ITEMS, KILLS = 4, 3, 5
+CHILDREN, ITEMS = 5, 3
 SLEEPER = 'echo $$ >> "$PIDS"; exec sleep 600'
 
 
@@ -51,6 +52,18 @@ def trees(place: Place) -> tuple[Path, set[str]]:
     return place.define(tasks), paths
 
 
+def kill_when(place: Place, program: Program, marks: int) -> None:
+    """Kill a process once tasks have begun this often and it has ended one; a family takes its time."""
+    before = len(ends(place))
+
+    def reached() -> bool:
+        assert program.process.poll() is None, f"ended too early:\n{program.stdout}\n{program.stderr}"
+        return len(place.marks()) >= marks and len(ends(place)) > before
+
+    until(reached, 60, f"for mark {marks}")
+    killed(place, program)
+
+
 def by_execution(place: Place) -> dict[str, list[tuple[int, str, dict[str, Any]]]]:
     """Return the log of each execution."""
     found: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
@@ -60,14 +73,15 @@ def by_execution(place: Place) -> dict[str, list[tuple[int, str, dict[str, Any]]
     return found
 
 
+@pytest.mark.timeout(400)
 def test_families_killed_again_and_again_complete(place: Place) -> None:
     draws = random.Random(7)
     file, paths = trees(place)
-    total = CHILDREN * (6 + ITEMS)
     logs, pids, program = [], [], place.start("run", file)
-    for moment in sorted(draws.sample(range(1, total - 6), KILLS)):
+    # One kill in each part of the chain: an attempt that dies three times in a row is a person's business.
+    for moment in [number * (6 + ITEMS) + draws.randint(2, 5) for number in range(CHILDREN)]:
         pids.append(program.process.pid)
-        kill_at(place, program, max(moment, len(place.marks()) + 1))
+        kill_when(place, program, max(moment, len(place.marks()) + 1))
         logs.append(by_execution(place))
         program = place.start("recover")
     pids.append(program.process.pid)
@@ -77,12 +91,14 @@ def test_families_killed_again_and_again_complete(place: Place) -> None:
     for key, events in found.items():
         assert [seq for seq, _, _ in events] == list(range(1, len(events) + 1))
         assert events[-1][1] == "ExecutionCompleted"
-        ends = Counter(data["path"] for _, kind, data in events if kind == "TaskSucceeded")
-        assert max(ends.values()) == 1
+        once = Counter(data["path"] for _, kind, data in events if kind == "TaskSucceeded")
+        assert max(once.values()) == 1
         assert all(log[key] == events[: len(log[key])] for log in logs if key in log)
     assert {one.path for one in place.marks()} == paths
-    ends = Counter(data["path"] for log in found.values() for _, kind, data in log if kind == "TaskSucceeded")
-    assert all(ends[path] == (ITEMS if path.endswith("_item") else 1) for path in paths)
+    counts = Counter(
+        data["path"] for log in found.values() for _, kind, data in log if kind == "TaskSucceeded"
+    )
+    assert all(counts[path] == (ITEMS if path.endswith("_item") else 1) for path in paths)
     single = {path for path in paths if not path.endswith("_item")}
     begun = [{one.path for one in place.marks() if one.pid == pid} & single for pid in pids]
     for number, log in enumerate(logs):

@@ -565,3 +565,18 @@ async def test_what_lies_inside_may_be_looked_at_where_its_types_are_not_install
         parent = (await world.run(flow(a=sub(HELD), g=inside)))["id"]
     async with Harness(url=url) as bare:
         assert (await bare.engine.get(parent))["status"] == "completed"
+
+
+async def test_a_family_that_is_adopted_child_first_comes_to_rest() -> None:
+    url = "memory://child-first"
+    inner = {"name": "inner", "tasks": {"p": {"type": "precious"}}}
+    async with dead(url) as first:
+        parent = await first.start(flow(a=sub(flow(b=sub(inner)))))
+        await begun()
+    async with harness(url) as world:
+        line = [parent]
+        while found := await children(world.engine, line[-1]):
+            line.append(found[0]["id"])
+        for execution_id in reversed(line):
+            await world.engine.adopt(execution_id)
+        assert len(line) == 3 and await ended(world.engine, parent) == "attention"

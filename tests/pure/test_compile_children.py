@@ -115,7 +115,7 @@ def test_what_reading_has_not_touched_compiles_as_well() -> None:
     assert found.graph is not None and found.graph.root.tasks[0].child is not None
     wrong = {**task, "workflow": {"name": "inner", "tasks": [{"id": "n"}]}}
     found = check_definition(WorkflowDefinition.model_validate({"name": "w", "tasks": [wrong]}), KINDS)
-    place = "tasks.t.workflow.tasks[0].type"
+    place = "tasks[0].workflow.tasks[0].type"
     assert [(one.code, one.path) for one in found.problems] == [("key-missing", place)]
 
 
