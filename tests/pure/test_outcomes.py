@@ -125,7 +125,7 @@ def test_a_retry_request_cuts_a_backoff_short() -> None:
 
 
 @pytest.mark.parametrize("path", ["t", "other", "t[0]", "t[x]", "]", ""])
-@pytest.mark.parametrize("kind", ["retry"])
+@pytest.mark.parametrize("kind", ["retry", "fail", "done", "forget"])
 def test_a_request_that_has_nothing_to_do_does_nothing(kind: str, path: str) -> None:
     assert one().request(kind, path=path) == []
 
