@@ -48,7 +48,7 @@ async def test_ten_thousand_rounds_in_many_logs_do_what_they_do_in_one() -> None
         view = await run.finish(execution, limit=120)
         assert len(await run.engine._owner.succession.chain(execution)) == 30
     assert (view["status"], view["output"]) == ("completed", ROUNDS)
-    assert KEYS == [f"{execution}:loop[{number}]/body" for number in range(ROUNDS)]
+    assert [f"{execution}:loop[{number}]/body" for number in range(ROUNDS)] == KEYS
 
 
 @pytest.fixture
