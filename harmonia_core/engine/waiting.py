@@ -30,8 +30,9 @@ class Waiting(Listening):
                 continue
             row = await self.patience.ask(self._owner.succession.end, execution_id)
             execution_id = row.execution_id
-            if execution_id in self._driver.troubles:
-                raise self._driver.troubles[execution_id]
+            for one in (execution_id, await self._owner.succession.successor(row)):
+                if one in self._driver.troubles:
+                    raise self._driver.troubles[one]
             if row.status in _OVER or (row.status == "attention" and row.owner is None):
                 return row.status
             if self._driver.live(execution_id) is None:

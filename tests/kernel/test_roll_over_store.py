@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from harmonia_core import TaskContext, task_type
-from harmonia_core.errors import ExecutionFinished, StateCorrupt
+from harmonia_core.errors import ExecutionFinished, StateCorrupt, StateUnavailable
 from harmonia_core.host import Inspector, KernelSettings
 from harmonia_core.testing.harness import Harness
 
@@ -134,3 +134,23 @@ async def test_what_arrives_while_the_last_commit_is_made_is_refused_not_awaited
                 group.start_soon(refused)
                 await anyio.wait_all_tasks_blocked()
                 submit(*held.pop())
+
+
+async def test_a_store_that_refuses_what_goes_on_says_so_and_another_look_begins_it() -> None:
+    async with harness(12, store_patience=0.0) as run:
+        submit, refusals = run.engine.backend.submit, [StateUnavailable("the store is away")]
+
+        def refusing(units: Any, done: Any) -> None:
+            if refusals and any(row.type == "ExecutionContinued" for unit in units for row in unit.events):
+                error = refusals.pop()
+                done([(unit, error) for unit in units])
+            else:
+                submit(units, done)
+
+        run.engine.backend.submit = refusing  # type: ignore[method-assign]
+        execution = await run.engine.start(looping(9))
+        with pytest.raises(StateUnavailable), anyio.fail_after(10):
+            await run.engine.wait(execution)
+        assert (await run.engine.recover()).adopted
+        assert (await run.finish(execution))["output"] == 9
+        assert len(set(KEYS)) == 9
