@@ -45,7 +45,7 @@ class Deciding(Waiting):
         actor: Mapping[str, str] | None = None,
         wait: bool = True,
     ) -> None:
-        """Ask an execution to end as cancelled; with `wait`, return when it has.
+        """Ask an execution to end as cancelled; with `wait`, return when it has, or only a person can help on.
 
         Cancelling twice is harmless. With `wait`, an execution that nobody drives and whose `finally` has
         work to do is adopted and driven to its end here. Raises ExecutionNotFound, ExecutionFinished if it
@@ -62,7 +62,7 @@ class Deciding(Waiting):
             await self._owner.drive(execution_id)
             here = self._driver.live(execution_id) is not None
             status = await (self.wait(execution_id) if here else self._requests.ended(request))
-            if status != "cancelled":
+            if status in FINAL_EXECUTION and status != "cancelled":
                 raise ExecutionFinished(execution_id, status)
 
     async def undo(
