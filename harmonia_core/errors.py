@@ -97,6 +97,22 @@ class ExecutionFinished(HarmoniaError):
         super().__init__(f"Execution {execution_id} has already ended as {status}.")
 
 
+class KeyReused(HarmoniaError):
+    """Refuse a key that stands for another request; nothing was begun."""
+
+    code = "key-reused"
+
+    def __init__(self, key: str, workflow: str, execution_id: str) -> None:
+        self.key, self.workflow, self.execution_id = key, workflow, execution_id
+        super().__init__(
+            f"The key {key!r} was used for {workflow} with another definition, input or labels: "
+            f"execution {execution_id}. Take another key for another request."
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {"key": self.key, "workflow": self.workflow, "execution_id": self.execution_id}
+
+
 class ExecutionNotAdoptable(HarmoniaError):
     """Say why an orphan cannot be continued by this installation."""
 

@@ -30,7 +30,7 @@ from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
 from harmonia_core.engine.walks import begun, below, node_of
 from harmonia_core.engine.winding import winding
-from harmonia_core.errors import Fenced, StateBackendError
+from harmonia_core.errors import Fenced, StateBackendError, VersionConflict
 from harmonia_core.ids import stable_key
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
 from harmonia_core.model.events import ScopeStopped
@@ -258,6 +258,11 @@ class Driver:
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
         if isinstance(error, StateConflict):
             self.fence(live)
+            return
+        if not live.created and isinstance(error, VersionConflict):
+            # What it was to begin with is taken: it never was, and who starts it decides what to do.
+            self.let_go(live, error)
+            del self.troubles[live.execution_id]
             return
         if not self._stalls.hold(live, batch, error, self._group.start_soon):
             LOG.error("%s", error)

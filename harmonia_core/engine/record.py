@@ -62,6 +62,8 @@ class Recorder:
         _arrived(unit, live, batch.arrivals)
         unit.requests = requests(state, batch.recorded, live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
+        if not live.created:
+            unit.documents += live.documents
         batch.requests = unit.requests
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]
