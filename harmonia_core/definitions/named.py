@@ -17,6 +17,7 @@ from harmonia_core.definitions.errors import (
 from harmonia_core.definitions.presenting import text_diff
 from harmonia_core.definitions.publishing import Compiler, Publishing, again, read_stored
 from harmonia_core.definitions.records import Release, Workflow, labelled, latest_of, newest_first
+from harmonia_core.definitions.running import Running, matched
 from harmonia_core.definitions.shelf import Shelf
 from harmonia_core.definitions.versions import Reference, read_reference
 from harmonia_core.model.graph import Graph
@@ -151,6 +152,15 @@ class Definitions(Publishing):
             tuple(definition_changes(before, after)),
             compatibility(self._graph(one.definition), self._graph(other.definition)),
         )
+
+    async def running(self, reference: str, *, namespace: str = "default") -> list[Running]:
+        """Return the unfinished executions on other contents, and what this version would mean for them.
+
+        Raises as `resolve`.
+        """
+        meant = await self.resolve(reference, namespace)
+        target = self._graph(meant.definition)
+        return await matched(self._backend, namespace, meant.release.name, target, self._graph)
 
     def _graph(self, data: Mapping[str, Any]) -> Graph:
         return self._compiler.compile_stored(data, strict=False)

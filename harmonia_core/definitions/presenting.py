@@ -60,6 +60,14 @@ def as_text(data: Data) -> str:
     return text
 
 
+def plain_text(data: Any) -> str:
+    """Return any data as YAML, in the order that it has: a draft may be wrong in every way."""
+    import yaml
+
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
 def text_diff(old: Data, new: Data, names: tuple[str, str], context: int = 3) -> str:
     """Return a unified diff of two normal forms, empty if they are equal. names: for its head."""
     before, after = as_text(old).splitlines(), as_text(new).splitlines()
