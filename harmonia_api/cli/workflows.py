@@ -11,7 +11,7 @@ from harmonia_api.cli.text import clean
 from harmonia_api.cli.workflows_words import running_lines
 from harmonia_api.cli.writing import write_store
 from harmonia_core import Problem
-from harmonia_core.host import Engine, Release, Running, Workflow, as_text
+from harmonia_core.host import Engine, Release, Running, Workflow, as_text, load_data, plain_text
 
 STYLES = {"archived": "bright_black", "latest": "green"}
 
@@ -90,8 +90,14 @@ def show_version(reference: str, db: str | None, json: bool) -> int:
         print(f"    {clean(reason)}")
     for line in running_lines(running):
         print(f"  {line}")
-    print(f"\n{as_text(found.definition).rstrip()}")
+    print(f"\n{_text(found.definition).rstrip()}")
     return 0
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    """Return a stored definition in the model's order; as it stands if this version cannot read it."""
+    loaded = load_data(dict(data))
+    return plain_text(data) if loaded.definition is None else as_text(loaded.definition.as_data())
 
 
 def archive_one(reference: str, undo: bool, db: str | None, json: bool) -> int:

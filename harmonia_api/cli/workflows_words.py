@@ -31,7 +31,7 @@ def match_lines(diff: VersionDiff) -> Iterator[str]:
     for task in match.tasks:
         if task.verdict != "same":
             reasons = f": {'; '.join(task.reasons)}" if task.reasons else ""
-            yield f"  {task.verdict:<8}{task.path}{clean(reasons)}"
+            yield f"  {task.verdict:<9}{task.path}{clean(reasons)}"
 
 
 def running_lines(running: Sequence[Running]) -> Iterator[str]:

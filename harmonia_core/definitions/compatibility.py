@@ -114,10 +114,15 @@ def _differences(old: _Place, new: _Place) -> Iterator[str]:
     for name, word in _FIELDS.items():
         if getattr(old.node, name) != getattr(new.node, name):
             yield f"its {word} is different"
-    if old.node.scope and new.node.scope and _way(old.node.scope) != _way(new.node.scope):
-        yield "the order of what is inside is different"
+    if old.node.scope and new.node.scope and _other_way(old.node.scope, new.node.scope):
+        yield "the way through what is inside is different"
 
 
-def _way(scope: Scope) -> tuple[Any, ...]:
-    ids = tuple(task.id for task in scope.tasks) if scope.order is not None else ()
-    return ids, scope.order, scope.enough, scope.output, dict(scope.vars)
+def _other_way(old: Scope, new: Scope) -> bool:
+    """Tell whether what is inside is gone through differently; that tasks are new or gone is said of them."""
+    if (old.enough, dict(old.vars)) != (new.enough, dict(new.vars)):
+        return True
+    before, after = (tuple(task.id for task in scope.tasks) for scope in (old, new))
+    if {*before} != {*after}:
+        return False
+    return (old.output, old.order) != (new.output, new.order) or (old.order is not None and before != after)
