@@ -4,7 +4,7 @@ from typing import Any
 
 from harmonia_api.cli.printing import paint, print_json
 from harmonia_api.cli.reading import read_store
-from harmonia_api.cli.text import clean
+from harmonia_api.cli.text import harmless
 from harmonia_api.cli.workflows_words import STYLES, change_lines, match_lines
 from harmonia_core.host import VersionDiff, read_reference
 
@@ -36,15 +36,9 @@ def _document(diff: VersionDiff) -> dict[str, Any]:
 
 def _page(diff: VersionDiff) -> None:
     for line in diff.text.splitlines():
-        print(paint(clean_line(line), _LINES.get(line[:1], "")))
+        print(paint(harmless(line), _LINES.get(line[:1], "")))
     print()
     for line in change_lines(diff.changes, 0):
         print(paint(line, STYLES[line.partition(" ")[0]]))
     for line in match_lines(diff):
-        print(clean_line(line))
-
-
-def clean_line(line: str) -> str:
-    """Return a line with its indentation, without characters that could steer a terminal."""
-    inner = line.lstrip(" +-")
-    return line[: len(line) - len(inner)] + clean(inner)
+        print(harmless(line))
