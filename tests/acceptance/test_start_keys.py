@@ -47,14 +47,16 @@ def test_processes_that_start_at_once_with_one_key_make_one_execution(place: Pla
 def test_a_process_killed_right_after_the_commit_is_gone_on_with(place: Place) -> None:
     file = place.define({"one": task("hold"), "two": task("mark", ["one"])})
     first = keyed(place, file)
+    until(lambda: ids(place), SLOWLY, "for an execution")
     execution_id = place.execution()
     first.send(signal.SIGKILL)
     first.ended()
     until(place.deserted, about="for the server to notice")
     second = keyed(place, file)
-    place.begun("one", second)
+    pid = second.process.pid
+    until(lambda: pid in [mark.pid for mark in place.marks()], SLOWLY, "for the second")
     place.let_through(second)
-    assert second.ended() == 0, second.stderr
+    assert second.ended(SLOWLY) == 0, second.stderr
     end = result(second)
     assert (end["id"], end["existing"], end["status"]) == (execution_id, True, "completed")
     assert ids(place) == {execution_id}
@@ -82,11 +84,11 @@ def test_a_key_outlives_its_pruned_execution_and_another_request_is_refused(plac
 def test_an_interrupt_leaves_what_an_earlier_run_began(place: Place) -> None:
     file = place.define({"one": task("hold")})
     first = keyed(place, file)
-    place.begun("one", first)
+    until(place.marks, SLOWLY, "for the first")
     second = keyed(place, file)
     until(lambda: "existing: key" in second.stderr, SLOWLY, "for the second")
     second.send(signal.SIGINT)
-    assert second.ended() == 5, second.stderr
+    assert second.ended(SLOWLY) == 5, second.stderr
     place.let_through(first)
-    assert first.ended() == 0, first.stderr
+    assert first.ended(SLOWLY) == 0, first.stderr
     assert result(first)["status"] == "completed"
