@@ -49,7 +49,11 @@ class Change(NamedTuple):
 def definition_changes(old: Data, new: Data) -> list[Change]:
     """Return what differs between two normal forms, in the order of the text; their versions do not count."""
     before, after = presented(old), presented(new)
-    return [*_workflow(before, after), *_tasks(dict(parts(before)), dict(parts(after)))]
+    found = [*_workflow(before, after), *_tasks(dict(parts(before)), dict(parts(after)))]
+    if not found and {**old, "version": ""} != {**new, "version": ""}:
+        # The order of tasks, of names in a `required`: the content is another, and means the same.
+        found = [Change("workflow", "definition", "changed", "patch", "is written in another order")]
+    return found
 
 
 def weightiest(changes: Sequence[Change]) -> Level | None:

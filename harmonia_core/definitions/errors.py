@@ -14,11 +14,19 @@ class NotPublished(HarmoniaError):
 
     code = "not-published"
 
+    def details(self) -> dict[str, Any]:
+        """Return what was asked for, as JSON-able attributes."""
+        return {}
+
 
 class PublishRefused(HarmoniaError):
     """Root of errors about what may not be published, or referred to; nothing was written."""
 
     code = "publish-refused"
+
+    def details(self) -> dict[str, Any]:
+        """Return what was asked for, as JSON-able attributes."""
+        return {}
 
 
 class WorkflowNotFound(NotPublished):

@@ -137,10 +137,12 @@ def test_a_number_takes_every_integer() -> None:
     assert changes(whole, any_number) == [("major", f"{place}.type", "changed")]
 
 
-def test_steps_in_another_order_are_a_change_and_tasks_are_none() -> None:
+def test_steps_in_another_order_work_differently_and_tasks_do_not() -> None:
     turned = put(BASE, "tasks.book.steps", BASE["tasks"]["book"]["steps"][::-1])
     assert changes(turned) == [("minor", "tasks.book.steps", "changed")]
-    assert changes({**BASE, "tasks": dict(reversed(BASE["tasks"].items()))}) == []
+    assert changes({**BASE, "tasks": dict(reversed(BASE["tasks"].items()))}) == [
+        ("patch", "definition", "changed")
+    ]
 
 
 def test_what_is_the_same_differs_in_nothing_whatever_its_version() -> None:
