@@ -89,8 +89,8 @@ class Engine(Listening):
         super().__init__(backend, self._loader, self._owner, self._driver, self._publisher, self._requests)
         self.definitions = Definitions(backend, self._catalog, self._clock)
         self._starter = Starter(
-            self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self._clock,
-            self._new_id, self.settings.output_limit,
+            self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self.patience,
+            self._clock, self._new_id, self.settings.output_limit,
         )  # fmt: skip
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()

@@ -6,6 +6,7 @@ or neither. It outlives its execution: pruning never frees it, its time alone do
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -15,7 +16,7 @@ from pydantic_core import to_json
 from harmonia_core.clock import Clock
 from harmonia_core.contracts.rows import DocumentWrite, Unit
 from harmonia_core.contracts.state_backend import DocumentQuery, StateBackend
-from harmonia_core.errors import InputInvalid, Problem, VersionConflict
+from harmonia_core.errors import InputInvalid, Problem, StateBackendError
 from harmonia_core.model.codec import canonical
 
 COLLECTION = "harmonia.start-keys"
@@ -79,25 +80,22 @@ class StartKeys:
             0 if held is None else held.revision, {"expires": now + KEEP},
         )  # fmt: skip
 
-    async def sweep(self, namespace: str) -> int:
-        """Delete keys whose time is over, unless that was done a while ago; return how many."""
+    async def sweep(self, namespace: str) -> None:
+        """Delete keys of a namespace whose time is over, unless that was done a while ago.
+
+        A store that fails meanwhile is no concern of the start that called: another time.
+        """
         now = self._clock.now()
         if now - self._swept.get(namespace, -OFTEN) < OFTEN:
-            return 0
+            return
         self._swept[namespace] = now
         query = DocumentQuery(namespace, COLLECTION, order="expires", limit=AT_ONCE)
-        page, _ = await self._backend.find_documents(query)
-        over = [one for one in page if one.value["expires"] <= now]
-        if not over:
-            return 0
-        try:
-            await self._backend.commit(
-                Unit(
-                    documents=[
-                        DocumentWrite(namespace, COLLECTION, one.key, None, one.version) for one in over
-                    ]
-                )
-            )
-        except VersionConflict:  # one of them was taken again, or another engine swept; another time
-            return 0
-        return len(over)
+        with suppress(StateBackendError):
+            page, _ = await self._backend.find_documents(query)
+            over = [
+                DocumentWrite(namespace, COLLECTION, one.key, None, one.version)
+                for one in page
+                if one.value["expires"] <= now
+            ]
+            if over:
+                await self._backend.commit(Unit(documents=over))

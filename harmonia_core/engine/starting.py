@@ -13,6 +13,7 @@ from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.output import taken_in
+from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.start_keys import StartKeys, check_key, fingerprint
 from harmonia_core.errors import InputInvalid, KeyReused, VersionConflict
 from harmonia_core.expressions.schema import check_value
@@ -49,12 +50,14 @@ class Starter:
         definitions: Definitions,
         driver: Driver,
         keys: StartKeys,
+        patience: Patience,
         clock: Clock,
         new_id: Callable[[], str],
         output_limit: int,
     ) -> None:
         self._catalog, self._definitions, self._driver = catalog, definitions, driver
-        self._keys, self._clock, self._new_id, self._limit = keys, clock, new_id, output_limit
+        self._keys, self._patience, self._clock = keys, patience, clock
+        self._new_id, self._limit = new_id, output_limit
 
     async def start(
         self,
@@ -67,7 +70,8 @@ class Starter:
     ) -> Start:
         """Begin an execution unless its key says that it was; return once that is durable."""
         if isinstance(definition, str):
-            definition = (await self._definitions.resolve(definition, namespace)).definition
+            found = await self._patience.ask(self._definitions.resolve, definition, namespace)
+            definition = found.definition
         compiled = self._catalog.compile(definition)
         graph = compiled.graph
         input = taken_in({} if input is None else input, self._limit)
@@ -79,15 +83,15 @@ class Starter:
         if key is None:
             return Start(await self._begin(wanted, self._new_id()))
         check_key(key)
-        found = await self._once(wanted, key)
+        start = await self._once(wanted, key)
         await self._keys.sweep(namespace)
-        return found
+        return start
 
     async def _once(self, wanted: Wanted, key: str) -> Start:
         graph = wanted.compiled.graph
         print_ = fingerprint(graph.definition_hash, wanted.input, wanted.labels)
         while True:
-            held = await self._keys.held(wanted.namespace, graph.name, key)
+            held = await self._patience.ask(self._keys.held, wanted.namespace, graph.name, key)
             if held is not None and not self._keys.is_over(held):
                 if held.fingerprint != print_:
                     raise KeyReused(key, graph.name, held.execution_id)

@@ -9,7 +9,7 @@ from harmonia_core.clock import SystemClock
 from harmonia_core.contracts.state_backend import DocumentQuery
 from harmonia_core.engine.driver import LOG
 from harmonia_core.engine.start_keys import COLLECTION, KEEP, fingerprint
-from harmonia_core.errors import InputInvalid, KeyReused, StateLocked, VersionConflict
+from harmonia_core.errors import InputInvalid, KeyReused, StateLocked, StateUnavailable, VersionConflict
 from harmonia_core.host import Engine, ExecutionQuery, KernelSettings, create_backend, load_plugins
 from harmonia_core.testing.harness import Harness
 
@@ -124,6 +124,33 @@ async def test_of_two_that_race_the_loser_leaves_no_trace(
         assert await count(engine) == 1
 
 
+async def test_of_two_that_want_a_key_whose_time_is_over_one_gets_it() -> None:
+    async with Harness() as harness:
+        engine = harness.engine
+        first = await engine.start(FLOW, key="k")
+        harness.clock.advance(KEEP)
+        found: list[Any] = []
+
+        async def begin() -> None:
+            found.append(await engine.start_once(FLOW, key="k"))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(begin)
+        assert sorted(one.existing for one in found) == [False, True, True, True]
+        assert len({one.execution_id for one in found} | {first}) == 2
+
+
+async def test_a_sweep_that_fails_is_no_failure_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Harness() as harness:
+
+        async def broken(query: Any) -> Any:
+            raise StateUnavailable("gone")
+
+        monkeypatch.setattr(harness.engine.backend, "find_documents", broken)
+        assert not (await harness.engine.start_once(FLOW, key="k")).existing
+
+
 class Hasty(SystemClock):
     """A clock whose sleeps are over at once."""
 
@@ -141,7 +168,14 @@ async def test_a_store_that_is_busy_is_asked_again_with_the_key() -> None:
             engine.backend.submit = submit  # type: ignore[method-assign]
             done([(unit, StateLocked("the store is busy")) for unit in units])
 
+        document: Any = engine.backend.document
+
+        async def later(*place: str) -> Any:
+            engine.backend.document = document  # type: ignore[method-assign]
+            raise StateUnavailable("the store is away")
+
         engine.backend.submit = first  # type: ignore[method-assign]
+        engine.backend.document = later  # type: ignore[method-assign]
         begun = await engine.start_once(FLOW, key="k")
         assert not begun.existing and await engine.wait(begun.execution_id) == "completed"
         assert await engine.start_once(FLOW, key="k") == (begun.execution_id, True)
