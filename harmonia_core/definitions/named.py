@@ -122,7 +122,7 @@ class Definitions(Publishing):
 
         async def attempt() -> Release | Workflow:
             workflow = await _workflow(shelf, reference.name)
-            if not reference.wanted:
+            if "@" not in text:  # `order@latest` is one version, which has to be named
                 changed: Workflow = change(workflow)
                 await shelf.write(shelf.of_workflow(changed))
                 return changed

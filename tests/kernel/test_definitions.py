@@ -106,8 +106,10 @@ async def test_what_is_archived_is_found_only_if_it_is_named_whole() -> None:
         await definitions.archive("flow@1.1.0", undo=True)
         await definitions.archive("flow@1.1.0", undo=True)
         assert await resolved(engine, "flow") == "1.1.0"
-        with pytest.raises(VersionNotFound, match="whole"):
-            await definitions.archive("flow@1")
+        for loose in ("flow@1", "flow@latest", "flow@^1.0"):
+            with pytest.raises(VersionNotFound, match="whole"):
+                await definitions.archive(loose)
+        assert not (await definitions.get("flow")).archived
 
 
 async def test_the_next_version_counts_archived_ones() -> None:
