@@ -1,6 +1,6 @@
 """Which version a definition is published under, and why. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harmonia_core.definitions.changes import Change, definition_changes, weightiest
@@ -17,8 +17,8 @@ REASONS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
-    """Hold the newest version of a name that is no pre-release, archived or not, with its content."""
+class Before:
+    """Hold the version that a new one follows, with its content."""
 
     release: Release
     definition: WorkflowDefinition
@@ -29,13 +29,14 @@ class Choice:
     """Say what is published.
 
     stands: the version that has this content already; nothing is written then.
-    changes: since the newest version.
+    since, changes: the version that it follows, and what differs from it.
     """
 
     definition: WorkflowDefinition
     level: Level | None = None
     changes: tuple[Change, ...] = ()
     stands: Release | None = None
+    since: str | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -43,37 +44,42 @@ class Choice:
         return tuple(str(change) for change in self.changes if change.level == self.level)[:REASONS]
 
 
-def newest_release(releases: list[Release]) -> Release | None:
-    """Return what the next version is counted from: archived versions count, pre-releases do not."""
-    return next((one for one in newest_first(releases) if not one.order.pre), None)
+def follows(definition: WorkflowDefinition, releases: list[Release], bump: Bump | None) -> Release | None:
+    """Return the version that a definition follows: the newest, without `bump` the one below its own.
+
+    Archived versions count, pre-releases do not.
+    """
+    own = read_version(definition.version) if bump is None else None
+    below = (one for one in newest_first(releases) if own is None or one.order < own)
+    return next((one for one in below if not one.order.pre), None)
 
 
 def choose(
-    definition: WorkflowDefinition, releases: list[Release], newest: Newest | None, bump: Bump | None
+    definition: WorkflowDefinition, releases: list[Release], before: Before | None, bump: Bump | None
 ) -> Choice:
-    """Return under which version a definition goes.
+    """Return under which version a definition goes. before: what it `follows`.
 
     Without `bump` it is the one that the definition says; with it the one behind the newest, whatever
     the definition says, and the same content again is the newest itself.
     Raises VersionExists, DefinitionInvalid for a version that is not whole.
     """
-    changes = _changes(definition, newest)
-    if bump is not None and newest is not None:
-        level = weightiest(changes)
-        if level is None:
-            return Choice(definition, stands=newest.release)
-        step = level if bump == "auto" else bump
-        definition = at_version(definition, str(newest.release.order.next(step)))
-        return _free(Choice(definition, level, changes), releases)
-    if read_version(definition.version) is None:
-        raise DefinitionInvalid([_not_whole(definition.version)])
-    return _free(Choice(definition, weightiest(changes), changes), releases)
+    if before is None or bump is None:
+        if read_version(definition.version) is None:
+            raise DefinitionInvalid([_not_whole(definition.version)])
+        return _free(_choice(definition, before), releases)
+    choice = _choice(definition, before)
+    if choice.level is None:
+        return replace(choice, stands=before.release)
+    step = choice.level if bump == "auto" else bump
+    moved = at_version(definition, str(before.release.order.next(step)))
+    return _free(replace(choice, definition=moved), releases)
 
 
-def _changes(definition: WorkflowDefinition, newest: Newest | None) -> tuple[Change, ...]:
-    if newest is None:
-        return ()
-    return tuple(definition_changes(newest.definition.as_data(), definition.as_data()))
+def _choice(definition: WorkflowDefinition, before: Before | None) -> Choice:
+    if before is None:
+        return Choice(definition)
+    changes = tuple(definition_changes(before.definition.as_data(), definition.as_data()))
+    return Choice(definition, weightiest(changes), changes, since=before.release.version)
 
 
 def _free(choice: Choice, releases: list[Release]) -> Choice:

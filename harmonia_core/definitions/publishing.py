@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from harmonia_core.clock import Clock
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.definitions.changes import Change
-from harmonia_core.definitions.choosing import Bump, Choice, Newest, choose, newest_release
+from harmonia_core.definitions.choosing import Before, Bump, Choice, choose, follows
 from harmonia_core.definitions.errors import DraftChanged, DraftNotFound
 from harmonia_core.definitions.load import load_data
 from harmonia_core.definitions.records import Draft, Release, Workflow
@@ -108,14 +108,15 @@ class Publishing:
         shelf = Shelf(self._backend, namespace)
 
         async def attempt() -> Published:
+            # The name first: whoever publishes after this look moves it, and our write is refused.
+            workflow = await shelf.workflow(read.name) or Workflow(read.name)
             releases = await shelf.releases(read.name)
-            choice = choose(read, releases, await self._newest(shelf, releases), bump)
+            choice = choose(read, releases, await _before(shelf, follows(read, releases, bump)), bump)
             if choice.stands is not None:
                 if draft is not None:
                     await shelf.write(shelf.drop_draft(draft.name, draft.revision))
                 return Published(choice.stands, True)
-            release = self._release(choice, releases, labels, actor)
-            workflow = await shelf.workflow(read.name) or Workflow(read.name)
+            release = self._release(choice, labels, actor)
             workflow = replace(workflow.after([*releases, release]), archived=False)
             writes = [shelf.of_release(release), shelf.of_workflow(workflow)]
             if not await shelf.has_content(release.hash):
@@ -127,19 +128,17 @@ class Publishing:
 
         return await again(attempt, shelf, draft)
 
-    def _release(
-        self, choice: Choice, releases: list[Release], labels: Mapping[str, str], actor: Any
-    ) -> Release:
-        since, made = newest_release(releases), choice.definition
+    def _release(self, choice: Choice, labels: Mapping[str, str], actor: Any) -> Release:
+        made = choice.definition
         return Release(
             made.name, made.version, made.content_hash(), self._clock.now(),
             None if actor is None else dict(actor), made.description, choice.level,
-            None if since is None else since.version, choice.reasons, dict(labels),
+            choice.since, choice.reasons, dict(labels),
         )  # fmt: skip
 
-    async def _newest(self, shelf: Shelf, releases: list[Release]) -> Newest | None:
-        newest = newest_release(releases)
-        return None if newest is None else Newest(newest, read_stored(await shelf.content(newest.hash)))
+
+async def _before(shelf: Shelf, release: Release | None) -> Before | None:
+    return None if release is None else Before(release, read_stored(await shelf.content(release.hash)))
 
 
 async def again(attempt: Callable[[], Awaitable[Value]], shelf: Shelf, draft: Draft | None = None) -> Value:

@@ -223,6 +223,36 @@ async def test_a_draft_that_moves_while_it_is_published_stays(monkeypatch: pytes
             await definitions.get("flow")
 
 
+async def test_a_publisher_who_saw_too_little_decides_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Harness() as harness:
+        definitions = harness.engine.definitions
+        await publish(harness.engine, "1.0.0")
+        releases = Shelf.releases
+
+        async def then(shelf: Shelf, name: str) -> Any:
+            monkeypatch.undo()
+            seen = await releases(shelf, name)
+            await publish(harness.engine, "1.1.0")
+            return seen
+
+        monkeypatch.setattr(Shelf, "releases", then)
+        await publish(harness.engine, "1.0.5")
+        about = await definitions.get("flow")
+        assert (about.latest, about.versions) == ("1.1.0", 3)
+
+
+async def test_a_version_in_between_is_compared_with_the_one_below_it() -> None:
+    async with Harness() as harness:
+        definitions = harness.engine.definitions
+        await definitions.publish(flow("b", version="1.0.0"))
+        await definitions.publish(flow(version="2.0.0"))
+        patched = await definitions.publish(flow("b", version="1.0.1", description="x"))
+        assert (patched.release.since, patched.release.level) == ("1.0.0", "patch")
+        first = await definitions.publish(flow(version="0.9.0"))
+        assert (first.release.since, first.release.level, first.changes) == (None, None, ())
+        assert await resolved(harness.engine, "flow") == "2.0.0"
+
+
 async def test_a_diff_of_versions_is_text_changes_and_what_becomes_of_tasks() -> None:
     async with Harness() as harness:
         definitions = harness.engine.definitions

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harmonia_core.definitions.changes import definition_changes, weightiest
-from harmonia_core.definitions.choosing import Newest, at_version, choose
+from harmonia_core.definitions.choosing import Before, at_version, choose
 from harmonia_core.definitions.errors import VersionExists
 from harmonia_core.definitions.load import load_data
 from harmonia_core.definitions.presenting import as_text, text_diff
@@ -175,8 +175,8 @@ def release(data: dict[str, Any]) -> Release:
     return Release(made.name, made.version, made.content_hash(), 0.0)
 
 
-def newest(data: dict[str, Any] = BASE) -> Newest:
-    return Newest(release(data), definition(data))
+def newest(data: dict[str, Any] = BASE) -> Before:
+    return Before(release(data), definition(data))
 
 
 @pytest.mark.parametrize(
