@@ -8,8 +8,16 @@ from harmonia_core.contracts.endpoint import CliCommand
 from harmonia_core.contracts.registration import KIND_STABILITY, KINDS
 from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
 from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, StateBackend
+from harmonia_core.definitions.changes import Change
+from harmonia_core.definitions.errors import KeyReused, NotPublished, PublishRefused
 from harmonia_core.definitions.files import Files, Opened
 from harmonia_core.definitions.load import Loaded, check_loaded, load_data, load_text
+from harmonia_core.definitions.named import VersionDiff
+from harmonia_core.definitions.presenting import as_text, plain_text
+from harmonia_core.definitions.publishing import Published
+from harmonia_core.definitions.records import Draft, Release, Workflow
+from harmonia_core.definitions.running import Running
+from harmonia_core.definitions.versions import read_reference
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
@@ -17,6 +25,7 @@ from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.ownership import Recovery
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.runner import Engine
+from harmonia_core.engine.starting import Start
 from harmonia_core.engine.views import event_view
 from harmonia_core.errors import (
     DefinitionInvalid,
@@ -55,6 +64,7 @@ __all__ = (
     "AlreadyDecided",
     "ApprovalNotOpen",
     "BackendType",
+    "Change",
     "Checked",
     "CliCommand",
     "Clock",
@@ -62,6 +72,7 @@ __all__ = (
     "DefinitionInvalid",
     "DocumentQuery",
     "DocumentWrite",
+    "Draft",
     "Engine",
     "ExecutionContinued",
     "ExecutionFinished",
@@ -75,9 +86,11 @@ __all__ = (
     "InputInvalid",
     "Inspector",
     "KernelSettings",
+    "KeyReused",
     "Loaded",
     "MessageInvalid",
     "NotAnAssignee",
+    "NotPublished",
     "NothingToResolve",
     "Opened",
     "PluginNotFound",
@@ -87,14 +100,22 @@ __all__ = (
     "PluginsRefused",
     "ProblemsError",
     "Pruner",
+    "PublishRefused",
+    "Published",
     "Rebuilt",
     "Recorded",
     "Recovery",
+    "Release",
     "RequestNotConsumed",
     "RetentionRule",
+    "Running",
+    "Start",
     "StateBackend",
     "SystemClock",
     "TaskStatus",
+    "VersionDiff",
+    "Workflow",
+    "as_text",
     "check_definition",
     "check_loaded",
     "check_value",
@@ -104,6 +125,8 @@ __all__ = (
     "load_plugins",
     "load_text",
     "parse_rfc3339",
+    "plain_text",
+    "read_reference",
     "rfc3339",
     "split_item",
     "undone_by",

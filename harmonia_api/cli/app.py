@@ -10,6 +10,7 @@ from harmonia_api.cli.decision_commands import register
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
+from harmonia_api.cli.workflows_commands import workflows
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,13 +28,19 @@ executions = typer.Typer(
 app.add_typer(executions, name="executions")
 register(executions)
 app.add_typer(database, name="db")
+app.add_typer(workflows, name="workflows")
 
 Level = Literal["debug", "info", "warning", "error"]
 
 
 @app.command()
 def run(
-    file: Definition,
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE|NAME[@VERSION]", help="A definition, YAML or JSON, or a published workflow."
+        ),
+    ],
     input: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,6 +56,13 @@ def run(
             "--input-file", metavar="F", help="The whole input, as JSON or YAML; `-` reads JSON from stdin."
         ),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="TEXT", help="Of two runs with one key, the second goes on with the first."
+        ),
+    ] = None,
+    modules: Modules = None,
     db: Db = None,
     json: Json = False,
     verbose: Verbose = 0,
@@ -56,12 +70,13 @@ def run(
     """Run a workflow to its end, showing it live.
 
     Prints the workflow's output as JSON. Exit codes: 0 completed, 1 failed or cancelled, 2 invalid,
-    4 store, 5 not ended here, 130 left by a second Ctrl-C.
+    3 not found, 4 store, 5 not ended here, 130 left by a second Ctrl-C.
     """
     with command(json, verbose) as finish:
-        from harmonia_api.cli.run import run_file
+        from harmonia_api.cli.run import Wish, run_one
 
-        finish(run_file(file, input or [], input_file, db, json))
+        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()))
+        finish(run_one(wish, db, json))
 
 
 @app.command()

@@ -243,6 +243,7 @@ class Board:
         """Take an execution's public shape as the state to go on from."""
         self.seq, self.status = view["seq"], view["status"]
         self.started = parse_rfc3339(view["started_at"]) if view["started_at"] else None
+        self.ended = parse_rfc3339(view["ended_at"]) if view["ended_at"] else None
         for task in view["tasks"]:
             owner, index = split_item(task["path"])
             if undone_by(task["path"]) is not None:

@@ -4,9 +4,12 @@ from harmonia_core import HarmoniaError, StateBackendError
 from harmonia_core.host import (
     ExecutionNotFound,
     Fenced,
+    KeyReused,
+    NotPublished,
     PluginNotFound,
     PluginsRefused,
     ProblemsError,
+    PublishRefused,
     RequestNotConsumed,
 )
 
@@ -23,7 +26,10 @@ _BY_STATUS = {"completed": COMPLETED, "attention": NOT_ENDED}
 _BY_ERROR: tuple[tuple[type[HarmoniaError], int], ...] = (
     (ProblemsError, INVALID),
     (PluginsRefused, INVALID),
+    (PublishRefused, INVALID),
+    (KeyReused, INVALID),
     (ExecutionNotFound, NOT_FOUND),
+    (NotPublished, NOT_FOUND),
     (Fenced, NOT_ENDED),
     (RequestNotConsumed, NOT_ENDED),
     (StateBackendError, STORE),

@@ -1,46 +1,68 @@
-"""`harmonia run FILE`."""
+"""`harmonia run FILE` and `harmonia run NAME[@VERSION]`."""
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from harmonia_api.cli import exits
-from harmonia_api.cli.board import Board
+from harmonia_api.cli.board import Board, board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
 from harmonia_api.cli.files import allow_files, announce_files
 from harmonia_api.cli.hints import recover_command, resolve_command
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
-from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside
+from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside, modules_in
+from harmonia_api.cli.named import is_name, read_published
 from harmonia_api.cli.printing import indented
 from harmonia_api.cli.session import Session, actor
 from harmonia_api.cli.source import read_definition
 from harmonia_api.cli.text import clean, counted, duration
 from harmonia_api.settings import default_store, read_settings
-from harmonia_core.host import Engine, ExecutionFinished, create_backend, load_plugins
+from harmonia_core.host import FINAL_EXECUTION, Engine, ExecutionFinished, Start, create_backend, load_plugins
 
 
-def run_file(path: Path, pairs: Sequence[str], input_file: Path | None, db: str | None, json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Hold what a person wants to be run. what: a file, or NAME[@VERSION]. folders: of modules."""
+
+    what: Path
+    pairs: tuple[str, ...] = ()
+    input_file: Path | None = None
+    key: str | None = None
+    folders: tuple[Path, ...] = ()
+
+
+def run_one(wish: Wish, db: str | None, json: bool) -> int:
     """Run a definition to its end and return the exit code. Raises HarmoniaError."""
-    modules = modules_beside(path)
+    named = is_name(wish.what)
+    modules = [modules_in(folder) for folder in wish.folders]
+    modules += [] if named else [modules_beside(wish.what)]
     given_settings = read_settings()
-    settings = allow_files(allow_local(allow_modules(given_settings, modules.names)), [modules.folder])
+    names = [name for found in modules for name in found.names]
+    folders = [found.folder for found in modules]
+    settings = allow_files(allow_local(allow_modules(given_settings, names)), folders)
     plugins = load_plugins(settings)
-    definition, graph = read_definition(path, plugins, settings)
-    given = read_input(pairs, input_file, graph.input_schema, plugins)
+    if named:
+        definition, graph = read_published(str(wish.what), db, plugins, settings)
+    else:
+        definition, graph = read_definition(wish.what, plugins, settings)
+    given = read_input(wish.pairs, wish.input_file, graph.input_schema, plugins)
     backend = create_backend(db or default_store(), plugins, settings)
     board = Board("", f"{graph.name} {graph.version}", ((task.id, task.type) for task in graph.root.tasks))
-    labels = _announce(modules) if "python" in graph.task_types else {}
-    labels |= announce_files(modules.folder, graph.task_types)
+    labels: dict[str, str] = {}
+    for found in modules:
+        labels |= _announce(found) if "python" in graph.task_types else {}
+        labels |= announce_files(found.folder, graph.task_types)
     announce_local(given_settings, graph.task_types)
 
     async def drive() -> int:
         engine = Engine(backend, plugins, settings)
-        return await Run(engine, board, db, json, definition, given, labels).go()
+        return await Run(engine, board, db, json, definition, given, labels, wish.key).go()
 
     return anyio.run(drive)
 
@@ -71,9 +93,11 @@ class Run:
         definition: Any,
         given: Any,
         labels: dict[str, str],
+        key: str | None = None,
     ) -> None:
-        self._engine, self._board, self._json = engine, board, json
+        self._engine, self._board, self._json, self._key = engine, board, json, key
         self._definition, self._input, self._labels, self._db = definition, given, labels, db
+        self._joined: str | None = None
         self._display = create_display(Boards(board), json)
         hint = recover_command(db, sorted({*labels.values()}))
         self._session = Session(engine, self._display, hint, self._cancel)
@@ -85,13 +109,17 @@ class Run:
         return code if self._code is None else self._code
 
     async def _work(self) -> int:
-        execution_id = await self._engine.start(
-            self._definition, self._input, labels=self._labels, actor=actor()
-        )
+        start = await self._start()
+        if start.existing:
+            await self._join(start.execution_id)
+        execution_id = start.execution_id
         status = await self._engine.wait(execution_id)
+        if start.existing:
+            self._board = board_of(await self._engine.patience.ask(self._engine.get, execution_id))
         output = await self._engine.patience.ask(self._engine.output, execution_id)
         self._code = exits.of_status(status)
-        self._display.result(self._board, self._board.result(status, output))
+        result = self._board.result(status, output)
+        self._display.result(self._board, {**result, "existing": True} if start.existing else result)
         self._display.close()
         if not self._json:
             self._say_end(status)
@@ -110,9 +138,27 @@ class Run:
             for head in await self._engine.patience.ask(self._engine.backend.heads, others):
                 self._display.say(f"{head.execution_id}: {head.status}")
 
+    async def _start(self) -> Start:
+        rest: dict[str, Any] = {"labels": self._labels, "actor": actor()}
+        if self._key is None:
+            return Start(await self._engine.start(self._definition, self._input, **rest))
+        return await self._engine.start_once(self._definition, self._input, key=self._key, **rest)
+
+    async def _join(self, execution_id: str) -> None:
+        """Go on with what an earlier run with this key began, if nobody is at work on it."""
+        self._display.say(f"existing: key {clean(repr(self._key))} stands for execution {execution_id}")
+        try:
+            view = await self._engine.patience.ask(self._engine.get, execution_id)
+            self._display.add(board_of(view))
+            if view["status"] not in FINAL_EXECUTION:
+                self._joined = execution_id
+                await self._engine.adopt(execution_id)
+        except ExecutionFinished:
+            return
+
     async def _cancel(self) -> None:
-        """Cancel at the first Ctrl-C; there may be nothing to cancel yet, or any more."""
-        if not self._board.execution_id or self._code is not None:
+        """Cancel at the first Ctrl-C, unless there is nothing yet or any more, or an earlier run began it."""
+        if not self._board.execution_id or self._joined or self._code is not None:
             self._session.release("Interrupted")
             return
         self._display.say("Interrupted: cancelling. Ctrl-C again leaves at once.")

@@ -8,6 +8,11 @@ def clean(text: str) -> str:
     return " ".join(text.translate(_CONTROL).split())
 
 
+def harmless(text: str) -> str:
+    """Return a text without control characters, its spaces as they are: columns and indentation stay."""
+    return text.translate(_CONTROL)
+
+
 def cut(text: str, width: int | None) -> str:
     """Return a text of at most `width` characters, marked where it was cut."""
     return text if width is None or len(text) <= width else text[: max(0, width - 1)] + "…"

@@ -58,10 +58,13 @@ class Engine(Protocol):
         namespace: str = "default",
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> str:
         """Record a new execution and return its id.
 
-        Raises DefinitionInvalid or InputInvalid, then nothing is recorded.
+        definition: itself, or the name under which it is published, such as `order@^1.4`. key: of two
+            starts with one key, within 30 days, the second returns the execution of the first.
+        Raises DefinitionInvalid, InputInvalid, KeyReused, then nothing is recorded.
         """
         ...
 

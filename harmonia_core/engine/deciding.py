@@ -45,7 +45,7 @@ class Deciding(Waiting):
         actor: Mapping[str, str] | None = None,
         wait: bool = True,
     ) -> None:
-        """Ask an execution to end as cancelled; with `wait`, return when it has, or only a person can help on.
+        """Ask an execution to end as cancelled; with `wait`, return when it has, or only a person can help.
 
         Cancelling twice is harmless. With `wait`, an execution that nobody drives and whose `finally` has
         work to do is adopted and driven to its end here. Raises ExecutionNotFound, ExecutionFinished if it

@@ -27,7 +27,7 @@ from harmonia_core.engine.record import Recorder
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.stalls import Stalls
 from harmonia_core.engine.timers import Timers
-from harmonia_core.errors import Fenced, StateBackendError
+from harmonia_core.errors import Fenced, StateBackendError, VersionConflict
 from harmonia_core.model.commands import Answer, Ask
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.statuses import FINAL_EXECUTION
@@ -243,13 +243,12 @@ class Driver:
         self._effects.answer(live, live.state, questions)
 
     def _refused(self, live: Live, batch: Batch, error: StateBackendError) -> None:
-        if isinstance(error, StateConflict):
-            if live.created:
-                self.fence(live)
-            else:  # another engine has begun the same child
-                self.let_go(live, error)
-                self.troubles.pop(live.execution_id, None)
-            return
-        if not self._stalls.hold(live, batch, error, self._group.start_soon):
+        if not live.created and isinstance(error, StateConflict | VersionConflict):
+            # It never was: another engine has begun the same child, or what it was to begin with is taken.
+            self.let_go(live, error)
+            del self.troubles[live.execution_id]
+        elif isinstance(error, StateConflict):
+            self.fence(live)
+        elif not self._stalls.hold(live, batch, error, self._group.start_soon):
             LOG.error("%s", error)
             self.let_go(live, error)

@@ -8,6 +8,7 @@ from collections.abc import Container
 
 import anyio
 
+from harmonia_core.contracts.rows import DocumentWrite
 from harmonia_core.engine.arrivals import Arrival
 from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.walks import begun
@@ -22,6 +23,7 @@ class Live:
     batch: in the writer, if any. created: False until the first batch is committed.
     owned: False if our units leave the execution without an owner.
     definition: its canonical text until the first batch, which stores it; None if it is stored.
+    documents: what is written with the first batch, on conditions that refuse it whole.
     snapshot: seq of the last one; weight: of the state when one was last due.
     taken: ids of stored requests that have arrived here. stuck: children that only a person can help on.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
@@ -30,9 +32,9 @@ class Live:
     """
 
     __slots__ = (
-        "arrivals", "batch", "created", "definition", "epoch", "execution_id", "expected", "formerly",
-        "landed", "landings", "namespace", "owned", "queued", "rest", "snapshot", "state", "stuck",
-        "successor", "taken", "trouble", "weight",
+        "arrivals", "batch", "created", "definition", "documents", "epoch", "execution_id", "expected",
+        "formerly", "landed", "landings", "namespace", "owned", "queued", "rest", "snapshot", "state",
+        "stuck", "successor", "taken", "trouble", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +47,7 @@ class Live:
     ) -> None:
         self.state, self.namespace, self.created = state, namespace, created
         self.definition = definition
+        self.documents: tuple[DocumentWrite, ...] = ()
         self.epoch = self.expected = epoch
         self.execution_id = state.execution_id
         self.arrivals: list[Arrival] = []

@@ -71,6 +71,8 @@ class Recorder:
         unit.blobs += child_rows.blobs(state, batch.recorded, _held(live, batch), live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
         unit.documents += changes(batch.first, state, live.namespace)
+        if not live.created:
+            unit.documents += live.documents
         batch.requests = unit.requests
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]

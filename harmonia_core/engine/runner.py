@@ -13,15 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
-from pydantic_core import to_json
 
 from harmonia_core.clock import Clock, SystemClock
 from harmonia_core.contracts.rows import EngineRow
 from harmonia_core.contracts.state_backend import StateBackend
+from harmonia_core.definitions.named import Definitions
 from harmonia_core.engine.activity import Activity
 from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
-from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.deciding import Deciding
@@ -30,10 +29,8 @@ from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
-from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
-from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.ownership import Owner, Recovery
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.post import PostOffice
@@ -41,11 +38,10 @@ from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.requests import Requests
-from harmonia_core.errors import InputInvalid
-from harmonia_core.expressions.schema import check_value
+from harmonia_core.engine.start_keys import StartKeys
+from harmonia_core.engine.starting import Start, Starter
 from harmonia_core.model.definition import WorkflowDefinition
-from harmonia_core.model.events import ExecutionStarted
-from harmonia_core.model.state import ExecutionState, begin
+from harmonia_core.model.state import ExecutionState
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
@@ -60,6 +56,7 @@ class Engine(Deciding, Messaging):
     recorded for them, and another engine may adopt the executions.
 
     patience: what runs outlives an outage of the store; ask questions through it that are to do so, too.
+    definitions: those that are published under a name.
     """
 
     def __init__(
@@ -96,6 +93,11 @@ class Engine(Deciding, Messaging):
         super().__init__(backend, self._loader, self._owner, self._driver, self._publisher, self._requests)
         self._office = PostOffice(backend, self._driver, self._clock, self.patience)
         self._driver.after.append(self._office.recorded)
+        self.definitions = Definitions(backend, self._catalog, self._clock)
+        self._starter = Starter(
+            self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self.patience,
+            self._clock, self._new_id, self.settings.output_limit,
+        )  # fmt: skip
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
 
@@ -172,34 +174,38 @@ class Engine(Deciding, Messaging):
 
     async def start(
         self,
-        definition: Definition,
+        definition: Definition | str,
         input: Any = None,
         *,
         namespace: str = "default",
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> str:
         """Record a new execution, let it run, and return its id once the start is durable.
 
-        Raises DefinitionInvalid or InputInvalid, then nothing has been recorded; StateBackendError.
+        definition: itself, or the name under which it is published, such as `order@^1.4`. key: as for
+            `start_once`. Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
+            then nothing has been recorded; StateBackendError.
         """
-        compiled = self._catalog.compile(definition)
-        graph = compiled.graph
-        input = taken_in({} if input is None else input, self.settings.output_limit)
-        problems = check_value(graph.input_schema, input, "input") if graph.input_schema else []
-        if problems:
-            raise InputInvalid(problems)
-        execution_id, now = self._new_id(), self._clock.now()
-        started = ExecutionStarted(
-            graph.name, graph.version, graph.definition_hash, graph.graph_hash, input, dict(graph.vars),
-            {**graph.labels, **(labels or {})}, execution_id,
-            None if graph.timeout is None else now + graph.timeout, self._catalog.versions(graph),
-        )  # fmt: skip
-        live = Live(begin(graph, execution_id), namespace, 1, created=False, definition=compiled.text)
-        self._driver.adopt(live)
-        self._driver.arrive(live, Fact(started, None if actor is None else to_json(dict(actor)).decode()))
-        await live.settled()
-        return execution_id
+        return (await self._starter.start(definition, input, namespace, labels, actor, key)).execution_id
+
+    async def start_once(
+        self,
+        definition: Definition | str,
+        input: Any = None,
+        *,
+        key: str,
+        namespace: str = "default",
+        labels: Mapping[str, str] | None = None,
+        actor: Mapping[str, str] | None = None,
+    ) -> Start:
+        """Start an execution unless a start with this key did; return its id, and whether it existed.
+
+        key: 1 to 255 characters, of the workflow's name in its namespace, kept for 30 days. Raises KeyReused
+            if it stands for another definition, input or labels; otherwise as `start`.
+        """
+        return await self._starter.start(definition, input, namespace, labels, actor, key)
 
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None

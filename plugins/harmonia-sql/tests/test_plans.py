@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine as CoreEngine
 from sqlalchemy.event import listen, remove
 
-from harmonia_core import FinishedQuery, task_type
+from harmonia_core import DocumentQuery, FinishedQuery, task_type
 from harmonia_core.host import (
     Engine,
     ExecutionQuery,
@@ -94,10 +94,26 @@ async def work_through(url):
         await engine.output(ids[-1])
         assert [event async for event in engine.events(ids[-1])]
         await engine.recover()
+        await work_with_names(engine)
         pruner = Pruner(engine.backend, settings.retention, SystemClock())
         async for doomed in pruner.due():
             await pruner.prune(doomed)
         await pruner.sweep()
+
+
+async def work_with_names(engine):
+    """Publish, find, mark and start definitions by name, and start by key."""
+    definitions = engine.definitions
+    for version in ("1.0.0", "1.1.0"):
+        await definitions.publish({"name": "named", "version": version, "tasks": {"a": {"type": "noop"}}})
+    await definitions.drafts.save({"name": "named"})
+    await definitions.drafts.list()
+    await definitions.archive("named@1.1.0")
+    await definitions.workflows()
+    await definitions.running("named")
+    first = await engine.start("named@^1", key="k")
+    assert first == await engine.start("named", key="k")
+    await engine.wait(first)
 
 
 @pytest.fixture
@@ -143,9 +159,34 @@ async def test_no_statement_of_a_working_engine_reads_a_whole_table(path, statem
     assert_everything_was_done(statements)
 
 
+async def test_documents_are_found_along_the_index_of_a_field(path, opened, statements):
+    backend = await opened(ENGINE.engine_id)
+    statements.clear()
+    for order, cursor in (("", None), ("", '["k"]'), ("-", None)):
+        query = DocumentQuery("default", "things", (("name", "x"), ("size", 1.0)), order, cursor=cursor)
+        assert await backend.find_documents(query) == ([], None)
+    asked = [sql for sql in statements.values() if sql.startswith("SELECT")]
+    assert len(asked) == 3
+    with closing(sqlite3.connect(path)) as connection:
+        for sql in asked:
+            steps = [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            assert "SEARCH condition0 USING PRIMARY KEY" in steps[0] and "place=?" in steps[0], steps
+            assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
 def assert_everything_was_done(statements):
     text = " ".join(statements)
-    for table in ("event", "execution", "task", "timer", "request", "blob", "blob_chunk", "heartbeat"):
+    for table in (
+        "event",
+        "execution",
+        "task",
+        "timer",
+        "request",
+        "blob",
+        "blob_chunk",
+        "heartbeat",
+        "document",
+    ):
         assert f" {table} " in text, f"nothing was done with {table}"
 
 

@@ -34,6 +34,9 @@ def find_documents(core: Connection, query: DocumentQuery) -> tuple[list[Documen
         condition = tables.document_index.alias(f"condition{number}")
         found = found.join(condition, _about(condition, query, field))
         found = found.where(condition.c.place == place_of(value))
+        if not name and not number:
+            # The index of the first condition has the keys in order: only what matches is read.
+            places = [condition.c.key]
     if query.cursor is not None:
         last = tuple_(*json.loads(query.cursor)[-len(places) :])
         found = found.where(tuple_(*places) < last if descending else tuple_(*places) > last)
