@@ -13,6 +13,8 @@ from harmonia_core.model.events import Recorded
 from harmonia_core.model.outcomes import ErrorInfo
 
 LOG = logging.getLogger("harmonia.executions")
+# Where nobody has set up logging, failures of workflows are no business of stderr.
+LOG.addHandler(logging.NullHandler())
 
 LONGEST = 500
 """Characters of a message that stand in a line."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from harmonia_core import TaskType, task_type
 from harmonia_core.builtin.composites import COMPOSITES
 from harmonia_core.builtin.control import TASK_TYPES
+from harmonia_core.builtin.messages import MESSAGE_TYPES
 from harmonia_core.definitions.load import check_loaded, load_data
 from harmonia_core.model.graph import Graph, RetryPolicy
 
@@ -34,7 +35,10 @@ def type_of(function: Any) -> TaskType:
     return found
 
 
-TYPES = {kind.name: kind for kind in (*TASK_TYPES, *COMPOSITES, type_of(charge), type_of(refund))}
+TYPES = {
+    kind.name: kind
+    for kind in (*TASK_TYPES, *MESSAGE_TYPES, *COMPOSITES, type_of(charge), type_of(refund))
+}
 NOOP = {"type": "noop"}
 UNDO = {"type": "refund", "input": {"payment": "${output.payment}"}}
 CHARGE = {"type": "charge", "compensate": UNDO}
@@ -92,6 +96,8 @@ def test_it_may_stand_at_any_task(tasks: Any) -> None:
         (undoing(type="group", input={}), "not-supported", "tasks.a.compensate.type"),
         (undoing(type="map", input={"items": []}), "not-supported", "tasks.a.compensate.type"),
         (undoing(type="set", input={}), "not-supported", "tasks.a.compensate.type"),
+        (undoing(type="event", input={"name": "n"}), "not-supported", "tasks.a.compensate.type"),
+        (undoing(type="approval", input={"title": "t"}), "not-supported", "tasks.a.compensate.type"),
         (undoing(type="nobody", input={}), "task-type-unknown", "tasks.a.compensate.type"),
         (undoing(compensate=NOOP), "key-misplaced", "tasks.a.compensate.compensate"),
         (undoing(on_failure="fail"), "key-misplaced", "tasks.a.compensate.on_failure"),

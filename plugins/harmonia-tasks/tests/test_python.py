@@ -147,7 +147,7 @@ def test_two_engines_keep_their_own_allow_lists() -> None:
     first = {type_.name: type_ for type_ in harmonia_tasks.harmonia_task_types()}
     harmonia_tasks.harmonia_configure(TasksSettings(python_modules=("second",)))
     second = {type_.name: type_ for type_ in harmonia_tasks.harmonia_task_types()}
-    assert set(first) == {"http", "python", "render", "shell", "transform"}
+    assert set(first) == {"http", "python", "read", "render", "shell", "transform"}
     for types, name, other in ((first, "first", "second"), (second, "second", "first")):
         check = types["python"].check
         assert check is not None
