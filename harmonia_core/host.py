@@ -22,8 +22,8 @@ from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
-from harmonia_core.engine.ownership import Recovery
 from harmonia_core.engine.pruner import Pruner
+from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.runner import Engine
 from harmonia_core.engine.starting import Start
 from harmonia_core.engine.views import event_view

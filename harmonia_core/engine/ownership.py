@@ -7,7 +7,6 @@ fenced out at its next write. Correctness rests on that, never on a lock.
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import anyio
 
@@ -20,6 +19,7 @@ from harmonia_core.engine.live import Live, idle
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.questions import open_questions
+from harmonia_core.engine.recovery import OF_LOSS, Recovery, lost, retry_request
 from harmonia_core.engine.succession import Succession
 from harmonia_core.engine.walks import begun
 from harmonia_core.errors import (
@@ -30,33 +30,17 @@ from harmonia_core.errors import (
     StateCorrupt,
 )
 from harmonia_core.model.events import (
-    AttemptLost,
     Cause,
     ExecutionAdopted,
     ExecutionContinued,
     ExecutionStarted,
 )
 from harmonia_core.model.graph import Graph
-from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
 AT_ONCE = 16
-_OF_LOSS = frozenset({"lost", "lost-repeatedly"})
-
-
-@dataclass(slots=True)
-class Recovery:
-    """Report what `recover` found: ids adopted, owned by the living, and not adoptable with the reason.
-
-    attention: ids left as they are, because only a person can go on with them.
-    """
-
-    adopted: list[str] = field(default_factory=list)
-    living: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    attention: list[str] = field(default_factory=list)
 
 
 class Owner:
@@ -250,8 +234,10 @@ class Owner:
         live = await self._note(row, report, self.adopt)
         if retry_lost and live is not None:
             for path, task in begun(live.state.graph, live.state):
-                if task.status is TaskStatus.ATTENTION and task.reason in _OF_LOSS:
-                    self._driver.arrive(live, Requested(_retry(live, path), False, self._driver.draw()))
+                if task.status is TaskStatus.ATTENTION and task.reason in OF_LOSS:
+                    self._driver.arrive(
+                        live, Requested(retry_request(live, path), False, self._driver.draw())
+                    )
 
     async def _note(
         self, row: ExecutionRow, report: Recovery, adopt: Callable[[ExecutionRow], Awaitable[Live]]
@@ -281,25 +267,3 @@ class Owner:
         except (StateCorrupt, DefinitionInvalid):
             return True  # adopting it says what is wrong
         return not idle(state)
-
-
-def lost(state: ExecutionState) -> list[AttemptLost]:
-    """Return what an adopter records of attempts whose process is gone; deferred ones go on.
-
-    A process that got something done accuses none of the attempts that it took with it: one that kills its
-    process is there until nothing else is left to be done, and is found then.
-    """
-    counted = state.ends <= state.ends_before
-    return [
-        AttemptLost(path, task.attempt, counted)
-        for path, task in begun(state.graph, state)
-        if task.status is TaskStatus.RUNNING and task.items is None and task.inside is None
-    ]
-
-
-def _retry(live: Live, path: str) -> RequestRow:
-    body = f'{{"path": "{path}"}}'
-    actor = '{"kind": "person", "id": "recover"}'
-    return RequestRow(
-        f"retry:{live.execution_id}:{path}", live.execution_id, live.namespace, "retry", body, actor, 0.0
-    )

@@ -31,12 +31,13 @@ from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
-from harmonia_core.engine.ownership import Owner, Recovery
+from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.post import PostOffice
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
+from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter

@@ -12,7 +12,7 @@ from typing import Any, Self
 import anyio
 from anyio.lowlevel import checkpoint
 
-from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.runner import Engine
 from harmonia_core.host import create_backend
 from harmonia_core.model.definition import WorkflowDefinition

@@ -103,7 +103,11 @@ def callable_examples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_example_is_run() -> None:
     tested = {case.name for case in CASES} | {"build-pages", "dependency-audit"} | SERVED
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {"order-booking", "patterns", "subworkflows"}
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {
+        "order-booking",
+        "patterns",
+        "subworkflows",
+    }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested
 
 

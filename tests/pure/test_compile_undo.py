@@ -36,8 +36,7 @@ def type_of(function: Any) -> TaskType:
 
 
 TYPES = {
-    kind.name: kind
-    for kind in (*TASK_TYPES, *MESSAGE_TYPES, *COMPOSITES, type_of(charge), type_of(refund))
+    kind.name: kind for kind in (*TASK_TYPES, *MESSAGE_TYPES, *COMPOSITES, type_of(charge), type_of(refund))
 }
 NOOP = {"type": "noop"}
 UNDO = {"type": "refund", "input": {"payment": "${output.payment}"}}

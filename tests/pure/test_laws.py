@@ -33,8 +33,8 @@ from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Fact
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evolve import evolve, fold
 from harmonia_core.engine.live import idle
-from harmonia_core.engine.ownership import lost
 from harmonia_core.engine.questions import open_questions
+from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.walks import begun
 from harmonia_core.model import events as e
 from harmonia_core.model.addresses import split_item

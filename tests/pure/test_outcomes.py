@@ -7,7 +7,7 @@ from building import ASKED, BOOM, ONCE_MORE, Play, each, graph, mapped, task
 
 from harmonia_core.engine.arrivals import AnswerFound, Due, Fact
 from harmonia_core.engine.outcomes import reported, wanted
-from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Answer

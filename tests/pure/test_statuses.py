@@ -8,7 +8,7 @@ from building import ASKED, BOOM, ONCE_MORE, SOME, UNDONE, Play, composite, grap
 from checking import agree
 
 from harmonia_core.engine.arrivals import Fact
-from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.recovery import lost
 from harmonia_core.model import events as e
 from harmonia_core.model.child import Child
 from harmonia_core.model.events import Recorded

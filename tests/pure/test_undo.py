@@ -22,8 +22,8 @@ from pytest import mark
 
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.evolve import fold
-from harmonia_core.engine.ownership import lost
 from harmonia_core.engine.questions import open_questions
+from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.resolving import open_decisions, refusal
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event

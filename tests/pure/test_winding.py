@@ -4,7 +4,7 @@ import pytest
 from building import ASKED, BOOM, ONCE_MORE, Play, each, graph, mapped, task, types
 
 from harmonia_core.engine.arrivals import AnswerFound, Fact
-from harmonia_core.engine.ownership import lost
+from harmonia_core.engine.recovery import lost
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
