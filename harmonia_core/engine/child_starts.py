@@ -107,7 +107,10 @@ class ChildStarts:
             data: bytes | None = await ask(self._backend.blob, row.namespace, input.address)
             value = None if data is None else from_json(data)
         waiting = await ask(self._backend.requests, [row.execution_id])
-        return self._begin(row, body, graph, self._problems(graph, value), waiting, text)
+        live = self._begin(row, body, graph, self._problems(graph, value), waiting, text)
+        # What was stored in between, when it was not yet known here, reached nobody.
+        self._driver.hand_over(*await ask(self._backend.requests, [row.execution_id]))
+        return live
 
     def _problems(self, graph: Graph, value: Any) -> str:
         schema = graph.input_schema

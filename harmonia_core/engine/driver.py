@@ -127,12 +127,13 @@ class Driver:
             self._queue.append(live)
             self._wake.set()
 
-    def hand_over(self, request: RequestRow) -> None:
-        """Let a stored request reach its execution at once, if it is one of ours."""
-        live = self.live(request.execution_id)
-        if live is not None and request.request_id not in live.taken:
-            live.taken.add(request.request_id)
-            self.arrive(live, Requested(request, True, self.draw()))
+    def hand_over(self, *requests: RequestRow) -> None:
+        """Let stored requests reach their executions at once, as far as those are ours."""
+        for request in requests:
+            live = self.live(request.execution_id)
+            if live is not None and request.request_id not in live.taken:
+                live.taken.add(request.request_id)
+                self.arrive(live, Requested(request, True, self.draw()))
 
     def live(self, execution_id: str) -> Live | None:
         """Return an execution of ours, or what goes on where it ended."""
@@ -232,8 +233,7 @@ class Driver:
         """Carry out what has just been recorded."""
         self._effects.interrupt(live, batch)
         self.timers.add(batch.timers[0])
-        for request in batch.requests:
-            self.hand_over(request)
+        self.hand_over(*batch.requests)
         self._effects.begin(live, batch)
         for follow in self.after:
             follow(live, batch)

@@ -89,6 +89,8 @@ class Owner:
         self._driver.reopen(live, open_questions(live.state))
         self._driver.arrive(live, *arrivals)
         await live.settled()
+        # What was stored while the execution was read, and not yet known to be ours, reached nobody.
+        self._driver.hand_over(*await self._patience.ask(self.succession.requests, row))
         await self._begin_children(live)
         return live
 

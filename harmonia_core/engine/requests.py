@@ -74,8 +74,8 @@ class Requests:
                 self._driver.fence(live)
 
     async def _take(self) -> None:
-        for request in await self._backend.requests([*self._driver.lives, *self._driver.formerly]):
-            self._driver.hand_over(request)
+        mine = [*self._driver.lives, *self._driver.formerly]
+        self._driver.hand_over(*await self._backend.requests(mine))
 
     async def put(self, request: RequestRow) -> None:
         """Bring a request to its execution; return when it is durable, as a row or as an event.

@@ -70,6 +70,7 @@ class Succession:
         self._driver.adopt(live)
         self._driver.arrive(live, *arrivals, *more)
         await live.settled()
+        self._driver.hand_over(*await self._backend.requests([row.execution_id, successor]))
         return live
 
     async def successor(self, row: ExecutionRow) -> str | None:

@@ -136,3 +136,26 @@ async def test_what_was_let_go_in_an_outage_is_taken_up_again_where_orphans_are(
                 # Time for a hundred looks: none may take it up.
                 await anyio.sleep(0.1)
         assert (await only.get(execution_id))["status"] == ("completed" if adopt else "running")
+
+
+async def test_what_is_stored_while_an_execution_is_being_adopted_is_taken(monkeypatch: Any) -> None:
+    """Another execution of this engine may leave a request just then; nothing wakes an engine for its own."""
+    GATE[:] = [anyio.Event()]
+    async with engine("memory://meanwhile", held) as first, engine("memory://meanwhile", held) as second:
+        execution_id = await first.start(FLOW)
+        die(first)
+        first._driver.let_go(first._driver.lives[execution_id], StateUnavailable("gone"))
+        succession = second._owner.succession
+        read = succession.requests
+
+        async def and_then_one_more(row: Any) -> Any:
+            found = await read(row)
+            if not second._driver.lives:
+                late = second._requests.row(execution_id, "cancel", {}, None, "late")
+                second.backend._store.requests["late"] = late  # type: ignore[attr-defined]
+            return found
+
+        monkeypatch.setattr(succession, "requests", and_then_one_more)
+        await second.adopt(execution_id)
+        with anyio.fail_after(10):
+            assert await second.wait(execution_id) == "cancelled"
