@@ -61,10 +61,12 @@ class PostOffice:
         """Note what a committed batch has published, and who has begun to wait."""
         state, adopted = batch.state, False
         for record in batch.recorded:
-            event, key = record.event, s.outgoing_key(live.execution_id, record.seq)
+            event = record.event
             if type(event) is MessageEmitted and event.to is None:
+                key = s.outgoing_key(live.execution_id, record.seq)
                 self._do(partial(self._forward, key, live.namespace, post_of(record)))
             elif type(event) is MessageRefused and event.reason == NOT_AWAITED:
+                key = s.outgoing_key(live.execution_id, record.seq)
                 self._do(partial(self._take_back, key, live.namespace, event.message_id, live.execution_id))
             adopted = adopted or type(event) is ExecutionAdopted
         waiting = state.inbox.waiting
