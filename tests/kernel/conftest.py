@@ -1,9 +1,15 @@
-"""Distributions made for one test: a dist-info folder and a module, found like installed ones."""
+"""Distributions made for one test: a dist-info folder and a module, found like installed ones.
 
+The gate of this folder is put within reach of its tests.
+"""
+
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
 
 Install = Callable[..., Path]
 

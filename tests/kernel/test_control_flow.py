@@ -1,18 +1,16 @@
 """Composites in a real engine: what runs, what is interrupted, what another engine goes on with."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
+from gate import GATE, SEEN, afresh, hang, until
 
 from harmonia_core import RetryableError, task_type
 from harmonia_core.host import Inspector, KernelSettings
 from harmonia_core.testing.harness import Harness
-
-SEEN: list[Any] = []
-GATE: list[anyio.Event] = [anyio.Event()]
 
 
 @task_type("note")
@@ -20,17 +18,6 @@ async def note(ctx: Any, input: Any) -> Any:
     """Note what it was given, and give it back."""
     SEEN.append((ctx.path, input))
     return input
-
-
-@task_type("hang")
-async def hang(ctx: Any, input: Any) -> None:
-    """Wait for the gate; note that it was interrupted."""
-    SEEN.append(ctx.path)
-    try:
-        await GATE[0].wait()
-    except BaseException:
-        SEEN.append(f"{ctx.path} interrupted")
-        raise
 
 
 @task_type("odd")
@@ -53,14 +40,7 @@ async def harness(url: str = "memory://", **settings: Any) -> AsyncIterator[Harn
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    SEEN.clear()
-    GATE[:] = [anyio.Event()]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
-        while not condition():
-            await anyio.sleep(0)
+    afresh()
 
 
 async def out_of_patience(h: Harness, task: Any, begun: int) -> dict[str, Any]:

@@ -1,18 +1,16 @@
 """`finally` when something is ended early: it is carried out all the same, and nothing interrupts it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
+from gate import GATE, SEEN, afresh, hang, until
 
 from harmonia_core import RetryableError, task_type
 from harmonia_core.host import Inspector
 from harmonia_core.testing.harness import Harness
-
-SEEN: list[str] = []
-GATE: list[anyio.Event] = [anyio.Event()]
 
 
 @task_type("note")
@@ -20,17 +18,6 @@ async def note(ctx: Any, input: Any) -> Any:
     """Note where it ran, and with what."""
     SEEN.append(f"{ctx.path} {input['text']}" if "text" in input else ctx.path)
     return input
-
-
-@task_type("hang")
-async def hang(ctx: Any, input: Any) -> None:
-    """Wait for the gate; note that it was interrupted."""
-    SEEN.append(ctx.path)
-    try:
-        await GATE[0].wait()
-    except BaseException:
-        SEEN.append(f"{ctx.path} interrupted")
-        raise
 
 
 @task_type("shaky")
@@ -43,8 +30,7 @@ async def shaky(ctx: Any, input: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    SEEN.clear()
-    GATE[:] = [anyio.Event()]
+    afresh()
 
 
 @asynccontextmanager
@@ -54,12 +40,6 @@ async def harness(url: str = "memory://") -> AsyncIterator[Harness]:
         inspector = Inspector(one.engine.backend, one.engine.plugins, one.engine.settings)
         async for report in inspector.check(deep=True):
             assert not report.problems
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
-        while not condition():
-            await anyio.sleep(0)
 
 
 HANGS = {"type": "hang"}
