@@ -8,65 +8,19 @@ tuples, because several are made for every task.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from harmonia_core.model.events import Place
+from harmonia_core.model.asking import Answer as Answer
+from harmonia_core.model.asking import AnswerKey as AnswerKey
+from harmonia_core.model.asking import Answers as Answers
+from harmonia_core.model.asking import Ask as Ask
+from harmonia_core.model.asking import Choice as Choice
+from harmonia_core.model.asking import Fold as Fold
 from harmonia_core.model.graph import RetryPolicy, TaskNode
 from harmonia_core.model.message_events import WaitMode
 from harmonia_core.model.message_inputs import ApprovalInput
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.undo_events import WhyUndone
-from harmonia_core.model.values import Expression, Hole, Template
-
-
-class Choice(NamedTuple):
-    """Conditions of which the first that holds is wanted: the answer is its position, None if none does."""
-
-    conditions: tuple[Expression, ...]
-
-    @property
-    def reads(self) -> tuple[Path, ...]:
-        """Return what the conditions read."""
-        return tuple(read for condition in self.conditions for read in condition.reads)
-
-
-class Fold(NamedTuple):
-    """A map's outputs to be folded into one value: `items` of them, in the order of the items."""
-
-    initial: Template
-    value: Expression
-    items: int
-
-    @property
-    def reads(self) -> tuple[Path, ...]:
-        """Return what it reads beside the items."""
-        return (*self.initial.reads, *self.value.reads)
-
-
-class Ask(NamedTuple):
-    """Evaluate something beside the core; answered by (path, place).
-
-    attempt: of the task, 0 before its first. subject: the template, condition, choice or fold.
-    node: of the task whose input or condition it is.
-    """
-
-    path: str
-    place: Place
-    subject: Template | Expression | Choice | Fold
-    attempt: int = 0
-    node: TaskNode | None = None
-
-
-class Answer(NamedTuple):
-    """Hold what an Ask evaluated to; an error is an answer.
-
-    width: number of items, when the question was a map's input.
-    """
-
-    value: Stored = None
-    holes: tuple[Hole, ...] = ()
-    error: ErrorInfo | None = None
-    width: int | None = None
+from harmonia_core.model.values import Hole
 
 
 class ScheduleTask(NamedTuple):
@@ -296,5 +250,3 @@ Command = (
     | CancelExecution
     | RollOver
 )
-AnswerKey = tuple[str, str]
-Answers = dict[AnswerKey, Answer]
