@@ -78,7 +78,7 @@ def _print_problems(problems: "tuple[Problem, ...]", source: str | None) -> None
     for problem in problems:
         print(problem_line(problem, source), file=sys.stderr)
     count = len(problems)
-    print(f"{count} problem{'' if count == 1 else 's'}; nothing was run.", file=sys.stderr)
+    print(f"{count} problem{'' if count == 1 else 's'}; nothing was done.", file=sys.stderr)
 
 
 def problem_line(problem: "Problem", source: str | None) -> str:
