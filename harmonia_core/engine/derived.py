@@ -20,7 +20,7 @@ from harmonia_core.engine.projections import (
 )
 from harmonia_core.engine.walks import below, undoing
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded
+from harmonia_core.model.events import Beginning, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, begin
 from harmonia_core.model.statuses import FINAL_TASK
@@ -74,7 +74,7 @@ class Derivation:
         """Return a head with its projected fields as the log has them; the others are left as they stood."""
         state, first = self.state, self._first
         started = first.event if first is not None else None
-        if first is None or not isinstance(started, (ExecutionStarted, ExecutionContinued)):
+        if first is None or not isinstance(started, Beginning):
             return stood
         return stood._replace(
             workflow=started.workflow,

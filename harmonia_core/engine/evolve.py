@@ -200,6 +200,18 @@ def _continued(state: ExecutionState, event: e.ExecutionContinued, at: Recorded)
     return state._replace(status=ExecutionStatus.RUNNING)
 
 
+def _forked(state: ExecutionState, event: e.ExecutionForked, at: Recorded) -> ExecutionState:
+    begun = state._replace(
+        status=ExecutionStatus.RUNNING,
+        root_id=state.execution_id,
+        labels=event.labels,
+        started_at=at.at,
+        deadline=event.deadline,
+        family=ALONE,
+    )
+    return begun._replace(status=stands(begun, begun.scope.held, begun.undo))
+
+
 def _ended(state: ExecutionState, status: ExecutionStatus, at: Recorded) -> ExecutionState:
     return state._replace(status=status, ended_at=at.at, asks={}, answers={})
 
@@ -244,4 +256,5 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     **dict.fromkeys(INBOX_FOLDS, _inbox),
     e.ExecutionRolledOver: _rolled_over,
     e.ExecutionContinued: _continued,
+    e.ExecutionForked: _forked,
 }

@@ -1,7 +1,7 @@
 """Rebuild a state from the store: the graph of its definition, a snapshot, the events since."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import from_json
 
@@ -13,11 +13,13 @@ from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.rolling import beginning
 from harmonia_core.errors import StateCorrupt
 from harmonia_core.model.codec import decode
-from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded, TaskSucceeded
+from harmonia_core.model.events import Beginning, Inheriting, Recorded, TaskSucceeded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import load
 from harmonia_core.model.state import ExecutionState
+
+_INHERITING = frozenset(kind.__name__ for kind in get_args(Inheriting))
 
 
 def to_recorded(row: EventRow) -> Recorded:
@@ -72,9 +74,9 @@ class Loader:
     async def beginning(self, namespace: str, graph: Graph, execution_id: str) -> ExecutionState:
         """Return the state before the first event: of a successor, what it goes on from."""
         rows = await self._backend.events(execution_id, 0, 1)
-        first = to_recorded(rows[0]) if rows and rows[0].type == ExecutionContinued.__name__ else None
-        base = None
-        if first is not None and type(ref := first.event.base) is BlobRef:  # type: ignore[attr-defined]
+        first = to_recorded(rows[0]) if rows and rows[0].type in _INHERITING else None
+        base, event = None, None if first is None else first.event
+        if isinstance(event, Inheriting) and type(ref := event.base) is BlobRef:
             data = await self._backend.blob(namespace, ref.address)
             if data is None:
                 raise StateCorrupt(f"The state that execution {execution_id} goes on from is missing.")
@@ -89,7 +91,7 @@ class Loader:
         """Return the distributions that a graph is carried out by here."""
         return self._catalog.versions(graph)
 
-    def changed(self, started: ExecutionStarted | ExecutionContinued) -> str:
+    def changed(self, started: Beginning) -> str:
         """Say which distributions differ from those that an execution was started with."""
         now = self._catalog.versions()
         differing = [

@@ -30,10 +30,9 @@ from harmonia_core.errors import (
     StateCorrupt,
 )
 from harmonia_core.model.events import (
+    Beginning,
     Cause,
     ExecutionAdopted,
-    ExecutionContinued,
-    ExecutionStarted,
 )
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
@@ -160,10 +159,7 @@ class Owner:
             raise ExecutionNotAdoptable(row.execution_id, reason) from error
         for recorded in await self._loader.events(row.execution_id, 0, 1):
             started = recorded.event
-            if (
-                isinstance(started, (ExecutionStarted, ExecutionContinued))
-                and started.graph_hash != graph.graph_hash
-            ):
+            if isinstance(started, Beginning) and started.graph_hash != graph.graph_hash:
                 raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
         return graph
 

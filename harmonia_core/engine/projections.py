@@ -25,7 +25,7 @@ _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
                            e.ExecutionCompensated})  # fmt: skip
-_OF_ALL = frozenset({e.ExecutionRolledOver, e.ExecutionContinued})
+_OF_ALL = frozenset({e.ExecutionRolledOver, e.ExecutionContinued, e.ExecutionForked})
 _TIMELESS = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.CONTINUED})
 
 

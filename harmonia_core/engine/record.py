@@ -15,7 +15,7 @@ from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.subscriptions import changes
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import Event, ExecutionContinued, TaskDeferred
+from harmonia_core.model.events import Event, ExecutionForked, Inheriting, TaskDeferred
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import dump, weight
 from harmonia_core.model.state import ExecutionState
@@ -60,7 +60,7 @@ class Recorder:
             unit.head = _head(live, batch, owner)
         else:
             unit.created = _created(live, batch, owner)
-            if type(batch.recorded[0].event) is ExecutionContinued:
+            if isinstance(batch.recorded[0].event, Inheriting):
                 needed = [BlobRef(state.graph.definition_hash, 0), *blobs_in(live.state)]
                 unit.blobs += [_blob(live, ref.address, None, ref.size) for ref in needed]
             if live.definition is not None:
@@ -158,9 +158,10 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
 
 
 def _origin(first: Event) -> str | None:
-    if type(first) is not ExecutionContinued:
+    if not isinstance(first, Inheriting):
         return None
-    return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": "continued"}).decode()
+    kind = first.kind if type(first) is ExecutionForked else "continued"
+    return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": kind}).decode()
 
 
 def _arrived(unit: Unit, live: Live, arrivals: Sequence[Arrival]) -> None:

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from harmonia_core.errors import StateCorrupt
 from harmonia_core.model.commands import RollOver
-from harmonia_core.model.events import ExecutionContinued, Recorded
+from harmonia_core.model.events import Inheriting, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.refs import BlobRef, ItemsRef, Stored
 from harmonia_core.model.snapshot import FORMAT, dump, read
@@ -82,7 +82,7 @@ def beginning(graph: Graph, execution_id: str, first: Recorded | None, base: Any
     Raises StateCorrupt for a base that is missing or cannot be read.
     """
     event = None if first is None else first.event
-    if type(event) is not ExecutionContinued:
+    if not isinstance(event, Inheriting):
         return begin(graph, execution_id)
     return restored(graph, execution_id, event.base if base is None else base)
 

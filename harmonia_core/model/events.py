@@ -19,6 +19,7 @@ from harmonia_core.model.flow_events import Place as Place
 from harmonia_core.model.flow_events import ScopeStopped as ScopeStopped
 from harmonia_core.model.flow_events import StepEntered as StepEntered
 from harmonia_core.model.flow_events import VariablesSet as VariablesSet
+from harmonia_core.model.fork_events import ExecutionForked as ExecutionForked
 from harmonia_core.model.message_events import ApprovalDecided as ApprovalDecided
 from harmonia_core.model.message_events import ApprovalDelegated as ApprovalDelegated
 from harmonia_core.model.message_events import ApprovalEscalated as ApprovalEscalated
@@ -265,3 +266,9 @@ class Recorded(NamedTuple):
     actor: Mapping[str, Any] | None
     causation: str | None
     event: Event
+
+
+Inheriting = ExecutionContinued | ExecutionForked
+"""What a log begins with that goes on from another one's state."""
+Beginning = ExecutionStarted | Inheriting
+"""What a log may begin with."""
