@@ -34,7 +34,9 @@ class Derivation:
     def __init__(self, graph: Graph, execution_id: str, since: ExecutionState | None = None) -> None:
         self.state: ExecutionState = begin(graph, execution_id) if since is None else since
         # Bits: positions of the root's tasks that have a row.
-        self._touched = sum(1 << graph.root.index[path] for path in inherited(self.state))
+        self._touched = sum(
+            1 << graph.root.index[path] for path in inherited(self.state) if path in graph.root.index
+        )
         self._first: Recorded | None = None
 
     def take(self, recorded: Recorded) -> TaskRow | None:

@@ -45,10 +45,14 @@ def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[
 
 
 def inherited(state: ExecutionState) -> list[str]:
-    """Return which tasks have a row before the first event; none unless it goes on from another's state."""
+    """Return which tasks have a row before the first event; none unless it goes on from another's state.
+
+    Those of the workflow itself come first, then what has begun inside them and has not ended.
+    """
     nodes = state.graph.root.tasks
     tasks = ((node.id, state.scope.task(node.index)) for node in nodes)
-    return [path for path, task in tasks if task.attempt or task.status in FINAL_TASK]
+    own = [path for path, task in tasks if task.attempt or task.status in FINAL_TASK]
+    return [*own, *(path for path, _ in begun(state.graph, state) if path not in state.graph.root.index)]
 
 
 def touched_path(record: Recorded) -> str:

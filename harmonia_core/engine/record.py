@@ -61,8 +61,7 @@ class Recorder:
         else:
             unit.created = _created(live, batch, owner)
             if isinstance(batch.recorded[0].event, Inheriting):
-                needed = [BlobRef(state.graph.definition_hash, 0), *blobs_in(live.state)]
-                unit.blobs += [_blob(live, ref.address, None, ref.size) for ref in needed]
+                unit.blobs += _inherited(live)
             if live.definition is not None:
                 # Every execution refers to its definition by a row of its own: the last one takes it along.
                 unit.blobs.append(_blob(live, state.graph.definition_hash, live.definition))
@@ -162,6 +161,15 @@ def _origin(first: Event) -> str | None:
         return None
     kind = first.kind if type(first) is ExecutionForked else "continued"
     return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": kind}).decode()
+
+
+def _inherited(live: Live) -> list[BlobRow]:
+    """Return the blobs that an execution brings along or goes on referring to, each once."""
+    rows = {address: _blob(live, address, data) for address, data in live.blobs.items()}
+    needed = [] if live.definition is not None else [BlobRef(live.state.graph.definition_hash, 0)]
+    for ref in (*needed, *blobs_in(live.state), *live.refers):
+        rows.setdefault(ref.address, _blob(live, ref.address, None, ref.size))
+    return list(rows.values())
 
 
 def _arrived(unit: Unit, live: Live, arrivals: Sequence[Arrival]) -> None:

@@ -104,23 +104,33 @@ def restored(graph: Graph, execution_id: str, base: Stored) -> ExecutionState:
 
 
 def blobs_in(state: ExecutionState) -> Iterator[BlobRef]:
-    """Yield the blobs that a state at rest between two steps refers to."""
-    if type(state.input) is BlobRef:
-        yield state.input
-    for _, entry in state.undo.entries():
-        if type(entry.task.input) is BlobRef:
-            yield entry.task.input
-    yield from _blobs(state.scope)
+    """Yield the blobs that a state refers to; some of them more than once."""
+    return (value for value in values_in(state) if type(value) is BlobRef)
 
 
-def _blobs(scope: GraphState) -> Iterator[BlobRef]:
+def values_in(state: ExecutionState) -> Iterator[Stored]:
+    """Yield every value that a state holds in place or by a reference, of tasks at any depth."""
+    yield state.input
+    yield from (entry.task.input for _, entry in state.undo.entries())
+    yield from (owed.output for owed in state.undo.owed)
+    yield from (answer.value for answer in state.answers.values())
+    yield from _values(state.scope)
+
+
+def _values(scope: GraphState) -> Iterator[Stored]:
     for page in scope.pages:
         for task in page:
-            for value in (task.input, task.output):
-                if type(value) is BlobRef:
-                    yield value
-            if task.inside is not None:
-                yield from _blobs(task.inside.graph)
+            yield from _of_task(task)
+
+
+def _of_task(task: TaskState) -> Iterator[Stored]:
+    yield task.input
+    yield task.output
+    if task.items is not None:
+        for item in task.items.flight.values():
+            yield from _of_task(item)
+    if task.inside is not None:
+        yield from _values(task.inside.graph)
 
 
 def successor_in(recorded: Recorded | None) -> str | None:
