@@ -34,6 +34,7 @@ _STATUS = {
 _EXECUTION = {
     "ExecutionStarted": "running",
     "ExecutionContinued": "running",
+    "ExecutionForked": "running",
     "CancelRequested": "cancelling",
     "ExecutionCompleted": "completed",
     "ExecutionFailed": "failed",
@@ -190,7 +191,7 @@ class Board:
     def _whole(self, kind: str, event: Any, at: float) -> None:
         if not getattr(event, "path", ""):
             self.status = _EXECUTION.get(kind, self.status)
-        if kind == "ExecutionStarted":
+        if kind in ("ExecutionStarted", "ExecutionForked"):
             self.started = at
         elif kind in ENDS:
             self.ended, self.last = at, event
@@ -238,6 +239,13 @@ class Board:
             "error": error.as_json() if error is not None else None,
             "failed_tasks": list(getattr(self.last, "failed_tasks", ())),
         }
+
+    def stand(self, path: str, status: str) -> None:
+        """Let a task of the workflow stand in a status that no event told of."""
+        row, before = self.rows[path], self.rows[path].status
+        row.status = status
+        if before != status:
+            self._count(row, before, status)
 
     def restore(self, view: Mapping[str, Any]) -> None:
         """Take an execution's public shape as the state to go on from."""

@@ -82,12 +82,15 @@ def _announce(modules: Modules) -> dict[str, str]:
 
 
 class Run:
-    """Start one execution, show it, and wait until it rests."""
+    """Start one execution, show it, and wait until it rests.
+
+    board: of what is to be started; None if it is not known before that.
+    """
 
     def __init__(
         self,
         engine: Engine,
-        board: Board,
+        board: Board | None,
         db: str | None,
         json: bool,
         definition: Any,
@@ -95,7 +98,8 @@ class Run:
         labels: dict[str, str],
         key: str | None = None,
     ) -> None:
-        self._engine, self._board, self._json, self._key = engine, board, json, key
+        self._engine, self._json, self._key = engine, json, key
+        self._board = board or Board("", "", ())
         self._definition, self._input, self._labels, self._db = definition, given, labels, db
         self._joined: str | None = None
         self._display = create_display(Boards(board), json)

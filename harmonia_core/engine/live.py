@@ -34,9 +34,9 @@ class Live:
     """
 
     __slots__ = (
-        "arrivals", "batch", "blobs", "created", "definition", "documents", "epoch", "execution_id", "expected",
-        "formerly", "landed", "landings", "namespace", "owned", "queued", "refers", "rest", "snapshot", "state",
-        "stuck", "successor", "taken", "trouble", "weight",
+        "arrivals", "batch", "blobs", "created", "definition", "documents", "epoch", "execution_id",
+        "expected", "formerly", "landed", "landings", "namespace", "owned", "queued", "refers", "rest",
+        "snapshot", "state", "stuck", "successor", "taken", "trouble", "weight",
     )  # fmt: skip
 
     def __init__(

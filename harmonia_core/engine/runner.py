@@ -28,6 +28,8 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.forking import Forking
+from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
@@ -50,7 +52,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Deciding, Messaging):
+class Engine(Deciding, Messaging, Forking):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -95,9 +97,11 @@ class Engine(Deciding, Messaging):
         self._office = PostOffice(backend, self._driver, self._clock, self.patience)
         self._driver.after.append(self._office.recorded)
         self.definitions = Definitions(backend, self._catalog, self._clock)
+        self._keys = StartKeys(backend, self._clock)
+        self._forks = Forks(backend, self._loader, self._driver, self.patience, self._clock)
         self._starter = Starter(
-            self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self.patience,
-            self._clock, self._new_id, self.settings.output_limit,
+            self._catalog, self.definitions, self._driver, self._keys, self.patience, self._clock,
+            self._new_id, self.settings.output_limit,
         )  # fmt: skip
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
