@@ -48,6 +48,18 @@ def cancel(out: "Outgoing") -> Iterator[RequestRow]:
     yield _row(f"cancel:{event.child_id}", event.child_id, "cancel", body, out)
 
 
+def control(out: "Outgoing") -> Iterator[RequestRow]:
+    """Yield the request that pauses, resumes or terminates a child; each time it is another one."""
+    event: Any = out.recorded.event
+    body: dict[str, Any] = {"by": "parent"}
+    if event.action == "pause":
+        body["timers"] = event.timers
+    elif event.action == "terminate":
+        body["reason"] = f"terminated with task {event.path} of execution {out.state.execution_id}"
+    request_id = f"{event.action}:{event.child_id}:{out.state.execution_id}:{out.recorded.seq}"
+    yield _row(request_id, event.child_id, event.action, body, out)
+
+
 def begun(out: "Outgoing") -> Iterator[RequestRow]:
     """Yield the report of a child that has begun, if its task waits for that."""
     event: Any = out.recorded.event

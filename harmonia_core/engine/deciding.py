@@ -121,9 +121,9 @@ class Deciding(Waiting):
         row = await self._requests.open_head(execution_id)
         execution_id = row.execution_id
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
-        reason = refusal(state, how, path)
+        reason = refusal(state, path, how)
         if reason is not None:
-            raise NothingToResolve(execution_id, path, reason, open_decisions(state))
+            raise NothingToResolve(execution_id, path, reason.reason, open_decisions(state))
         body = {"path": path, "comment": comment}
         request = self._requests.row(execution_id, how, body, actor, self._new_id())
         await self._requests.put(request)
