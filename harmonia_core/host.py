@@ -43,6 +43,7 @@ from harmonia_core.errors import (
 )
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.addresses import split_item, undone_by
+from harmonia_core.model.checkpoints import CheckpointExists, PointUnknown
 from harmonia_core.model.events import ExecutionContinued, Recorded
 from harmonia_core.model.message_errors import (
     AlreadyDecided,
@@ -68,6 +69,7 @@ __all__ = (
     "BackendType",
     "Change",
     "Checked",
+    "CheckpointExists",
     "CliCommand",
     "Clock",
     "DecisionInvalid",
@@ -103,6 +105,7 @@ __all__ = (
     "PluginRow",
     "Plugins",
     "PluginsRefused",
+    "PointUnknown",
     "ProblemsError",
     "Pruner",
     "PublishRefused",

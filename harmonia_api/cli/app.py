@@ -8,6 +8,7 @@ import typer
 from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
 from harmonia_api.cli.fork_commands import register as register_forks
+from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
@@ -29,6 +30,7 @@ executions = typer.Typer(
 app.add_typer(executions, name="executions")
 register(executions)
 register_forks(executions)
+register_history(executions)
 app.add_typer(database, name="db")
 app.add_typer(workflows, name="workflows")
 

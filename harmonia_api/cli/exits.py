@@ -2,12 +2,14 @@
 
 from harmonia_core import HarmoniaError, StateBackendError
 from harmonia_core.host import (
+    CheckpointExists,
     ExecutionNotFound,
     Fenced,
     KeyReused,
     NotPublished,
     PluginNotFound,
     PluginsRefused,
+    PointUnknown,
     ProblemsError,
     PublishRefused,
     RequestNotConsumed,
@@ -28,8 +30,10 @@ _BY_ERROR: tuple[tuple[type[HarmoniaError], int], ...] = (
     (PluginsRefused, INVALID),
     (PublishRefused, INVALID),
     (KeyReused, INVALID),
+    (CheckpointExists, INVALID),
     (ExecutionNotFound, NOT_FOUND),
     (NotPublished, NOT_FOUND),
+    (PointUnknown, NOT_FOUND),
     (Fenced, NOT_ENDED),
     (RequestNotConsumed, NOT_ENDED),
     (StateBackendError, STORE),

@@ -7,6 +7,7 @@ from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, Snaps
 from harmonia_core.contracts.state_backend import Results, StateBackend
 from harmonia_core.engine import child_rows
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
+from harmonia_core.engine.checkpoint_rows import automatic
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
@@ -70,6 +71,8 @@ class Recorder:
         unit.blobs += child_rows.blobs(state, batch.recorded, _held(live, batch), live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
         unit.documents += changes(batch.first, state, live.namespace)
+        if state.graph.checkpoints is not None:
+            unit.documents += automatic(state, batch.recorded)
         if not live.created:
             unit.documents += live.documents
         batch.requests = unit.requests

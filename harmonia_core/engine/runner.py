@@ -30,6 +30,7 @@ from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.forking import Forking
 from harmonia_core.engine.forks import Forks
+from harmonia_core.engine.histories import Histories
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
@@ -52,7 +53,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Deciding, Messaging, Forking):
+class Engine(Deciding, Messaging, Forking, Histories):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is

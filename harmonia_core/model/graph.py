@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from harmonia_core.model.checkpoints import CheckpointPolicy
 from harmonia_core.model.child import Child
 from harmonia_core.model.values import Expression, Template
 
@@ -195,3 +196,4 @@ class Graph:
     on_failure: OnFailure = "fail"
     undoes: bool = False
     holds: bool = False
+    checkpoints: CheckpointPolicy | None = None
