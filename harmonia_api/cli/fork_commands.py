@@ -72,7 +72,8 @@ def rerun_execution(
 def fork_execution(
     execution: Execution,
     at: Annotated[
-        int | None, typer.Option("--at", min=1, metavar="SEQ", help="The last event that counts; default: the newest.")
+        str | None,
+        typer.Option("--at", metavar="POINT", help="The last event that counts, a checkpoint or a time; default: now."),
     ] = None,
     input: Pairs = None,
     input_file: InputFile = None,
@@ -87,14 +88,14 @@ def fork_execution(
     verbose: Verbose = 0,
 ) -> None:
     """Begin a new execution from the state that another one had after an event. Exit codes as those of `run`."""
-    more = {"seq": at, "version": version}
+    more = {"at": at, "version": version}
     _do("fork", execution, input, input_file, label, comment, key, dry_run, modules, db, json, verbose, more)
 
 
 def restore_execution(
     execution: Execution,
     checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="Its name, or the number of an event.")
+        str, typer.Argument(metavar="CHECKPOINT", help="Its name, or any other point.")
     ],
     label: Label = None,
     comment: Comment = None,

@@ -83,9 +83,6 @@ def _arguments(
         more["version"] = read_definition(file, plugins, settings)[0]
     if wish.key is not None:
         more["key"] = wish.key
-    checkpoint = more.get("checkpoint")
-    if isinstance(checkpoint, str) and checkpoint.isdecimal():
-        more["checkpoint"] = int(checkpoint)
     return more
 
 

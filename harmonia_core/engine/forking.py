@@ -14,6 +14,8 @@ from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.lineage import Lineage
 from harmonia_core.engine.rewind import AtSeq, Changes, FromTasks, Point
+from harmonia_core.engine.points import Found, find_point
+from harmonia_core.engine.points import Point as Where
 from harmonia_core.engine.reruns import unsuccessful
 from harmonia_core.engine.start_keys import StartKeys, check_key, fingerprint
 from harmonia_core.engine.waiting import Waiting
@@ -58,7 +60,7 @@ class Forking(Lineage, Waiting):
     async def fork(
         self,
         execution_id: str,
-        seq: int | None = None,
+        at: Where = None,
         *,
         input: Any = UNCHANGED,
         variables: Mapping[str, Any] | None = None,
@@ -69,17 +71,16 @@ class Forking(Lineage, Waiting):
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
     ) -> Forked:
-        """Begin an execution from the state that another one had after event `seq`, without it the newest.
+        """Begin an execution from the state that another one had at a point: a seq, a checkpoint, a time.
 
-        What was in flight then begins anew; the other one goes on as it would have. input, variables: in
+        Without a point it is the newest state. What was in flight then begins anew; the other one goes on as it would have. input, variables: in
         the place of those it had. labels: added to its labels, None takes one away. key: as for
         `start_once`. dry_run: only plan it. Raises ExecutionNotFound, RewindRefused, InputInvalid,
         DefinitionInvalid, NotPublished, KeyReused; then nothing has been recorded.
         """
-        row = await self._origin(execution_id, exact=seq is not None)
-        point = AtSeq(row.seq if seq is None else seq)
-        wish = self._wish("fork", point, _changes(input, variables), labels, comment, actor)
-        return await self._forked(row, wish, version, key, dry_run, [execution_id, seq])
+        found = await self._found(execution_id, at)
+        wish = self._wish("fork", found.seq, _changes(input, variables), labels, comment, actor, found.name)
+        return await self._forked(found.row, wish, version, key, dry_run, [execution_id, at])
 
     async def rerun(
         self,
@@ -101,7 +102,7 @@ class Forking(Lineage, Waiting):
         What they do not lead to is reused. inputs: of single tasks, by path. version: the origin's
         definition unless another one is asked for. Raises as `fork`, and ExecutionNotFinal.
         """
-        row = await self._origin(execution_id)
+        row = await self._owner.succession.end(execution_id)
         if row.status not in FINAL_EXECUTION or row.status == "continued":
             raise ExecutionNotFinal(row.execution_id, row.status)
         paths = tuple(from_)
@@ -115,7 +116,7 @@ class Forking(Lineage, Waiting):
     async def restore(
         self,
         execution_id: str,
-        checkpoint: str | int,
+        checkpoint: Where,
         *,
         labels: Mapping[str, str | None] | None = None,
         comment: str | None = None,
@@ -123,12 +124,10 @@ class Forking(Lineage, Waiting):
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
     ) -> Forked:
-        """Begin an execution from a checkpoint of another one: its name, or a seq. Raises as `fork`."""
-        row = await self._origin(execution_id, exact=True)
-        name = checkpoint if isinstance(checkpoint, str) else None
-        seq = checkpoint if isinstance(checkpoint, int) else await self._checkpoint(row, checkpoint)
-        wish = self._wish("restore", AtSeq(seq), _changes(), labels, comment, actor, name)
-        return await self._forked(row, wish, "same", key, dry_run, [execution_id, seq])
+        """Begin an execution from a checkpoint of another one, or from any point. Raises as `fork`."""
+        found = await self._found(execution_id, checkpoint)
+        wish = self._wish("restore", found.seq, _changes(), labels, comment, actor, found.name)
+        return await self._forked(found.row, wish, "same", key, dry_run, [execution_id, checkpoint])
 
     async def input(self, execution_id: str) -> Any:
         """Return the input of an execution whole, however large. Raises ExecutionNotFound."""
@@ -144,17 +143,16 @@ class Forking(Lineage, Waiting):
             raise StateCorrupt(f"The value {value.address} of execution {row.execution_id} is missing.")
         return from_json(data)
 
-    async def _origin(self, execution_id: str, exact: bool = False) -> ExecutionRow:
-        """Return the execution to begin from: the live end of its chain, unless an event of it is named."""
-        if exact:
-            return await self._head(execution_id)
-        return await self._owner.succession.end(execution_id)
+    async def _found(self, execution_id: str, at: Where) -> Found:
+        """Return where in its chain a point of an execution lies; raise PointUnknown."""
+        return await find_point(self.backend, await self._owner.succession.chain(execution_id), at)
 
     def _wish(
-        self, kind: ForkKind, point: Point, changes: Changes, labels: Mapping[str, str | None] | None,
+        self, kind: ForkKind, point: Point | int, changes: Changes, labels: Mapping[str, str | None] | None,
         comment: str | None, actor: Mapping[str, str] | None, checkpoint: str | None = None,
     ) -> ForkWish:  # fmt: skip
         who = None if actor is None else to_json(dict(actor)).decode()
+        point = AtSeq(point) if isinstance(point, int) else point
         return ForkWish(kind, point, changes, dict(labels or {}), comment, who, checkpoint)
 
     async def _forked(

@@ -13,6 +13,7 @@ from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import for_good, reported
 from harmonia_core.engine.resolving import given_in, resolve
 from harmonia_core.engine.retry import judge
+from harmonia_core.engine.upgrading import upgraded
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
@@ -95,6 +96,7 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "pause": controlling.pause,
     "resume": controlling.resume,
     "terminate": controlling.terminate,
+    "upgrade": upgraded,
     "set": controlling.set_variables,
     "priority": controlling.prioritise,
     "complete": _complete,

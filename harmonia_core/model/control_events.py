@@ -1,7 +1,8 @@
 """Facts about executions that people steer in place: paused, resumed, terminated, of another priority."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harmonia_core.model.control import PausedBy, TimersInPause
 from harmonia_core.model.event import Event
@@ -31,9 +32,14 @@ class ExecutionResumed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ExecutionTerminated(Event):
-    """End the execution at once: nothing is waited for, carried out at the end, or undone."""
+    """End the execution at once: nothing is waited for, carried out at the end, or undone.
+
+    upgrade: which `execution` goes on in its place from event `seq`, by which `definition_hash`; with the
+        `labels` that it is to have beside those of this one and the `comment`, if there are any.
+    """
 
     reason: str | None = None
+    upgrade: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
