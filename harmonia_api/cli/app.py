@@ -199,6 +199,9 @@ def list_events(
     after: Annotated[
         int, typer.Option("--after", min=0, metavar="SEQ", help="Only events behind this one.")
     ] = 0,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Before them, those of the executions it began from.")
+    ] = False,
     db: Db = None,
     json: Json = False,
     verbose: Verbose = 0,
@@ -207,7 +210,7 @@ def list_events(
     with command(json, verbose) as finish:
         from harmonia_api.cli.executions import print_events
 
-        finish(print_events(execution, after, db, json))
+        finish(print_events(execution, after, lineage, db, json))
 
 
 @executions.command("logs")

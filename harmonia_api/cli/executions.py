@@ -64,12 +64,21 @@ def show_one(execution_id: str, no_follow: bool, db: str | None, json: bool) -> 
     return 0
 
 
-def print_events(execution_id: str, after: int, db: str | None, json: bool) -> int:
-    """Print the history of an execution, one event a line, as it is read."""
+def print_events(execution_id: str, after: int, lineage: bool, db: str | None, json: bool) -> int:
+    """Print the history of an execution, one event a line, as it is read.
+
+    lineage: begin with what counts of the executions that it goes on from.
+    """
+    if after and lineage:
+        raise Refused([Problem("options-conflict", "", "give --after or --lineage, not both")])
     width = terminal_width()
 
     async def printed(engine: Engine) -> None:
-        async for event in engine.events(execution_id, after):
+        shown = None
+        async for event in engine.history(execution_id) if lineage else engine.events(execution_id, after):
+            if lineage and not json and event["execution_id"] != shown:
+                shown = event["execution_id"]
+                print(f"execution {shown}")
             print(json_line(event) if json else cut(event_line(event), width))
 
     read_store(db, printed)
@@ -80,6 +89,7 @@ def event_line(event: dict[str, Any]) -> str:
     """Return an event for people: seq, time, type, what it is about, and the rest of its data."""
     data = dict(event["data"])
     path = data.pop("path", "")
+    data.pop("base", None)  # a whole state is no line
     actor = f"  by {event['actor'].get('id')}" if event["actor"] else ""
     subject = f"{path}  " if path else ""
     return f"{event['seq']:>6}  {event['at']}  {event['type']:<18} {subject}{clean(json_line(data))}{actor}"

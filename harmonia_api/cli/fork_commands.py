@@ -1,4 +1,4 @@
-"""The commands that begin executions from others: `harmonia executions rerun|fork|restore|upgrade|lineage`."""
+"""Commands that begin executions from others: `harmonia executions rerun|fork|restore|upgrade|lineage`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +11,15 @@ from harmonia_api.cli.reporting import command
 Pairs = Annotated[
     list[str] | None,
     typer.Option(
-        "--input", "-i", metavar="KEY=VALUE", help="A field of the input to change; repeatable. The rest stays."
+        "--input",
+        "-i",
+        metavar="KEY=VALUE",
+        help="A field of the input to change; repeatable. The rest stays.",
     ),
 ]
 InputFile = Annotated[
-    Path | None, typer.Option("--input-file", metavar="F", help="Another input whole; `-` reads JSON from stdin.")
+    Path | None,
+    typer.Option("--input-file", metavar="F", help="Another input whole; `-` reads JSON from stdin."),
 ]
 Label = Annotated[
     list[str] | None,
@@ -25,7 +29,8 @@ Comment = Annotated[
     str | None, typer.Option("--comment", metavar="TEXT", help="Why; recorded with the first event.")
 ]
 Key = Annotated[
-    str | None, typer.Option("--key", metavar="TEXT", help="Of two calls with one key, the second begins nothing.")
+    str | None,
+    typer.Option("--key", metavar="TEXT", help="Of two calls with one key, the second begins nothing."),
 ]
 DryRun = Annotated[
     bool,
@@ -34,7 +39,9 @@ DryRun = Annotated[
 Version = Annotated[
     str,
     typer.Option(
-        "--version", metavar="V|FILE", help="`same`, `latest`, a published version (1.4, order@^1.4), or a file."
+        "--version",
+        metavar="V|FILE",
+        help="`same`, `latest`, a published version (1.4, order@^1.4), or a file.",
     ),
 ]
 
@@ -73,7 +80,9 @@ def fork_execution(
     execution: Execution,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="POINT", help="The last event that counts, a checkpoint or a time; default: now."),
+        typer.Option(
+            "--at", metavar="POINT", help="The last event that counts, a checkpoint or a time; default: now."
+        ),
     ] = None,
     input: Pairs = None,
     input_file: InputFile = None,
@@ -87,16 +96,14 @@ def fork_execution(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Begin a new execution from the state that another one had after an event. Exit codes as those of `run`."""
+    """Begin a new execution from a state that another one had. Exit codes as those of `run`."""
     more = {"at": at, "version": version}
     _do("fork", execution, input, input_file, label, comment, key, dry_run, modules, db, json, verbose, more)
 
 
 def restore_execution(
     execution: Execution,
-    checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="Its name, or any other point.")
-    ],
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Its name, or any other point.")],
     label: Label = None,
     comment: Comment = None,
     key: Key = None,
@@ -114,7 +121,10 @@ def restore_execution(
 def upgrade_execution(
     execution: Execution,
     version: Annotated[
-        str, typer.Argument(metavar="VERSION|FILE", help="`latest`, a published version (1.4, order@^1.4), or a file.")
+        str,
+        typer.Argument(
+            metavar="VERSION|FILE", help="`latest`, a published version (1.4, order@^1.4), or a file."
+        ),
     ],
     label: Label = None,
     comment: Comment = None,

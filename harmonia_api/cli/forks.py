@@ -8,10 +8,8 @@ from typing import Any
 import anyio
 
 from harmonia_api.cli.board import Board
-from harmonia_api.cli.boards import Boards
-from harmonia_api.cli.display import create_display
-from harmonia_api.cli.fork_plan import plan_line, print_plan
 from harmonia_api.cli.files import allow_files
+from harmonia_api.cli.fork_plan import plan_line, print_plan
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import allow_modules, modules_beside, modules_in
@@ -27,7 +25,7 @@ from harmonia_core.host import Engine, Forked, KernelSettings, Plugins, Start, c
 
 @dataclass(frozen=True, slots=True)
 class ForkWish:
-    """Hold what a person wants. kind: a method of the engine. folders: of modules. more: what it alone takes."""
+    """Hold what a person wants. kind: a method of the engine, which alone takes `more`. folders: of modules."""
 
     kind: str
     origin: str
@@ -135,7 +133,9 @@ class Asking:
         before = await self._engine.input(wish.origin)
         if not isinstance(before, dict):
             message = "the input of the execution is no object, so no field of it can be changed"
-            raise Refused([Problem("input-malformed", "input", message, suggestion="--input-file gives it whole")])
+            raise Refused(
+                [Problem("input-malformed", "input", message, suggestion="--input-file gives it whole")]
+            )
         return {**before, **given}
 
 
@@ -164,7 +164,9 @@ def planned(found: Forked) -> Board:
     """Return the board of an execution that goes on from a state, before its first event."""
     graph, scope = found.plan.graph, found.plan.rewound.state.scope
     tasks = graph.root.tasks
-    board = Board(found.execution_id or "", f"{graph.name} {graph.version}", ((one.id, one.type) for one in tasks))
+    board = Board(
+        found.execution_id or "", f"{graph.name} {graph.version}", ((one.id, one.type) for one in tasks)
+    )
     for node in tasks:
         board.stand(node.id, scope.task(node.index).status.value)
     return board

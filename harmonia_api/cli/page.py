@@ -37,6 +37,10 @@ def _head(view: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     origin = view.get("origin") or {}
     if origin.get("kind") == "continued":
         yield "goes on", f"from execution {origin['execution']}; the first was {view['root_id']}"
+    elif origin:
+        yield "origin", f"{origin['kind']} of execution {origin['execution']} at event {origin['seq']}"
+    if view.get("upgraded_to"):
+        yield "upgraded", f"to execution {view['upgraded_to']}"
     yield "workflow", f"{workflow['name']} {workflow['version']}"
     yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
     if view.get("parent_path") is not None:

@@ -1,11 +1,11 @@
-"""Find the artifacts that values speak of, so that whoever takes the values over refers to those as well. Pure."""
+"""Find the artifacts that values speak of, so that who takes the values over refers to those, too. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json
 
-from harmonia_core.model.refs import REFS, BlobRef
+from harmonia_core.model.refs import BlobRef
 
 _MARK = b'"$artifact"'
 
@@ -18,7 +18,7 @@ def artifacts_in(value: Any) -> Iterator[BlobRef]:
         if isinstance(part, dict):
             yield from _named(part.get("$artifact"))
             pending.extend(part.values())
-        elif isinstance(part, list | tuple) and type(part) not in REFS:
+        elif isinstance(part, list):
             pending.extend(part)
 
 

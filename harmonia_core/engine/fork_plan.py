@@ -1,10 +1,10 @@
 """What a fork is going to be: from where, by which definition, what runs again and what may repeat. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from harmonia_core.contracts.rows import ExecutionRow
-from harmonia_core.engine.rewind import Changes, Point, Rewound
+from harmonia_core.engine.rewind import UNCHANGED, Changes, Point, Rewound
 from harmonia_core.model.fork_events import ForkKind
 from harmonia_core.model.graph import Graph
 
@@ -67,3 +67,11 @@ class Forked(NamedTuple):
 def named(graph: Graph) -> dict[str, str]:
     """Return which definition a graph is of."""
     return {"name": graph.name, "version": graph.version, "hash": graph.definition_hash}
+
+
+def changed(changes: Changes) -> Iterator[str]:
+    """Yield what differs from the origin on purpose, by name."""
+    if changes.input is not UNCHANGED:
+        yield "input"
+    yield from (f"vars.{name}" for name in changes.variables)
+    yield from (f"tasks.{path}.input" for path in changes.inputs)

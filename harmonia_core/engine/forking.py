@@ -13,10 +13,10 @@ from harmonia_core.engine.fork_plan import Forked, ForkPlan, ForkWish, changed
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.lineage import Lineage
-from harmonia_core.engine.rewind import AtSeq, Changes, FromTasks, Point
 from harmonia_core.engine.points import Found, find_point
 from harmonia_core.engine.points import Point as Where
 from harmonia_core.engine.reruns import unsuccessful
+from harmonia_core.engine.rewind import UNCHANGED, AtSeq, Changes, FromTasks, Point
 from harmonia_core.engine.start_keys import StartKeys, check_key, fingerprint
 from harmonia_core.engine.waiting import Waiting
 from harmonia_core.errors import HarmoniaError, InputInvalid, StateCorrupt, VersionConflict
@@ -28,7 +28,6 @@ from harmonia_core.model.statuses import FINAL_EXECUTION
 
 Version = str | WorkflowDefinition | Mapping[str, Any]
 """`same`, `latest`, a published version (`1.4.0`, `^1.4`, `order@1.4.0`), or a definition itself."""
-UNCHANGED: Any = object()
 
 
 class ExecutionNotFinal(HarmoniaError):
@@ -71,12 +70,13 @@ class Forking(Lineage, Waiting):
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
     ) -> Forked:
-        """Begin an execution from the state that another one had at a point: a seq, a checkpoint, a time.
+        """Begin an execution from the state that another one had at a point, without one the newest.
 
-        Without a point it is the newest state. What was in flight then begins anew; the other one goes on as it would have. input, variables: in
-        the place of those it had. labels: added to its labels, None takes one away. key: as for
-        `start_once`. dry_run: only plan it. Raises ExecutionNotFound, RewindRefused, InputInvalid,
-        DefinitionInvalid, NotPublished, KeyReused; then nothing has been recorded.
+        at: a seq, a checkpoint's name, or a time. What was in flight then begins anew; the other one goes
+        on as it would have. input, variables: in the place of those it had. labels: added to its labels,
+        None takes one away. key: as for `start_once`. dry_run: only plan it. Raises ExecutionNotFound,
+        PointUnknown, RewindRefused, InputInvalid, DefinitionInvalid, NotPublished, KeyReused; then nothing
+        has been recorded.
         """
         found = await self._found(execution_id, at)
         wish = self._wish("fork", found.seq, _changes(input, variables), labels, comment, actor, found.name)
@@ -178,7 +178,7 @@ class Forking(Lineage, Waiting):
     async def _once(self, plan: ForkPlan, key: str, asked: Sequence[Any]) -> Forked:
         namespace, graph, changes = plan.row.namespace, plan.graph, plan.wish.changes
         labels = {name: value or "" for name, value in plan.wish.labels.items()}
-        print_ = fingerprint(graph.definition_hash, [asked, changes.as_json()], labels)
+        print_ = fingerprint(graph.definition_hash, [asked, as_asked(changes)], labels)
         while True:
             held = await self.patience.ask(self._keys.held, namespace, graph.name, key)
             if held is not None and not self._keys.is_over(held):
@@ -193,7 +193,7 @@ class Forking(Lineage, Waiting):
                 continue
 
     async def _begin(self, plan: ForkPlan, execution_id: str = "", *documents: DocumentWrite) -> str:
-        live = await self._forks.begin(plan, execution_id or self._new_id(), *documents)
+        live = await self._forks.begin(plan, execution_id or self._new_id(), documents)
         return live.execution_id
 
     async def _target(self, row: ExecutionRow, version: Version) -> Compiled | None:
@@ -222,3 +222,22 @@ def version_of(workflow: str, version: str) -> str:
     if version == "latest":
         return workflow
     return version if "@" in version else f"{workflow}@{version}"
+
+
+def upgrade_changes() -> Changes:
+    """Return what an upgrade changes beside the definition."""
+    return Changes()
+
+
+def _changes(
+    input: Any = UNCHANGED,
+    variables: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Changes:
+    return Changes(input, dict(variables or {}), dict(inputs or {}))
+
+
+def as_asked(changes: Changes) -> list[Any]:
+    """Return changes as JSON, so that equal ones are equal."""
+    given = [] if changes.input is UNCHANGED else [changes.input]
+    return [given, dict(changes.variables), dict(changes.inputs)]

@@ -4,7 +4,7 @@ Everything that the new execution refers to is written, or referred to, in the u
 nothing is left of an attempt that was refused, and the origin may be pruned the moment after.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from harmonia_core.clock import Clock
 from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
-from harmonia_core.engine.arrivals import Fact
+from harmonia_core.engine.arrivals import Arrival, Fact
 from harmonia_core.engine.artifact_refs import artifacts_in, artifacts_of
 from harmonia_core.engine.catalog import Compiled
 from harmonia_core.engine.driver import Driver
@@ -54,8 +54,18 @@ class Forks:
         found = rewind(Origin(origin, before, log), wish.point, wish.changes, graph)
         return ForkPlan(wish, row, last, origin, graph, None if target is None else target.text, found)
 
-    async def begin(self, plan: ForkPlan, execution_id: str, *documents: DocumentWrite) -> Live:
-        """Begin a fork and let it run; return it once that is durable. Raises StateBackendError."""
+    async def begin(
+        self,
+        plan: ForkPlan,
+        execution_id: str,
+        documents: tuple[DocumentWrite, ...] = (),
+        more: Sequence[Arrival] = (),
+    ) -> Live:
+        """Begin a fork and let it run; return it once that is durable.
+
+        documents: what is written with it, on conditions that refuse it whole. more: what reaches it at once.
+        Raises StateBackendError.
+        """
         wish, graph = plan.wish, plan.graph
         state, blobs = await self._whole(plan)
         refers = await self._artifacts(plan.row, state, blobs)
@@ -85,7 +95,7 @@ class Forks:
             wish.checkpoint,
         )
         self._driver.adopt(live)
-        self._driver.arrive(live, Fact(forked, wish.actor))
+        self._driver.arrive(live, Fact(forked, wish.actor), *more)
         await live.settled()
         return live
 
@@ -94,9 +104,7 @@ class Forks:
         blobs: Blobs = {}
         addresses: dict[Any, BlobRef] = {}
         for ref in plan.rewound.needs:
-            value = await self._patience.ask(
-                self._loader.value, plan.rewound.state, plan.row.namespace, ref
-            )
+            value = await self._patience.ask(self._loader.value, plan.rewound.state, plan.row.namespace, ref)
             text = to_json(value)
             addresses[ref] = stored = BlobRef(f"sha256:{sha256(text).hexdigest()}", len(text))
             blobs[stored.address] = text

@@ -108,9 +108,10 @@ class Lineage(Inquiry):
     async def history(self, execution_id: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events that led to where an execution stands, those of its origins first.
 
-        Of each origin only those that count, as far as it has not been pruned. Raises ExecutionNotFound.
+        Of each origin only those that count, as far as it has not been pruned; behind them those that
+        `events` gives. Raises ExecutionNotFound.
         """
-        for row, last in (await self.ancestry(execution_id))[0]:
+        for row, last in (await self.ancestry(execution_id))[0][:-1]:
             after = 0
             while after < last and (
                 page := await self._loader.events(row.execution_id, after, min(500, last - after))
@@ -118,6 +119,8 @@ class Lineage(Inquiry):
                 for recorded in page:
                     yield event_view(recorded)
                 after = page[-1].seq
+        async for event in self.events(execution_id):
+            yield event
 
     async def _oldest(self, row: ExecutionRow) -> tuple[ExecutionRow, str | None]:
         found, gone = await self.ancestry(row.execution_id)
@@ -136,13 +139,13 @@ class Lineage(Inquiry):
 
     async def _below(self, execution_id: str) -> AsyncIterator[tuple[ExecutionRow, Relation]]:
         """Yield what began from a state of an execution, then what its tasks have started, oldest first."""
-        async for row in self._found(ExecutionQuery(None, limit=PAGE, origin=execution_id)):
+        async for row in self._rows(ExecutionQuery(None, limit=PAGE, origin=execution_id)):
             yield row, _of_origin(row)
-        async for row in self._found(ExecutionQuery(None, limit=PAGE, parent=execution_id)):
+        async for row in self._rows(ExecutionQuery(None, limit=PAGE, parent=execution_id)):
             if row.origin is None:  # what goes on from a child stands below that
                 yield row, await self._of_child(row)
 
-    async def _found(self, query: ExecutionQuery) -> AsyncIterator[ExecutionRow]:
+    async def _rows(self, query: ExecutionQuery) -> AsyncIterator[ExecutionRow]:
         found: list[ExecutionRow] = []
         while True:
             rows, cursor = await self.backend.find(query)

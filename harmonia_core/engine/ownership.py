@@ -46,6 +46,7 @@ class Owner:
     """Adopt and release executions for one engine.
 
     follow_on: called before an execution is driven here that was driven elsewhere, if somebody set it.
+    begin_upgraded: begins what goes on in the place of executions that have ended, if somebody set it.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Owner:
         self._driver, self._loader, self._patience = driver, loader, patience
         self.succession = Succession(backend, engine_id, driver, loader)
         self.follow_on: Callable[[str], Awaitable[None]] | None = None
+        self.begin_upgraded: Callable[[Recovery], Awaitable[None]] | None = None
         self.starts = starts
 
     async def alive(self, row: ExecutionRow) -> bool:
@@ -198,6 +200,8 @@ class Owner:
         report = report or Recovery()
         for row in await self._patience.ask(self.succession.unbegun):
             await self._note(row, report, self._succeed)
+        if self.begin_upgraded is not None:
+            await self.begin_upgraded(report)
         return report
 
     async def _succeed(self, row: ExecutionRow) -> Live:

@@ -1,4 +1,4 @@
-"""Let executions go on in the place of paused ones, by another version; the part of an engine that does so."""
+"""Let executions go on in the place of paused ones, by another version: a part of the engine."""
 
 import logging
 from collections.abc import Mapping
@@ -76,13 +76,17 @@ class Replacing(Forking):
 
     async def _upgradable(self, row: ExecutionRow, version: Version) -> Compiled:
         if row.status != ExecutionStatus.PAUSED:
-            raise ExecutionNotPaused(row.execution_id, f"it is {row.status}, and only what is paused is upgraded")
+            raise ExecutionNotPaused(
+                row.execution_id, f"it is {row.status}, and only what is paused is upgraded"
+            )
         if row.parent_id is not None:
             reason = f"a task of execution {row.parent_id} waits for it; upgrade that one"
             raise UpgradeRefused(row.execution_id, reason)
         target = await self._target(row, version)
         if target is None:
-            raise UpgradeRefused(row.execution_id, f"that is the version it has, {row.workflow} {row.version}")
+            raise UpgradeRefused(
+                row.execution_id, f"that is the version it has, {row.workflow} {row.version}"
+            )
         return target
 
     async def _replaced(self, plan: ForkPlan, actor: Mapping[str, str] | None) -> RequestRow | None:
@@ -125,7 +129,9 @@ class Replacing(Forking):
         waiting = [one for one in await ask(self.backend.requests, None) if one.kind == FORK]
         if not waiting:
             return
-        there = {row.execution_id for row in await ask(self.backend.heads, [one.execution_id for one in waiting])}
+        there = {
+            row.execution_id for row in await ask(self.backend.heads, [one.execution_id for one in waiting])
+        }
         for request in waiting:
             if request.execution_id not in there and request.execution_id not in self._driver.lives:
                 await self._begin_left(request, report)

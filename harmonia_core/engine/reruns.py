@@ -1,4 +1,4 @@
-"""From where an ended execution is run again if nobody says so: what went wrong in it, as deep as can be. Pure."""
+"""From where an ended execution is run again if nobody says so: what went wrong, as deep as can be. Pure."""
 
 from collections.abc import Iterator
 

@@ -28,7 +28,6 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
-from harmonia_core.engine.forking import Forking
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.histories import Histories
 from harmonia_core.engine.id_maker import IdMaker
@@ -41,6 +40,7 @@ from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.recovery import Recovery
+from harmonia_core.engine.replacing import Replacing
 from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
@@ -53,7 +53,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Deciding, Messaging, Forking, Histories):
+class Engine(Deciding, Messaging, Replacing, Histories):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -100,6 +100,7 @@ class Engine(Deciding, Messaging, Forking, Histories):
         self.definitions = Definitions(backend, self._catalog, self._clock)
         self._keys = StartKeys(backend, self._clock)
         self._forks = Forks(backend, self._loader, self._driver, self.patience, self._clock)
+        self._owner.begin_upgraded = self.begin_upgraded
         self._starter = Starter(
             self._catalog, self.definitions, self._driver, self._keys, self.patience, self._clock,
             self._new_id, self.settings.output_limit,
