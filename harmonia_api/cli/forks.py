@@ -25,7 +25,7 @@ from harmonia_core.host import Engine, Forked, KernelSettings, Plugins, Start, c
 
 @dataclass(frozen=True, slots=True)
 class ForkWish:
-    """Hold what a person wants. kind: a method of the engine, which alone takes `more`. folders: of modules."""
+    """Hold what a person wants. kind: a method of the engine; more: what it alone takes. folders: modules."""
 
     kind: str
     origin: str
