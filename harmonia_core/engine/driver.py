@@ -154,6 +154,10 @@ class Driver:
         for earlier in live.formerly if live.successor is None else ():
             self.formerly.pop(earlier, None)
 
+    def now(self) -> float:
+        """Return the time, in epoch seconds."""
+        return self._clock.now()
+
     def draw(self) -> float:
         """Return a number in [-1, 1] for a jitter."""
         return self._draws.uniform(-1, 1)

@@ -23,7 +23,6 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.child_starts import ChildStarts
-from harmonia_core.engine.deciding import Deciding
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
@@ -33,6 +32,7 @@ from harmonia_core.engine.histories import Histories
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
+from harmonia_core.engine.operating import Operating
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.post import PostOffice
@@ -50,10 +50,12 @@ from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
 Definition = WorkflowDefinition | Mapping[str, Any]
-REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
+REQUEST_KINDS = (
+    "cancel", "undo", "retry", "skip", "fail", "done", "pause", "resume", "terminate", "set", "priority",
+)  # fmt: skip
 
 
-class Engine(Deciding, Messaging, Replacing, Histories):
+class Engine(Operating, Messaging, Replacing, Histories):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is

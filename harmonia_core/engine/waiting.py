@@ -4,9 +4,9 @@ from harmonia_core.engine.families import waited_for
 from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.patience import Patience
+from harmonia_core.engine.recovery import HELD_UP
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
-_HELD_UP = frozenset({ExecutionStatus.ATTENTION, ExecutionStatus.PAUSED})
 _OVER = FINAL_EXECUTION - {ExecutionStatus.CONTINUED}
 
 
@@ -37,7 +37,7 @@ class Waiting(Listening):
             for one in (execution_id, await self._owner.succession.successor(row)):
                 if one in self._driver.troubles:
                     raise self._driver.troubles[one]
-            if row.status in _OVER or (row.status in _HELD_UP and not await self._owner.alive(row)):
+            if row.status in _OVER or (row.status in HELD_UP and not await self._owner.alive(row)):
                 return row.status
             if self._driver.live(execution_id) is None:
                 await self._requests.next_change(0.5)
