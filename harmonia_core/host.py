@@ -22,7 +22,6 @@ from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.fork_plan import Forked, ForkPlan
-from harmonia_core.engine.forking import ExecutionNotFinal
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
@@ -81,7 +80,6 @@ __all__ = (
     "ExecutionContinued",
     "ExecutionFinished",
     "ExecutionNotAdoptable",
-    "ExecutionNotFinal",
     "ExecutionNotFound",
     "ExecutionQuery",
     "ExecutionRow",

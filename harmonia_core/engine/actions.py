@@ -93,6 +93,8 @@ def _rerun(state: ExecutionState) -> Refusal | None:
 
 
 def _upgrade(state: ExecutionState) -> Refusal | None:
+    if state.family.parent_id is not None:
+        return Refusal("carries-out-a-task", f"it carries out a task of execution {state.family.parent_id}")
     return _paused(state, "only a paused execution is upgraded")
 
 

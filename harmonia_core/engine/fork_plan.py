@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from harmonia_core.contracts.rows import ExecutionRow
-from harmonia_core.engine.rewind import UNCHANGED, Changes, Point, Rewound
+from harmonia_core.engine.rewind import UNCHANGED, Changes, Point, Repeat, Rewound
+from harmonia_core.engine.walks import node_of
 from harmonia_core.model.fork_events import ForkKind
 from harmonia_core.model.graph import Graph
 
@@ -47,9 +48,14 @@ class ForkPlan(NamedTuple):
             "changed": list(changed(self.wish.changes)),
             "again": list(rewound.again),
             "reused": list(rewound.reused),
-            "repeats": [repeat._asdict() for repeat in rewound.repeats],
+            "reopened": list(rewound.reopened),
+            "repeats": [self._repeat(repeat) for repeat in rewound.repeats],
+            "undone": list(rewound.undone),
             "dropped": list(rewound.dropped),
         }
+
+    def _repeat(self, repeat: Repeat) -> dict[str, Any]:
+        return {**repeat._asdict(), "type": node_of(self.origin, repeat.path).type}
 
 
 class Forked(NamedTuple):
@@ -73,5 +79,5 @@ def changed(changes: Changes) -> Iterator[str]:
     """Yield what differs from the origin on purpose, by name."""
     if changes.input is not UNCHANGED:
         yield "input"
-    yield from (f"vars.{name}" for name in changes.variables)
+    yield from (f"vars.{name}" for name in changes.vars)
     yield from (f"tasks.{path}.input" for path in changes.inputs)

@@ -8,43 +8,26 @@ from pydantic_core import from_json, to_json
 from harmonia_core.contracts.rows import DocumentWrite, ExecutionRow
 from harmonia_core.definitions.errors import KeyReused
 from harmonia_core.definitions.named import Definitions
+from harmonia_core.engine.actions import refused
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.fork_plan import Forked, ForkPlan, ForkWish, changed
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.lineage import Lineage
+from harmonia_core.engine.operating import ActionRefused
 from harmonia_core.engine.points import Found, find_point
 from harmonia_core.engine.points import Point as Where
-from harmonia_core.engine.reruns import unsuccessful
 from harmonia_core.engine.rewind import UNCHANGED, AtSeq, Changes, FromTasks, Point
 from harmonia_core.engine.start_keys import StartKeys, check_key, fingerprint
 from harmonia_core.engine.waiting import Waiting
-from harmonia_core.errors import HarmoniaError, InputInvalid, StateCorrupt, VersionConflict
+from harmonia_core.errors import InputInvalid, StateCorrupt, VersionConflict
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.fork_events import ForkKind
 from harmonia_core.model.refs import BlobRef, Stored
-from harmonia_core.model.statuses import FINAL_EXECUTION
 
 Version = str | WorkflowDefinition | Mapping[str, Any]
 """`same`, `latest`, a published version (`1.4.0`, `^1.4`, `order@1.4.0`), or a definition itself."""
-
-
-class ExecutionNotFinal(HarmoniaError):
-    """Refuse to run an execution again that has not ended."""
-
-    code = "execution-not-final"
-
-    def __init__(self, execution_id: str, status: str) -> None:
-        self.execution_id, self.status = execution_id, status
-        super().__init__(
-            f"Execution {execution_id} is {status}; only what has ended is run again. "
-            "Cancel it first, or fork it as it stands."
-        )
-
-    def details(self) -> dict[str, Any]:
-        """Return which execution, and its status."""
-        return {"execution_id": self.execution_id, "status": self.status}
 
 
 class Forking(Lineage, Waiting):
@@ -97,20 +80,15 @@ class Forking(Lineage, Waiting):
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
     ) -> Forked:
-        """Begin an ended execution again from tasks (without any, from what failed) and all behind them.
+        """Begin an ended execution again from tasks and all behind them; what they do not lead to is reused.
 
-        What they do not lead to is reused. inputs: of single tasks, by path. version: the origin's
-        definition unless another one is asked for. Raises as `fork`, and ExecutionNotFinal.
+        from_: their paths; without any from what failed, or from the start if nothing did. inputs: of single tasks, by path. version: the origin's
+        definition unless another one is asked for. Raises as `fork`, and ActionRefused if it has not ended.
         """
         row = await self._owner.succession.end(execution_id)
-        if row.status not in FINAL_EXECUTION or row.status == "continued":
-            raise ExecutionNotFinal(row.execution_id, row.status)
-        paths = tuple(from_)
-        if not paths:
-            state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
-            paths = tuple(unsuccessful(state))
+        await self._check(row, "rerun")
         changes = _changes(input, variables, inputs)
-        wish = self._wish("rerun", FromTasks(paths), changes, labels, comment, actor)
+        wish = self._wish("rerun", FromTasks(tuple(from_)), changes, labels, comment, actor)
         return await self._forked(row, wish, version, key, dry_run, [execution_id, *from_])
 
     async def restore(
@@ -142,6 +120,13 @@ class Forking(Lineage, Waiting):
         if data is None:
             raise StateCorrupt(f"The value {value.address} of execution {row.execution_id} is missing.")
         return from_json(data)
+
+    async def _check(self, row: ExecutionRow, action: str) -> None:
+        """Raise ActionRefused if an execution does not take an action as it stands."""
+        state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
+        found = refused(state, action)
+        if found is not None:
+            raise ActionRefused(row.execution_id, action, found)
 
     async def _found(self, execution_id: str, at: Where) -> Found:
         """Return where in its chain a point of an execution lies; raise PointUnknown."""
@@ -234,10 +219,10 @@ def _changes(
     variables: Mapping[str, Any] | None = None,
     inputs: Mapping[str, Any] | None = None,
 ) -> Changes:
-    return Changes(input, dict(variables or {}), dict(inputs or {}))
+    return Changes(input, dict(inputs or {}), dict(variables or {}))
 
 
 def as_asked(changes: Changes) -> list[Any]:
     """Return changes as JSON, so that equal ones are equal."""
     given = [] if changes.input is UNCHANGED else [changes.input]
-    return [given, dict(changes.variables), dict(changes.inputs)]
+    return [given, dict(changes.vars), dict(changes.inputs)]

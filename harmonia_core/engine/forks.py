@@ -16,12 +16,14 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact
 from harmonia_core.engine.artifact_refs import artifacts_in, artifacts_of
 from harmonia_core.engine.catalog import Compiled
+from harmonia_core.engine.chains import chain
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.fork_plan import MOST_NAMED, ForkPlan, ForkWish, changed
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.rewind import AtSeq, Origin, placed, rewind
+from harmonia_core.engine.rewind_past import undone_in
 from harmonia_core.engine.rolling import restored, values_in
 from harmonia_core.model.events import ExecutionForked
 from harmonia_core.model.refs import REFS, BlobRef
@@ -50,8 +52,9 @@ class Forks:
         graph = origin if target is None else target.graph
         last = wish.point.seq if isinstance(wish.point, AtSeq) else row.seq
         before = await ask(self._loader.beginning, row.namespace, origin, row.execution_id)
-        log = await ask(self._loader.events, row.execution_id, 0, last)
-        found = rewind(Origin(origin, before, log), wish.point, wish.changes, graph)
+        log = await ask(self._loader.events, row.execution_id)
+        past = Origin(origin, before, log, await ask(self._undone, row))
+        found = rewind(past, wish.point, wish.changes, None if target is None else graph)
         return ForkPlan(wish, row, last, origin, graph, None if target is None else target.text, found)
 
     async def begin(
@@ -102,13 +105,28 @@ class Forks:
     async def _whole(self, plan: ForkPlan) -> tuple[ExecutionState, Blobs]:
         """Return the state to begin with, in which nothing is left that only the origin's rows know."""
         blobs: Blobs = {}
-        addresses: dict[Any, BlobRef] = {}
-        for ref in plan.rewound.needs:
-            value = await self._patience.ask(self._loader.value, plan.rewound.state, plan.row.namespace, ref)
-            text = to_json(value)
-            addresses[ref] = stored = BlobRef(f"sha256:{sha256(text).hexdigest()}", len(text))
+        addresses: dict[str, BlobRef] = {}
+        state, ask = plan.rewound.state, self._patience.ask
+        for need in plan.rewound.needs:
+            text = to_json(await ask(self._loader.kept, state, plan.row.namespace, need))
+            addresses[need.path] = stored = BlobRef(f"sha256:{sha256(text).hexdigest()}", len(text))
             blobs[stored.address] = text
-        return placed(plan.rewound, addresses), blobs
+        return placed(plan.rewound, addresses).state, blobs
+
+    async def _undone(self, row: ExecutionRow) -> frozenset[str]:
+        """Return which results an execution has of others who have undone them, or are about to."""
+        found: frozenset[str] = frozenset()
+        seen = {row.execution_id}
+        above: ExecutionRow | None = row
+        while above is not None:
+            async for one in chain(self._backend, above.execution_id):
+                if one.execution_id not in seen:
+                    seen.add(one.execution_id)
+                    graph = await self._loader.graph(one, strict=False)
+                    found |= undone_in((await self._loader.state(one, graph))[0])
+            origin = None if above.origin is None else from_json(above.origin)["execution"]
+            above = None if origin is None else await self._backend.head(origin)
+        return found
 
     async def _artifacts(
         self, row: ExecutionRow, state: ExecutionState, blobs: Mapping[str, bytes]

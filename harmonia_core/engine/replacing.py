@@ -12,33 +12,14 @@ from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.catalog import Compiled
 from harmonia_core.engine.fork_plan import Forked, ForkPlan
 from harmonia_core.engine.forking import Forking, Version, upgrade_changes
+from harmonia_core.engine.operating import ActionRefused
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.upgrading import FORK, UPGRADE
 from harmonia_core.errors import ExecutionFinished, ExecutionNotAdoptable, HarmoniaError
-from harmonia_core.model.statuses import ExecutionStatus
+from harmonia_core.model.refusal import Refusal
 
 LOG = logging.getLogger("harmonia.engine")
 TRIES = 5
-
-
-class UpgradeRefused(HarmoniaError):
-    """Refuse to upgrade an execution; nothing has changed."""
-
-    code = "upgrade-refused"
-
-    def __init__(self, execution_id: str, reason: str) -> None:
-        self.execution_id = execution_id
-        super().__init__(f"Execution {execution_id} cannot be upgraded: {reason}.")
-
-    def details(self) -> dict[str, Any]:
-        """Return which execution."""
-        return {"execution_id": self.execution_id}
-
-
-class ExecutionNotPaused(UpgradeRefused):
-    """Refuse to upgrade an execution that may move at any moment, or never will again."""
-
-    code = "execution-not-paused"
 
 
 class Replacing(Forking):
@@ -58,8 +39,8 @@ class Replacing(Forking):
 
         The old one ends as `terminated`, reason `upgraded`, in the commit that asks for the new one: never
         do both run, and if this process dies in between, whoever adopts begins it. dry_run: only plan it.
-        Raises ExecutionNotFound, ExecutionNotPaused, UpgradeRefused, RewindRefused with what does not map,
-        InputInvalid, DefinitionInvalid, NotPublished; then the old one stands where it stood.
+        Raises ExecutionNotFound, ActionRefused, RewindRefused with what does not map, InputInvalid,
+        DefinitionInvalid, NotPublished; then the old one stands where it stood.
         """
         for _ in range(TRIES):
             row = await self._owner.succession.end(execution_id)
@@ -72,16 +53,11 @@ class Replacing(Forking):
             request = await self._replaced(plan, actor)
             if request is not None:
                 return Forked(await self._in_its_place(plan, request), plan)
-        raise UpgradeRefused(execution_id, "it moves on although it is paused; try again")
+        moving = Refusal("execution-moving", "it moves on although it is paused; try again")
+        raise ActionRefused(execution_id, "upgrade", moving)
 
     async def _upgradable(self, row: ExecutionRow, version: Version) -> Compiled:
-        if row.status != ExecutionStatus.PAUSED:
-            raise ExecutionNotPaused(
-                row.execution_id, f"it is {row.status}, and only what is paused is upgraded"
-            )
-        if row.parent_id is not None:
-            reason = f"a task of execution {row.parent_id} waits for it; upgrade that one"
-            raise UpgradeRefused(row.execution_id, reason)
+        await self._check(row, "upgrade")
         target = await self._target(row, version)
         if target is None:
             raise UpgradeRefused(

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from harmonia_core import TaskContext, task_type
-from harmonia_core.engine.replacing import ExecutionNotPaused, UpgradeRefused
+from harmonia_core.engine.operating import ActionRefused
 from harmonia_core.errors import ProblemsError
 from harmonia_core.host import Inspector
 from harmonia_core.testing.harness import Harness
@@ -46,23 +46,11 @@ def steps(*names: str, version: str = "1.0.0", **more: Any) -> dict[str, Any]:
 OLD, NEW = steps("a", "wait", "b"), steps("a", "wait", "extra", "b", version="2.0.0")
 
 
-async def pause(run: Harness, execution: str) -> None:
-    """Pause an execution."""
-    requests = run.engine._requests
-    await requests.put(requests.row(execution, "pause", {}, None, f"pause {execution}"))
-
-
-async def resume(run: Harness, execution: str) -> None:
-    """Let it go on."""
-    requests = run.engine._requests
-    await requests.put(requests.row(execution, "resume", {}, None, f"resume {execution}"))
-
-
 async def paused(run: Harness, definition: dict[str, Any] = OLD) -> str:
     """Start a workflow and pause it in its wait."""
     execution = await run.engine.start(definition)
     await run.seen(execution, "TimerSet")
-    await pause(run, execution)
+    await run.engine.pause(execution)
     return execution
 
 
@@ -99,12 +87,12 @@ async def test_what_does_not_map_is_refused_and_the_execution_stays_as_it_was() 
             await run.engine.upgrade(old, steps("wait", "b", version="3.0.0"))
         assert "a" in str(refused.value)
         seq = (await run.engine.get(old))["seq"]
-        with pytest.raises(UpgradeRefused, match="version it has"):
+        with pytest.raises(ActionRefused, match="version it has"):
             await run.engine.upgrade(old, OLD)
         view = await run.engine.get(old)
         assert (view["status"], view["seq"]) == ("paused", seq)
-        await resume(run, old)
-        with pytest.raises(ExecutionNotPaused):
+        await run.engine.resume(old)
+        with pytest.raises(ActionRefused, match="only a paused"):
             await run.engine.upgrade(old, NEW)
         assert (await run.finish(old))["status"] == "completed" and CALLS == ["a", "b"]
         await checked(run)
