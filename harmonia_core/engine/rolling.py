@@ -104,9 +104,15 @@ def restored(graph: Graph, execution_id: str, base: Stored) -> ExecutionState:
 
 
 def blobs_in(state: ExecutionState) -> Iterator[BlobRef]:
-    """Yield the blobs that a state at rest between two steps refers to."""
+    """Yield the blobs that a state with which an execution begins refers to, each place of it."""
     if type(state.input) is BlobRef:
         yield state.input
+    for answer in state.answers.values():
+        if type(answer.value) is BlobRef:
+            yield answer.value
+    for owed in state.undo.owed:
+        if type(owed.output) is BlobRef:
+            yield owed.output
     for _, entry in state.undo.entries():
         if type(entry.task.input) is BlobRef:
             yield entry.task.input
@@ -116,11 +122,20 @@ def blobs_in(state: ExecutionState) -> Iterator[BlobRef]:
 def _blobs(scope: GraphState) -> Iterator[BlobRef]:
     for page in scope.pages:
         for task in page:
-            for value in (task.input, task.output):
-                if type(value) is BlobRef:
-                    yield value
-            if task.inside is not None:
-                yield from _blobs(task.inside.graph)
+            yield from _blobs_of(task)
+
+
+def _blobs_of(task: TaskState) -> Iterator[BlobRef]:
+    for value in (task.input, task.output, getattr(task.output, "prior", None)):
+        if type(value) is BlobRef:
+            yield value
+    if task.items is not None:
+        if task.items.prior:
+            yield task.items.prior
+        for item in task.items.flight.values():
+            yield from _blobs_of(item)
+    if task.inside is not None:
+        yield from _blobs(task.inside.graph)
 
 
 def successor_in(recorded: Recorded | None) -> str | None:
