@@ -107,7 +107,9 @@ def _moved(
     if answers:
         below = (f"{path}/", f"{path}[")
         answers = {
-            key: value for key, value in answers.items() if key[0] != path and not key[0].startswith(below)
+            key: value
+            for key, value in answers.items()
+            if key[0] != path and (key[1] == "given" or not key[0].startswith(below))
         }
     # Positional, because `_replace` costs as much as the rest of the fold.
     return ExecutionState(

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from harmonia_core.contracts.rows import ExecutionRow
-from harmonia_core.engine.rewind import UNCHANGED, Changes, Point, Repeat, Rewound
+from harmonia_core.engine.rewind import Changes, Point, Repeat, Rewound
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model.fork_events import ForkKind
 from harmonia_core.model.graph import Graph
+from harmonia_core.model.rewinding import UNCHANGED
 
 MOST_NAMED = 100
 """Paths that the first event of a fork names."""

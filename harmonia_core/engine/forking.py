@@ -17,7 +17,7 @@ from harmonia_core.engine.lineage import Lineage
 from harmonia_core.engine.operating import ActionRefused
 from harmonia_core.engine.points import Found, find_point
 from harmonia_core.engine.points import Point as Where
-from harmonia_core.engine.rewind import UNCHANGED, AtSeq, Changes, FromTasks, Point
+from harmonia_core.engine.rewind import AtSeq, Changes, FromTasks, Point
 from harmonia_core.engine.start_keys import StartKeys, check_key, fingerprint
 from harmonia_core.engine.waiting import Waiting
 from harmonia_core.errors import InputInvalid, StateCorrupt, VersionConflict
@@ -25,6 +25,7 @@ from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.fork_events import ForkKind
 from harmonia_core.model.refs import BlobRef, Stored
+from harmonia_core.model.rewinding import UNCHANGED
 
 Version = str | WorkflowDefinition | Mapping[str, Any]
 """`same`, `latest`, a published version (`1.4.0`, `^1.4`, `order@1.4.0`), or a definition itself."""
@@ -82,11 +83,12 @@ class Forking(Lineage, Waiting):
     ) -> Forked:
         """Begin an ended execution again from tasks and all behind them; what they do not lead to is reused.
 
-        from_: their paths; without any from what failed, or from the start if nothing did. inputs: of single tasks, by path. version: the origin's
-        definition unless another one is asked for. Raises as `fork`, and ActionRefused if it has not ended.
+        from_: their paths; without any from what failed, or from the start if nothing did. inputs: of
+        single tasks, by path. version: the origin's definition unless another one is asked for.
+        Raises as `fork`, and ActionRefused if it has not ended.
         """
         row = await self._owner.succession.end(execution_id)
-        await self._check(row, "rerun")
+        await self._allow(row, "rerun")
         changes = _changes(input, variables, inputs)
         wish = self._wish("rerun", FromTasks(tuple(from_)), changes, labels, comment, actor)
         return await self._forked(row, wish, version, key, dry_run, [execution_id, *from_])
@@ -121,7 +123,7 @@ class Forking(Lineage, Waiting):
             raise StateCorrupt(f"The value {value.address} of execution {row.execution_id} is missing.")
         return from_json(data)
 
-    async def _check(self, row: ExecutionRow, action: str) -> None:
+    async def _allow(self, row: ExecutionRow, action: str) -> None:
         """Raise ActionRefused if an execution does not take an action as it stands."""
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
         found = refused(state, action)

@@ -6,7 +6,6 @@ nothing is left of an attempt that was refused, and the origin may be pruned the
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 from pydantic_core import from_json, to_json
 

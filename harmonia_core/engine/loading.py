@@ -1,6 +1,7 @@
 """Rebuild a state from the store: the graph of its definition, a snapshot, the events since."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 from pydantic_core import from_json
@@ -12,10 +13,12 @@ from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.rolling import beginning
 from harmonia_core.errors import StateCorrupt
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.codec import decode
 from harmonia_core.model.events import Beginning, Inheriting, Recorded, TaskSucceeded
 from harmonia_core.model.graph import Graph
-from harmonia_core.model.refs import BlobRef
+from harmonia_core.model.refs import BlobRef, ItemsRef
+from harmonia_core.model.rewinding import Need
 from harmonia_core.model.snapshot import load
 from harmonia_core.model.state import ExecutionState
 
@@ -112,9 +115,33 @@ class Loader:
             return from_json(data)
         owner = ref.execution or state.execution_id
         rows = await self._backend.item_ends(owner, ref.path, ref.first, ref.first + ref.count)
+        if ref.prior is not None:
+            return await self._with_prior(state, namespace, ref, rows)
         if len(rows) != ref.count:
             raise StateCorrupt(f"Execution {owner} lacks outputs of {ref.path}.")
         return [await self._item(state, namespace, row) for row in rows]
+
+    async def kept(self, state: ExecutionState, namespace: str, need: Need) -> Any:
+        """Return what is to be kept of a need, to be stored as a blob. state: of the execution it is about."""
+        if need.indexes is None or isinstance(need.ref, BlobRef):
+            return need.content(await self.value(state, namespace, need.ref))
+        # Items that have not ended have no rows, and nobody asks for them.
+        ref = need.ref if need.ref.prior is not None else replace(need.ref, prior=())
+        return need.content(await self.value(state, namespace, ref))
+
+    async def _with_prior(
+        self, state: ExecutionState, namespace: str, ref: ItemsRef, rows: list[EventRow]
+    ) -> list[Any]:
+        """Return outputs of which some were taken over; own ones stand before them."""
+        found = [None] * ref.count
+        pairs = await self.value(state, namespace, ref.prior) if ref.prior else ()
+        for index, output in pairs:
+            if ref.first <= index < ref.first + ref.count:
+                found[index - ref.first] = output
+        for row in rows:
+            index = split_item(to_recorded(row).event.path)[1]  # type: ignore[attr-defined]
+            found[(index or 0) - ref.first] = await self._item(state, namespace, row)
+        return found
 
     async def _item(self, state: ExecutionState, namespace: str, row: EventRow) -> Any:
         event = to_recorded(row).event

@@ -57,12 +57,11 @@ class Replacing(Forking):
         raise ActionRefused(execution_id, "upgrade", moving)
 
     async def _upgradable(self, row: ExecutionRow, version: Version) -> Compiled:
-        await self._check(row, "upgrade")
+        await self._allow(row, "upgrade")
         target = await self._target(row, version)
         if target is None:
-            raise UpgradeRefused(
-                row.execution_id, f"that is the version it has, {row.workflow} {row.version}"
-            )
+            reason = f"that is the version it has, {row.workflow} {row.version}"
+            raise ActionRefused(row.execution_id, "upgrade", Refusal("version-unchanged", reason))
         return target
 
     async def _replaced(self, plan: ForkPlan, actor: Mapping[str, str] | None) -> RequestRow | None:

@@ -126,7 +126,9 @@ def _values(scope: GraphState) -> Iterator[Stored]:
 def _of_task(task: TaskState) -> Iterator[Stored]:
     yield task.input
     yield task.output
+    yield getattr(task.output, "prior", None)
     if task.items is not None:
+        yield task.items.prior
         for item in task.items.flight.values():
             yield from _of_task(item)
     if task.inside is not None:

@@ -165,10 +165,11 @@ def status_of(task: TaskState, rest: TaskStatus | None) -> TaskStatus:
 def _items(task: TaskState) -> Mapping[str, int]:
     items = task.items
     assert items is not None
-    ended = items.cursor - len(items.flight)
+    begun = items.begun
+    ended = begun - len(items.flight)
     return {
         "count": items.width,
-        "begun": items.cursor,
+        "begun": begun,
         "in_flight": len(items.flight),
         "succeeded": items.succeeded,
         "failed": items.failed,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from harmonia_core.model.codec import read_ref
+from harmonia_core.model.codec import read_prior, read_ref
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.control import FREE, read_control
 from harmonia_core.model.family import ALONE, Family
@@ -220,6 +220,10 @@ def _map(items: MapState) -> dict[str, Any]:
     shape["flight"] = {str(index): _task(task) for index, task in items.flight.items()}
     shape["marks"] = [page.decode() for page in items.marks]
     shape["error"] = items.error.as_json() if items.error else None
+    if items.prior is None:
+        del shape["prior"]
+    else:
+        shape["prior"] = items.prior.as_json() if items.prior else []
     return shape
 
 
@@ -231,6 +235,7 @@ def _read_map(shape: Mapping[str, Any]) -> MapState:
             "again": tuple(shape["again"]),
             "marks": tuple(page.encode() for page in shape["marks"]),
             "error": _read_error(shape["error"]),
+            "prior": read_prior(shape.get("prior")),
         }
     )
 

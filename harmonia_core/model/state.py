@@ -16,7 +16,7 @@ from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.inbox import EMPTY, Inbox
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.refs import Stored
+from harmonia_core.model.refs import BlobRef, Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import NOTHING_UNDONE, UndoState
 from harmonia_core.model.values import Hole
@@ -43,7 +43,8 @@ class MapState(NamedTuple):
     cursor: index of the next item to begin; flight: items begun and not ended;
     again: indexes in flight that are ready for another dispatch; marks: pages of
     one byte per item; held: items in attention; error, error_index: of the first
-    item that failed by seq; stopped: those in flight are ended early.
+    item that failed by seq; stopped: those in flight are ended early. prior: outputs that were taken over
+    from another execution, None if the map was begun in this one; the cursor then passes over what has ended.
     """
 
     width: int
@@ -57,6 +58,22 @@ class MapState(NamedTuple):
     error: ErrorInfo | None = None
     error_index: int | None = None
     stopped: bool = False
+    prior: BlobRef | tuple[()] | None = None
+
+    @property
+    def begun(self) -> int:
+        """Return how many items have begun."""
+        if self.prior is None:
+            return self.cursor
+        return sum(len(page) - page.count(MARK_OPEN) for page in self.marks) + len(self.flight)
+
+    @property
+    def reach(self) -> int:
+        """Return how many items, from the first to the last that has begun, have a place in the output."""
+        if self.prior is None:
+            return self.cursor
+        ended = len(b"".join(self.marks).rstrip(bytes([MARK_OPEN])))
+        return max([ended, *(index + 1 for index in self.flight)])
 
 
 class TaskState(NamedTuple):
@@ -231,7 +248,7 @@ def _step(nodes: Scope, scope: GraphState, name: str, numbers: tuple[int, ...]) 
 def _ends(task: TaskState) -> int:
     count = max(task.attempt - 1, 0) + (task.status in FINAL_TASK)
     if task.items is not None:
-        count += task.items.cursor - len(task.items.flight)
+        count += task.items.begun - len(task.items.flight)
         count += sum(_ends(item) for item in task.items.flight.values() if item.inside is not None)
     if task.inside is not None:
         count += task.inside.iteration + ends(task.inside.graph)

@@ -35,7 +35,11 @@ def chain(**more: Any) -> dict[str, Any]:
     step = {"type": "count", "input": {"n": "${input.n}"}}
     tasks: dict[str, Any] = {"a": step}
     for before, name in zip("ab", "bc", strict=True):
-        tasks[name] = {"type": "count", "depends_on": [before], "input": {"n": f"${{tasks.{before}.output.n}}"}}
+        tasks[name] = {
+            "type": "count",
+            "depends_on": [before],
+            "input": {"n": f"${{tasks.{before}.output.n}}"},
+        }
     output = {"n": "${tasks.c.output.n}"}
     return {"name": "chain", "version": "1.0.0", "tasks": tasks, "output": output, **more}
 
@@ -72,8 +76,16 @@ async def test_what_failed_runs_again_and_what_succeeded_is_reused() -> None:
 
 def wide(**more: Any) -> dict[str, Any]:
     """Return a map and a large value, read again behind a task that may fail; an artifact as well."""
-    each = {"type": "map", "input": {"range": {"stop": 5}}, "task": {"type": "count", "input": {"n": "${item}"}}}
-    last = {"type": "count", "depends_on": ["each", "large", "kept"], "input": {"n": "${tasks.each.output[4].n}"}}
+    each = {
+        "type": "map",
+        "input": {"range": {"stop": 5}},
+        "task": {"type": "count", "input": {"n": "${item}"}},
+    }
+    last = {
+        "type": "count",
+        "depends_on": ["each", "large", "kept"],
+        "input": {"n": "${tasks.each.output[4].n}"},
+    }
     read = {
         "type": "count", "depends_on": ["last"],
         "input": {"n": "${size(tasks.large.output.text)}", "artifact": "${tasks.kept.output.artifact}"},
