@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from harmonia_core.engine.actions import allowed_actions, refused
 from harmonia_core.engine.catalog import Catalog
-from harmonia_core.engine.controlling import is_priority, unsettable
+from harmonia_core.engine.controlling import check_priority, unsettable
 from harmonia_core.engine.deciding import Actor, Deciding, NothingToResolve
 from harmonia_core.engine.families import waited_for
 from harmonia_core.engine.live import at_work
@@ -15,7 +15,7 @@ from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.resolving import open_decisions, refusal
 from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.errors import HarmoniaError, InputInvalid, Problem
-from harmonia_core.model.control import HIGHEST_PRIORITY, LOWEST_PRIORITY, TimersInPause
+from harmonia_core.model.control import TimersInPause
 from harmonia_core.model.refusal import Refusal
 from harmonia_core.model.state import ExecutionState
 
@@ -222,10 +222,3 @@ class Operating(Deciding):
         live = self._driver.live(execution_id)
         for _, _, task in waited_for(live.state) if live is not None else ():
             await self._drive(task.child or "")
-
-
-def check_priority(priority: Any) -> None:
-    """Raise InputInvalid for what is no priority."""
-    if not is_priority(priority):
-        message = f"a priority is a whole number from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}"
-        raise InputInvalid([Problem("priority-invalid", "priority", message)])
