@@ -22,6 +22,7 @@ from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
+from harmonia_core.engine.operating import ActionRefused, Steered
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.runner import Engine
@@ -60,6 +61,7 @@ __all__ = (
     "FINAL_TASK",
     "KINDS",
     "KIND_STABILITY",
+    "ActionRefused",
     "ActivityEntry",
     "AlreadyDecided",
     "ApprovalNotOpen",
@@ -111,6 +113,7 @@ __all__ = (
     "Running",
     "Start",
     "StateBackend",
+    "Steered",
     "SystemClock",
     "TaskStatus",
     "VersionDiff",
