@@ -48,9 +48,8 @@ FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
 
 
-ENDS = frozenset(
-    kind for kind, status in _EXECUTION.items() if status not in ("running", "cancelling", "paused")
-)
+_OPEN = ("running", "cancelling", "paused")
+ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in _OPEN)
 
 
 class Row:

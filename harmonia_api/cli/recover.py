@@ -133,10 +133,8 @@ class Recovering:
         for execution_id in (one for one in waiting if one not in self._statuses):
             print(f"{execution_id}: needs a person (attention); --retry-lost tries lost tasks again")
         for execution_id in (one for one in paused if one not in self._found.living):
-            command = resume_command(self._db, execution_id)
-            print(
-                f"{execution_id}: {'' if execution_id in self._statuses else 'paused; '}`{command}` lets it go on"
-            )
+            known = "" if execution_id in self._statuses else "paused; "
+            print(f"{execution_id}: {known}`{resume_command(self._db, execution_id)}` lets it go on")
         for reason in self._found.refused.values():
             print(clean(reason), file=sys.stderr)
         await self._suggest_modules()
