@@ -10,6 +10,7 @@ from harmonia_api.cli.decision_commands import register
 from harmonia_api.cli.fork_commands import register as register_forks
 from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.message_commands import approve, publish, signal
+from harmonia_api.cli.operating_commands import register as register_operating
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
 from harmonia_api.cli.workflows_commands import workflows
@@ -31,6 +32,7 @@ app.add_typer(executions, name="executions")
 register(executions)
 register_forks(executions)
 register_history(executions)
+register_operating(executions)
 app.add_typer(database, name="db")
 app.add_typer(workflows, name="workflows")
 
@@ -66,6 +68,10 @@ def run(
             "--key", metavar="TEXT", help="Of two runs with one key, the second goes on with the first."
         ),
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option("--priority", metavar="N", help="From -100 to 100; default: the definition's, or 0."),
+    ] = None,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -79,7 +85,7 @@ def run(
     with command(json, verbose) as finish:
         from harmonia_api.cli.run import Wish, run_one
 
-        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()))
+        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()), priority)
         finish(run_one(wish, db, json))
 
 

@@ -33,6 +33,7 @@ def start(out: "Outgoing") -> Iterator[RequestRow]:
         "path": event.path,
         "attempt": event.attempt,
         "depth": out.state.family.depth + 1,
+        **({"priority": out.state.control.priority} if out.state.control.priority else {}),
         "reports": "end" if not event.detached else "begin" if event.pinned else "nothing",
         "pinned": event.pinned,
         "definition_hash": event.definition_hash,

@@ -7,6 +7,7 @@ from harmonia_core.engine.actions import refused
 from harmonia_core.engine.clearing import cleared
 from harmonia_core.engine.families import controlled, set_free
 from harmonia_core.engine.walks import levels
+from harmonia_core.errors import InputInvalid, Problem
 from harmonia_core.model import events as e
 from harmonia_core.model.control import HIGHEST_PRIORITY, LOWEST_PRIORITY, PausedBy
 from harmonia_core.model.events import Event
@@ -95,3 +96,10 @@ def prioritise(state: ExecutionState, wish: "Wish") -> Iterator[Event]:
 def is_priority(value: Any) -> bool:
     """Tell whether a value can be a priority."""
     return type(value) is int and LOWEST_PRIORITY <= value <= HIGHEST_PRIORITY
+
+
+def check_priority(priority: Any) -> None:
+    """Raise InputInvalid for what is no priority."""
+    if not is_priority(priority):
+        message = f"a priority is a whole number from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}"
+        raise InputInvalid([Problem("priority-invalid", "priority", message)])

@@ -98,6 +98,7 @@ class Driver:
                     work.append((live, batch))
                 else:
                     live.land()
+                    self.tell_parents(live)
         if work:
             self._recorder.submit(work)
 
@@ -122,6 +123,7 @@ class Driver:
         live.arrivals.extend(arrivals)
         if live.rest.is_set():
             live.rest = anyio.Event()  # it rested; the batch that comes of this says whether it still does
+            self.tell_parents(live)
         if not live.queued and live.batch is None:
             live.queued = True
             self._queue.append(live)

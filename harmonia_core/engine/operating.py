@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from harmonia_core.engine.actions import allowed_actions, refused
 from harmonia_core.engine.catalog import Catalog
-from harmonia_core.engine.controlling import is_priority, unsettable
+from harmonia_core.engine.controlling import check_priority, unsettable
 from harmonia_core.engine.deciding import Actor, Deciding, NothingToResolve
 from harmonia_core.engine.families import waited_for
 from harmonia_core.engine.live import at_work
@@ -15,7 +15,7 @@ from harmonia_core.engine.output import taken_in
 from harmonia_core.engine.resolving import open_decisions, refusal
 from harmonia_core.engine.walks import begun, node_of
 from harmonia_core.errors import HarmoniaError, InputInvalid, Problem
-from harmonia_core.model.control import HIGHEST_PRIORITY, LOWEST_PRIORITY, TimersInPause
+from harmonia_core.model.control import TimersInPause
 from harmonia_core.model.refusal import Refusal
 from harmonia_core.model.state import ExecutionState
 
@@ -72,15 +72,19 @@ class Operating(Deciding):
         body = {"reason": reason, "timers": timers}
         return await self._steer(execution_id, "pause", body, actor, settled="already-paused")
 
-    async def resume(self, execution_id: str, *, drive: bool = False, actor: Actor | None = None) -> Steered:
+    async def resume(self, execution_id: str, *, actor: Actor | None = None) -> Steered:
         """Let a paused execution go on; one that is not paused stays as it is.
 
-        drive: adopt it, and those that carry out its tasks, if nobody drives them.
+        If nobody drives it, that is recorded, and `drive` or whoever adopts it goes on with it.
         """
-        steered = await self._steer(execution_id, "resume", {}, actor, settled="not-paused")
-        if drive:
-            await self._drive(steered.execution_id)
-        return steered
+        return await self._steer(execution_id, "resume", {}, actor, settled="not-paused")
+
+    async def drive(self, execution_id: str) -> None:
+        """Adopt an execution, and those that carry out its tasks, as far as nobody drives them."""
+        await self._owner.drive(execution_id)
+        live = self._driver.live(execution_id)
+        for _, _, task in waited_for(live.state) if live is not None else ():
+            await self.drive(task.child or "")
 
     async def terminate(
         self, execution_id: str, reason: str | None = None, *, actor: Actor | None = None
@@ -215,17 +219,3 @@ class Operating(Deciding):
                 return True
             after = 0
         return False
-
-    async def _drive(self, execution_id: str) -> None:
-        """Drive an execution that nobody drives, and those that carry out its tasks."""
-        await self._owner.drive(execution_id)
-        live = self._driver.live(execution_id)
-        for _, _, task in waited_for(live.state) if live is not None else ():
-            await self._drive(task.child or "")
-
-
-def check_priority(priority: Any) -> None:
-    """Raise InputInvalid for what is no priority."""
-    if not is_priority(priority):
-        message = f"a priority is a whole number from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}"
-        raise InputInvalid([Problem("priority-invalid", "priority", message)])

@@ -190,14 +190,17 @@ class Engine(Operating, Messaging, Replacing, Histories):
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
         key: str | None = None,
+        priority: int | None = None,
     ) -> str:
         """Record a new execution, let it run, and return its id once the start is durable.
 
         definition: itself, or the name under which it is published, such as `order@^1.4`. key: as for
-            `start_once`. Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
+            `start_once`. priority: from -100 to 100, the definition's without.
+        Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
             then nothing has been recorded; StateBackendError.
         """
-        return (await self._starter.start(definition, input, namespace, labels, actor, key)).execution_id
+        start = await self._starter.start(definition, input, namespace, labels, actor, key, priority)
+        return start.execution_id
 
     async def start_once(
         self,
@@ -208,13 +211,14 @@ class Engine(Operating, Messaging, Replacing, Histories):
         namespace: str = "default",
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
+        priority: int | None = None,
     ) -> Start:
         """Start an execution unless a start with this key did; return its id, and whether it existed.
 
         key: 1 to 255 characters, of the workflow's name in its namespace, kept for 30 days. Raises KeyReused
             if it stands for another definition, input or labels; otherwise as `start`.
         """
-        return await self._starter.start(definition, input, namespace, labels, actor, key)
+        return await self._starter.start(definition, input, namespace, labels, actor, key, priority)
 
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None

@@ -179,6 +179,7 @@ class Graph:
     timeout: seconds from the start of the execution to its deadline.
     on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
         task has an undo, or waits for a person instead of failing.
+    priority: of executions that are started without one of their own.
     """
 
     name: str
@@ -197,3 +198,4 @@ class Graph:
     undoes: bool = False
     holds: bool = False
     checkpoints: CheckpointPolicy | None = None
+    priority: int = 0
