@@ -16,7 +16,7 @@ from harmonia_core.engine.rewind_scopes import Rebuild, failed_inside
 from harmonia_core.engine.rewind_values import Values
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.errors import Problem, ProblemsError
-from harmonia_core.model.addresses import read_address
+from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.refs import BlobRef
@@ -89,7 +89,7 @@ def _rewound(
             mapped(rebuild, scope, graph, dropped),
             {name: variables.get(name, first) for name, first in graph.vars.items()},
         )
-    again = tuple(dict.fromkeys(rebuild.again))
+    again = _again(rebuild)
     answers = _given(rebuild, graph, again, changes.inputs)
     for name in changes.vars:
         if name not in variables:
@@ -118,6 +118,16 @@ def _rewound(
         undone,
         tuple(rebuild.needs),
     )
+
+
+def _again(rebuild: Rebuild) -> tuple[str, ...]:
+    """Return what runs again, with what the origin came to after the point and before could not be known."""
+    found = dict.fromkeys(rebuild.again)
+    past = rebuild.past
+    for path, seq in past.scheduled.items():
+        if seq > past.point and undone_by(path) is None and not lies_below(found, path):
+            found[path] = None
+    return tuple(found)
 
 
 def _failed(nodes: Scope, scope: GraphState) -> list[tuple[str, TaskState]]:

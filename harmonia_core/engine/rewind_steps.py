@@ -123,6 +123,12 @@ def _following(order: Order, step: int) -> set[int]:
     return found | ({order.last} if order.last is not None and order.last > step else set())
 
 
+def _entering(order: Order) -> set[int]:
+    """Return the steps that a sequence may come to which has not been entered, without anything failing."""
+    first = {jump.to for jump in order.enter if jump.to is not None}
+    return first.union(*(_following(order, step) for step in first))
+
+
 def _before(rebuild: "Rebuild", nodes: Scope, inside: InsideState, within: str, place: int) -> TaskState:
     """Return a step that was carried out earlier, or was passed over."""
     task = inside.graph.task(place)
@@ -156,6 +162,8 @@ def _going_on(rebuild: "Rebuild", nodes: Scope, inside: InsideState, path: str) 
         else:
             new = rebuild.left(node, task, name) if task.status not in FINAL_TASK else rebuild.fresh(name)
             tasks.append(_READY if unbegun(new) else new)
-    for place in sorted(_following(nodes.order, inside.cursor) if inside.cursor >= 0 and nodes.order else ()):
+    order = nodes.order
+    assert order is not None
+    for place in sorted(_following(order, inside.cursor) if inside.cursor >= 0 else _entering(order)):
         rebuild.again.append(within + nodes.tasks[place].id)
     return inside._replace(graph=regrown(nodes, tasks), stopped=None)

@@ -15,8 +15,8 @@ from building import ASKED, BOOM, EXECUTION, SOME, Play, Sketch, composite, each
 from building import graph as build
 from pydantic_core import from_json
 
-from harmonia_core.engine.evolve import evolve
-from harmonia_core.engine.rewind import Origin, Rewound, placed
+from harmonia_core.engine.arrivals import AnswerFound
+from harmonia_core.engine.rewind import Need, Origin, Rewound, placed
 from harmonia_core.engine.rolling import restored
 from harmonia_core.engine.walks import Level, node_of, visible
 from harmonia_core.model.codec import canonical
@@ -58,8 +58,17 @@ class Store:
         owner = ref.execution or execution
         prior = dict(self.value(ref.prior, owner) if ref.prior else ())
         names = [(owner, f"{ref.path}[{index}]") for index in range(ref.count)]
-        missing = None if ref.prior is not None else "missing"
-        return [self.rows.get(name, prior.get(index, missing)) for index, name in enumerate(names)]
+        return [self.rows[name] if name in self.rows else prior[index] for index, name in enumerate(names)]
+
+    def outputs(self, need: Need, execution: str) -> Any:
+        """Return the outputs that are to be kept, null where none is wanted."""
+        if need.indexes is None or isinstance(need.ref, BlobRef):
+            return self.value(need.ref, execution)
+        ref = need.ref
+        prior = dict(self.value(ref.prior, execution) if ref.prior else ())
+        rows = {index: self.rows.get((ref.execution or execution, f"{ref.path}[{index}]")) for index in need.indexes}
+        found = {index: prior.get(index) if row is None else row for index, row in rows.items()}
+        return [found.get(index) for index in range(ref.count)]
 
     def put(self, value: Any) -> BlobRef:
         """Keep a value as a blob."""
@@ -83,7 +92,14 @@ class Reads:
         """Hold nothing: no value here is large."""
 
     def quick(self, state: ExecutionState, ask: Ask) -> Answer | None:
-        """Answer at once."""
+        """Answer at once, unless an output is not in the store yet."""
+        try:
+            return self.say_now(state, ask)
+        except KeyError:
+            return None
+
+    def say_now(self, state: ExecutionState, ask: Ask) -> Answer:
+        """Answer from what is in the store."""
         place, name = ask.place, general(ask.path)
         levels = visible(state, ask.path, place)
         if place in ("when", "enter", "then", "caught"):
@@ -170,6 +186,10 @@ class Life(Play):
 
     def step(self) -> None:
         """Let one thing happen."""
+        if self.slow:
+            id, ask = self.slow.popitem()
+            self.arrive(AnswerFound(id, self.evaluator.say_now(self.state, ask)))
+            return
         if self.flying:
             path = self.random.choice(sorted(self.flying))
             if self.bad(path):
@@ -203,7 +223,7 @@ class Life(Play):
     def outcomes(self) -> Any:
         """Return what it came to: its own end and that of its tasks, at any depth."""
         state = self.state
-        return state.status.value, state.output, state.error, found_in(state, self.store)
+        return state.status.value, state.output, found_in(state, self.store)
 
 
 def found_in(state: ExecutionState, store: Store) -> dict[str, Any]:
@@ -223,7 +243,8 @@ class Again(Life):
     def __init__(self, rewound: Rewound, table: Mapping[tuple[str, str], Any], store: Store, random: Random,
                  bad: Callable[[str], bool] = lambda path: False) -> None:  # fmt: skip
         state = rewound.state
-        kept = {need.path: store.put(need.content(store.value(need.ref, "x"))) for need in rewound.needs}
+        kept = {need.path: store.put(need.content(store.outputs(need, "x"))) for need in rewound.needs}
+        store.rows = {key: value for key, value in store.rows.items() if key[0] != self.id}
         base = from_json(dump(placed(rewound, kept).state))
         self._base = restored(state.graph, self.id, base)
         super().__init__(state.graph, table, store, random, bad)
@@ -251,8 +272,12 @@ class Drawn:
         self.table: dict[tuple[str, str], Any] = {}
         self.bad: set[str] = set()
         names = [f"t{n}" for n in range(random.randint(3, 6))]
-        sketches = [self.task(name, self.before(names, n), name, 0, n == 0) for n, name in enumerate(names)]
+        sketches = [self.task(name, self.root_before(names, n), name, 0, n == 0) for n, name in enumerate(names)]
         self.graph = build(*sketches, window=random.choice([1, 2, 1000]), vars=VARS, output=ASKED)
+
+    def root_before(self, names: list[str], n: int) -> list[str]:
+        """Draw dependencies of a task of the workflow: all come after the first, which writes variables."""
+        return sorted({names[0], *self.before(names, n)}) if n else []
 
     def before(self, names: list[str], n: int) -> list[str]:
         return self.random.sample(names[:n], min(n, self.random.choice([0, 1, 1, 2])))
