@@ -18,9 +18,7 @@ def checkpoint_policy(
     names, whole = Names(sorted(known)), not problems  # what is wrong elsewhere may hide tasks inside others
     for number, path in enumerate(spec.after):
         if path not in known and (whole or "/" not in path):
-            message = (
-                f"there is no task {path!r}; write its path without items and rounds, such as tries/body/call"
-            )
+            message = f"there is no task {path!r}; write a path without numbers, such as tries/body/call"
             hint = names.hint(path)
             problems.append(Problem("task-unknown", f"checkpoints.after[{number}]", message, suggestion=hint))
     return CheckpointPolicy(frozenset(spec.after), spec.every or 0, spec.keep)

@@ -63,7 +63,11 @@ def deleted(key: str) -> DocumentWrite:
 
 
 def _write(key: str, point: Checkpoint, version: int | None) -> DocumentWrite:
-    fields = {"execution": point.execution, "name": point.name, "seq": point.seq}
+    fields: dict[str, str | float | None] = {
+        "execution": point.execution,
+        "name": point.name,
+        "seq": point.seq,
+    }
     return DocumentWrite(PLACE, COLLECTION, key, to_json(point._asdict()).decode(), version, fields)
 
 

@@ -32,7 +32,7 @@ class Histories:
     _clock: Clock
 
     async def state_at(self, execution_id: str, point: Point = None) -> dict[str, Any]:
-        """Return an execution as it stood at a point, in its public shape and with all that is left out there.
+        """Return an execution as it stood at a point, in its public shape, with all that it was.
 
         point: a seq of that log, a checkpoint's name, `start`, `end`, or an RFC 3339 time; by default its
         live end, in whatever log that is. Raises ExecutionNotFound, PointUnknown.
@@ -83,10 +83,8 @@ class Histories:
         Raises ExecutionNotFound.
         """
         rows = await self._owner.succession.chain(execution_id)
-        found = [
-            one for row in rows for one in await checkpoints.checkpoints_of(self.backend, row.execution_id)
-        ]
-        return [dict(checkpoint_view(one)) for one in found]
+        pages = [await checkpoints.checkpoints_of(self.backend, row.execution_id) for row in rows]
+        return [dict(checkpoint_view(one)) for page in pages for one in page]
 
     async def checkpoint_seq(self, execution_id: str, name: str) -> tuple[str, int]:
         """Return which log a checkpoint of an execution names, and its seq; raise PointUnknown."""

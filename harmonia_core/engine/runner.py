@@ -23,12 +23,12 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.child_starts import ChildStarts
+from harmonia_core.engine.comparing import Comparing
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.forks import Forks
-from harmonia_core.engine.histories import Histories
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
@@ -55,7 +55,7 @@ REQUEST_KINDS = (
 )  # fmt: skip
 
 
-class Engine(Operating, Messaging, Replacing, Histories):
+class Engine(Operating, Messaging, Replacing, Comparing):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is

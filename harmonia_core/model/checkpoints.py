@@ -1,4 +1,4 @@
-"""Checkpoints: which seqs of a log get a name by themselves, as an author writes it and as it is compiled. Pure."""
+"""Checkpoints: seqs with a name, and which get one by themselves, as written and as compiled. Pure."""
 
 import re
 from typing import Annotated, NamedTuple, Self
@@ -70,7 +70,7 @@ class CheckpointExists(HarmoniaError):
     def __init__(self, execution_id: str, name: str, seq: int) -> None:
         self.execution_id, self.name, self.seq = execution_id, name, seq
         super().__init__(
-            f"Execution {execution_id} has a checkpoint {name!r} at seq {seq}; delete it or choose another name."
+            f"Execution {execution_id} has a checkpoint {name!r} at seq {seq}; choose another name."
         )
 
 
