@@ -12,7 +12,9 @@ from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.operating_commands import register as register_operating
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
+from harmonia_api.cli.options import Cursor, Db, Definition, Execution, Json, Limit, Modules, Verbose
 from harmonia_api.cli.reporting import command
+from harmonia_api.cli.search_commands import search_executions
 from harmonia_api.cli.workflows_commands import workflows
 
 app = typer.Typer(
@@ -169,13 +171,13 @@ def list_executions(
     workflow: Annotated[
         str | None, typer.Option("--workflow", metavar="NAME", help="Only executions of this workflow.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 50,
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where a listing ended.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     db: Db = None,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """List executions, newest first."""
+    """List executions, newest first; `search` selects by more."""
     with command(json, verbose) as finish:
         from harmonia_api.cli.executions import list_page
 
@@ -273,6 +275,7 @@ def cancel_execution(
         finish(cancel_one(execution, reason, no_wait, modules or [], db, json))
 
 
+executions.command("search")(search_executions)
 app.command()(publish)
 executions.command()(signal)
 executions.command()(approve)

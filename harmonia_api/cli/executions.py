@@ -1,7 +1,7 @@
 """`harmonia executions list|show|events`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harmonia_api.cli.page import page
@@ -18,10 +18,9 @@ def list_page(
     status: Sequence[str], workflow: str | None, limit: int, cursor: str | None, db: str | None, json: bool
 ) -> int:
     """Print one page of executions, newest first."""
-    known = [one.value for one in ExecutionStatus]
-    problems = [Problem("status-unknown", "", f"{one!r} is no status") for one in status if one not in known]
+    problems = list(status_problems(status))
     if problems:
-        raise Refused([*problems[:-1], _with_known(problems[-1], known)])
+        raise Refused(problems)
     query = ExecutionQuery(None, tuple(status), workflow, limit, cursor)
     views, following = read_store(db, lambda engine: engine.find(query))
     if json:
@@ -33,17 +32,23 @@ def list_page(
     width = terminal_width()
     narrow = width is not None and width < NARROW
     header = ("ID", "STATUS", "STARTED", *(() if narrow else ("TOOK",)), "WORKFLOW")
-    print_table(header, [_row(view, narrow) for view in views], STYLES)
+    print_table(header, [row_of(view, narrow) for view in views], STYLES)
     if following:
         print(f"More: --cursor {following}", file=sys.stderr)
     return 0
 
 
-def _with_known(problem: Problem, known: Sequence[str]) -> Problem:
-    return Problem(problem.code, "", problem.message, suggestion=f"known are {', '.join(known)}")
+def status_problems(status: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the names of statuses."""
+    known = [one.value for one in ExecutionStatus]
+    wrong = [one for one in status if one not in known]
+    for one in wrong:
+        hint = f"known are {', '.join(known)}" if one is wrong[-1] else None
+        yield Problem("status-unknown", "", f"{one!r} is no status", suggestion=hint)
 
 
-def _row(view: dict[str, Any], narrow: bool) -> tuple[str, ...]:
+def row_of(view: dict[str, Any], narrow: bool) -> tuple[str, ...]:
+    """Return the columns of an execution: id, status, when, how long (unless narrow), workflow."""
     started, ended = view["started_at"], view["ended_at"]
     took = duration(parse_rfc3339(ended) - parse_rfc3339(started)) if started and ended else ""
     moment = (started or view["created_at"])[:19].replace("T", " ")

@@ -299,7 +299,7 @@ async def test_no_listing_on_a_server_reads_or_sorts_many_executions(postgres_ur
     assert len(found) > 100
     assert [plan for plan in found if "Seq Scan" in plan or "Sort" in plan] == []
     passed = [int(count) for plan in found for count in re.findall(r"Rows Removed by Filter: (\d+)", plan)]
-    assert passed and max(passed) < 1000
+    assert passed and max(passed) < 5000
     await what_few_have_is_found_among_many(postgres_url, sent)
 
 
