@@ -11,7 +11,6 @@ from harmonia_api.cli.fork_commands import register as register_forks
 from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.operating_commands import register as register_operating
-from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.options import Cursor, Db, Definition, Execution, Json, Limit, Modules, Verbose
 from harmonia_api.cli.reporting import command
 from harmonia_api.cli.search_commands import search_executions

@@ -32,6 +32,9 @@ Key = Annotated[
     str | None,
     typer.Option("--key", metavar="TEXT", help="Of two calls with one key, the second begins nothing."),
 ]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Record the beginning only; do not drive the execution here.")
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Say what would run again, be reused and may repeat; begin nothing."),
@@ -63,6 +66,7 @@ def rerun_execution(
     comment: Comment = None,
     key: Key = None,
     dry_run: DryRun = False,
+    no_wait: NoWait = False,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -73,7 +77,22 @@ def rerun_execution(
     What those tasks do not lead to is not done again: its results are reused. Exit codes as those of `run`.
     """
     more = {"from_": begin_at or [], "task_inputs": task_input or [], "version": version}
-    _do("rerun", execution, input, input_file, label, comment, key, dry_run, modules, db, json, verbose, more)
+    _do(
+        "rerun",
+        execution,
+        input,
+        input_file,
+        label,
+        comment,
+        key,
+        dry_run,
+        no_wait,
+        modules,
+        db,
+        json,
+        verbose,
+        more,
+    )
 
 
 def fork_execution(
@@ -91,6 +110,7 @@ def fork_execution(
     comment: Comment = None,
     key: Key = None,
     dry_run: DryRun = False,
+    no_wait: NoWait = False,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -98,7 +118,22 @@ def fork_execution(
 ) -> None:
     """Begin a new execution from a state that another one had. Exit codes as those of `run`."""
     more = {"at": at, "version": version}
-    _do("fork", execution, input, input_file, label, comment, key, dry_run, modules, db, json, verbose, more)
+    _do(
+        "fork",
+        execution,
+        input,
+        input_file,
+        label,
+        comment,
+        key,
+        dry_run,
+        no_wait,
+        modules,
+        db,
+        json,
+        verbose,
+        more,
+    )
 
 
 def restore_execution(
@@ -108,6 +143,7 @@ def restore_execution(
     comment: Comment = None,
     key: Key = None,
     dry_run: DryRun = False,
+    no_wait: NoWait = False,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -115,7 +151,22 @@ def restore_execution(
 ) -> None:
     """Begin a new execution from a checkpoint of another one. Exit codes as those of `run`."""
     more = {"checkpoint": checkpoint}
-    _do("restore", execution, None, None, label, comment, key, dry_run, modules, db, json, verbose, more)
+    _do(
+        "restore",
+        execution,
+        None,
+        None,
+        label,
+        comment,
+        key,
+        dry_run,
+        no_wait,
+        modules,
+        db,
+        json,
+        verbose,
+        more,
+    )
 
 
 def upgrade_execution(
@@ -129,6 +180,7 @@ def upgrade_execution(
     label: Label = None,
     comment: Comment = None,
     dry_run: DryRun = False,
+    no_wait: NoWait = False,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -139,7 +191,22 @@ def upgrade_execution(
     Exit codes as those of `run`; 2 also if the version does not map onto what has been done.
     """
     more = {"version": version}
-    _do("upgrade", execution, None, None, label, comment, None, dry_run, modules, db, json, verbose, more)
+    _do(
+        "upgrade",
+        execution,
+        None,
+        None,
+        label,
+        comment,
+        None,
+        dry_run,
+        no_wait,
+        modules,
+        db,
+        json,
+        verbose,
+        more,
+    )
 
 
 def lineage_of(
@@ -158,15 +225,15 @@ def lineage_of(
 
 def _do(
     kind: str, execution: str, pairs: list[str] | None, input_file: Path | None, labels: list[str] | None,
-    comment: str | None, key: str | None, dry_run: bool, modules: list[Path] | None, db: str | None,
-    json: bool, verbose: int, more: dict[str, Any],
+    comment: str | None, key: str | None, dry_run: bool, no_wait: bool, modules: list[Path] | None,
+    db: str | None, json: bool, verbose: int, more: dict[str, Any],
 ) -> None:  # fmt: skip
     with command(json, verbose) as finish:
         from harmonia_api.cli.forks import ForkWish, fork_one
 
         wish = ForkWish(
             kind, execution, tuple(pairs or ()), input_file, tuple(labels or ()), comment, key,
-            tuple(modules or ()), more,
+            tuple(modules or ()), more, no_wait,
         )  # fmt: skip
         finish(fork_one(wish, dry_run, db, json))
 

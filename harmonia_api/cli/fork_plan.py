@@ -67,4 +67,6 @@ def _rows(plan: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _effect(repeat: dict[str, Any] | None) -> str:
     if repeat is None:
         return ""
-    return f"may repeat ({repeat['type']}" + ("" if repeat["idempotent"] else ", not idempotent") + ")"
+    what = [repeat["type"], *([] if repeat["idempotent"] else ["not idempotent"])]
+    what += ["undone since"] if repeat["undone"] else ["had succeeded"] if repeat["ended"] else []
+    return f"may repeat ({', '.join(what)})"

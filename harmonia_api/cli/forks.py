@@ -36,6 +36,7 @@ class ForkWish:
     key: str | None
     folders: tuple[Path, ...]
     more: dict[str, Any]
+    no_wait: bool = False
 
 
 def fork_one(wish: ForkWish, dry_run: bool, db: str | None, json: bool) -> int:
@@ -73,6 +74,7 @@ def _arguments(
     """Return what the engine takes beside the input; raise Refused with everything that is wrong."""
     problems: list[Problem] = []
     more = {**wish.more, "labels": _labels(wish.labels, problems), "comment": wish.comment}
+    more["drive"] = not wish.no_wait
     if "task_inputs" in more:
         more["inputs"] = _task_inputs(more.pop("task_inputs"), problems)
     if problems:
@@ -114,6 +116,7 @@ class Asking:
 
     def __init__(self, engine: Engine, wish: ForkWish, wanted: dict[str, Any], plugins: Plugins) -> None:
         self._engine, self._wish, self._wanted, self._plugins = engine, wish, wanted, plugins
+        self.no_wait = wish.no_wait
 
     async def fork(self, dry_run: bool = False) -> Forked:
         """Begin it, or only plan it. Raises HarmoniaError."""
@@ -147,12 +150,33 @@ class ForkRun(Run):
     ) -> None:
         super().__init__(engine, None, db, json, None, None, {})
         self._asking, self._given = asking, given
+        self._plan: dict[str, Any] = {}
+
+    async def _work(self) -> int:
+        if not self._asking.no_wait:
+            return await super()._work()
+        found = await self._asking.fork()
+        self._display.close()
+        if self._json:
+            print_json(found.as_json())
+        else:
+            print(f"{plan_line(found.as_json())}\n{found.execution_id}: {await self._status(found)}")
+        return 0
+
+    async def _status(self, found: Forked) -> str:
+        status = str((await self._engine.get(found.execution_id or ""))["status"])
+        return (
+            f"{status}; it had been begun" if found.existing else f"{status}; `{self._hint}` goes on with it"
+        )
+
+    def _result(self, document: dict[str, Any]) -> dict[str, Any]:
+        return {**super()._result(document), "fork": self._plan}
 
     async def _start(self) -> Start:
         found = await self._asking.fork()
         assert found.execution_id is not None
-        plan = found.as_json()
-        self._display.say(plan_line(plan))
+        self._plan = found.as_json()
+        self._display.say(plan_line(self._plan))
         announce_local(self._given, found.plan.graph.task_types)
         if not found.existing:
             self._board = planned(found)

@@ -105,8 +105,8 @@ class Run:
         self._definition, self._input, self._labels, self._db = definition, given, labels, db
         self._joined: str | None = None
         self._display = create_display(Boards(board), json)
-        hint = recover_command(db, sorted({*labels.values()}))
-        self._session = Session(engine, self._display, hint, self._cancel)
+        self._hint = recover_command(db, sorted({*labels.values()}))
+        self._session = Session(engine, self._display, self._hint, self._cancel)
         self._code: int | None = None
 
     async def go(self) -> int:
@@ -124,7 +124,7 @@ class Run:
             self._board = board_of(await self._engine.patience.ask(self._engine.get, execution_id))
         output = await self._engine.patience.ask(self._engine.output, execution_id)
         self._code = exits.of_status(status)
-        result = self._board.result(status, output)
+        result = self._result(self._board.result(status, output))
         self._display.result(self._board, {**result, "existing": True} if start.existing else result)
         self._display.close()
         if not self._json:
@@ -133,6 +133,10 @@ class Run:
                 print(indented(output), flush=True)
         await self._outlast()
         return self._code
+
+    def _result(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the result as it is printed with --json."""
+        return document
 
     async def _outlast(self) -> None:
         """Go on until the executions have ended, too, that tasks have started and not waited for."""

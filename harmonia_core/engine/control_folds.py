@@ -16,7 +16,7 @@ from harmonia_core.model.undo import UndoState
 BY_PARENT = "paused by its parent"
 
 
-def started_with(event: e.ExecutionStarted) -> Control:
+def started_with(event: e.ExecutionStarted | e.ExecutionForked) -> Control:
     """Return how an execution is steered that has just been started."""
     return Control(priority=event.priority) if event.priority else FREE
 

@@ -218,6 +218,7 @@ def _forked(state: ExecutionState, event: e.ExecutionForked, at: Recorded) -> Ex
         started_at=at.at,
         deadline=event.deadline,
         family=ALONE,
+        control=started_with(event),
     )
     return begun._replace(status=stands(begun, begun.scope.held, begun.undo))
 

@@ -53,18 +53,19 @@ class Forking(Lineage, Waiting):
         key: str | None = None,
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        drive: bool = True,
     ) -> Forked:
         """Begin an execution from the state that another one had at a point, without one the newest.
 
         at: a seq, a checkpoint's name, or a time. What was in flight then begins anew; the other one goes
         on as it would have. input, variables: in the place of those it had. labels: added to its labels,
-        None takes one away. key: as for `start_once`. dry_run: only plan it. Raises ExecutionNotFound,
-        PointUnknown, RewindRefused, InputInvalid, DefinitionInvalid, NotPublished, KeyReused; then nothing
-        has been recorded.
+        None takes one away. key: as for `start_once`. dry_run: only plan it. drive: go on with it here;
+        otherwise it is left to be adopted. Raises ExecutionNotFound, PointUnknown, RewindRefused,
+        InputInvalid, DefinitionInvalid, NotPublished, KeyReused; then nothing has been recorded.
         """
         found = await self._found(execution_id, at)
         wish = self._wish("fork", found.seq, _changes(input, variables), labels, comment, actor, found.name)
-        return await self._forked(found.row, wish, version, key, dry_run, [execution_id, at])
+        return await self._forked(found.row, wish, version, key, dry_run, drive, [execution_id, at])
 
     async def rerun(
         self,
@@ -80,6 +81,7 @@ class Forking(Lineage, Waiting):
         key: str | None = None,
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        drive: bool = True,
     ) -> Forked:
         """Begin an ended execution again from tasks and all behind them; what they do not lead to is reused.
 
@@ -91,7 +93,7 @@ class Forking(Lineage, Waiting):
         await self._allow(row, "rerun")
         changes = _changes(input, variables, inputs)
         wish = self._wish("rerun", FromTasks(tuple(from_)), changes, labels, comment, actor)
-        return await self._forked(row, wish, version, key, dry_run, [execution_id, *from_])
+        return await self._forked(row, wish, version, key, dry_run, drive, [execution_id, *from_])
 
     async def restore(
         self,
@@ -103,11 +105,12 @@ class Forking(Lineage, Waiting):
         key: str | None = None,
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        drive: bool = True,
     ) -> Forked:
         """Begin an execution from a checkpoint of another one, or from any point. Raises as `fork`."""
         found = await self._found(execution_id, checkpoint)
         wish = self._wish("restore", found.seq, _changes(), labels, comment, actor, found.name)
-        return await self._forked(found.row, wish, "same", key, dry_run, [execution_id, checkpoint])
+        return await self._forked(found.row, wish, "same", key, dry_run, drive, [execution_id, checkpoint])
 
     async def input(self, execution_id: str) -> Any:
         """Return the input of an execution whole, however large. Raises ExecutionNotFound."""
@@ -144,7 +147,7 @@ class Forking(Lineage, Waiting):
 
     async def _forked(
         self, row: ExecutionRow, wish: ForkWish, version: Version, key: str | None, dry_run: bool,
-        asked: Sequence[Any],
+        drive: bool, asked: Sequence[Any],
     ) -> Forked:  # fmt: skip
         """Begin what is wished for unless its key says that it was, or only plan it.
 
@@ -157,12 +160,12 @@ class Forking(Lineage, Waiting):
         if dry_run:
             return Forked(None, plan)
         if key is None:
-            return Forked(await self._begin(plan), plan)
-        found = await self._once(plan, key, [wish.kind, *asked, list(changed(wish.changes))])
+            return Forked(await self._begin(plan, drive), plan)
+        found = await self._once(plan, drive, key, [wish.kind, *asked, list(changed(wish.changes))])
         await self._keys.sweep(row.namespace)
         return found
 
-    async def _once(self, plan: ForkPlan, key: str, asked: Sequence[Any]) -> Forked:
+    async def _once(self, plan: ForkPlan, drive: bool, key: str, asked: Sequence[Any]) -> Forked:
         namespace, graph, changes = plan.row.namespace, plan.graph, plan.wish.changes
         labels = {name: value or "" for name, value in plan.wish.labels.items()}
         print_ = fingerprint(graph.definition_hash, [asked, as_asked(changes)], labels)
@@ -175,12 +178,14 @@ class Forking(Lineage, Waiting):
             new = self._new_id()
             taking = self._keys.taking(namespace, graph.name, key, new, print_, held)
             try:
-                return Forked(await self._begin(plan, new, taking), plan)
+                return Forked(await self._begin(plan, drive, new, taking), plan)
             except VersionConflict:  # somebody else took it meanwhile: nothing of ours was written
                 continue
 
-    async def _begin(self, plan: ForkPlan, execution_id: str = "", *documents: DocumentWrite) -> str:
-        live = await self._forks.begin(plan, execution_id or self._new_id(), documents)
+    async def _begin(
+        self, plan: ForkPlan, drive: bool, execution_id: str = "", *documents: DocumentWrite
+    ) -> str:
+        live = await self._forks.begin(plan, execution_id or self._new_id(), documents, driven=drive)
         return live.execution_id
 
     async def _target(self, row: ExecutionRow, version: Version) -> Compiled | None:

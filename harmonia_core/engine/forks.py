@@ -62,11 +62,12 @@ class Forks:
         execution_id: str,
         documents: tuple[DocumentWrite, ...] = (),
         more: Sequence[Arrival] = (),
+        driven: bool = True,
     ) -> Live:
         """Begin a fork and let it run; return it once that is durable.
 
         documents: what is written with it, on conditions that refuse it whole. more: what reaches it at once.
-        Raises StateBackendError.
+        driven: go on with it here; otherwise nobody owns it. Raises StateBackendError.
         """
         wish, graph = plan.wish, plan.graph
         state, blobs = await self._whole(plan)
@@ -95,9 +96,14 @@ class Forks:
             list(again[:MOST_NAMED]),
             len(again),
             wish.checkpoint,
+            graph.priority,
         )
+        arrivals = [Fact(forked, wish.actor), *more]
+        if not driven:
+            await self._driver.deliver(live, arrivals)
+            return live
         self._driver.adopt(live)
-        self._driver.arrive(live, Fact(forked, wish.actor), *more)
+        self._driver.arrive(live, *arrivals)
         await live.settled()
         return live
 

@@ -34,6 +34,7 @@ class Replacing(Forking):
         comment: str | None = None,
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        drive: bool = True,
     ) -> Forked:
         """Let another execution go on in the place of a paused one, by another version.
 
@@ -52,7 +53,7 @@ class Replacing(Forking):
                 return Forked(None, plan)
             request = await self._replaced(plan, actor)
             if request is not None:
-                return Forked(await self._in_its_place(plan, request), plan)
+                return Forked(await self._in_its_place(plan, request, drive), plan)
         moving = Refusal("execution-moving", "it moves on although it is paused; try again")
         raise ActionRefused(execution_id, "upgrade", moving)
 
@@ -89,11 +90,13 @@ class Replacing(Forking):
     async def _begun_by(self, new: str) -> list[RequestRow]:
         return [one for one in await self.backend.requests([new]) if one.kind == FORK]
 
-    async def _in_its_place(self, plan: ForkPlan, request: RequestRow) -> str:
+    async def _in_its_place(self, plan: ForkPlan, request: RequestRow, drive: bool = True) -> str:
         """Begin the new execution; whoever was quicker than we has begun the same."""
         if request.execution_id not in self._driver.lives:
             try:
-                await self._forks.begin(plan, request.execution_id, more=(Requested(request, True, 0.0),))
+                await self._forks.begin(
+                    plan, request.execution_id, more=(Requested(request, True, 0.0),), driven=drive
+                )
             except StateConflict:
                 LOG.info("Execution %s was begun by another engine.", request.execution_id)
         return request.execution_id

@@ -19,6 +19,7 @@ class ExecutionForked(Event):
     origin_hash: of the definition that the origin runs, if this one runs another.
     changed: what differs from the origin on purpose, by name and, for tasks, by path.
     again: the first of the paths that begin anew; again_count: how many do. checkpoint: its name.
+    priority: its own, as its definition has it.
     """
 
     origin: str
@@ -38,3 +39,4 @@ class ExecutionForked(Event):
     again: Sequence[str] = ()
     again_count: int = 0
     checkpoint: str | None = None
+    priority: int = 0

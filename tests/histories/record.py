@@ -23,8 +23,8 @@ from playing import Crash, Stage, projected
 from scenarios import SCENARIOS, Life, Scenario
 from workers import SECRET
 
-from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.queries import ExecutionQuery
+from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import to_recorded

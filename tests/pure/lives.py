@@ -11,7 +11,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
-from building import ASKED, BOOM, EXECUTION, SOME, Play, Sketch, composite, each, mapped, order, scope, task
+from building import ASKED, EXECUTION, SOME, Play, Sketch, composite, each, mapped, order, scope, task
 from building import graph as build
 from pydantic_core import from_json
 
@@ -19,11 +19,9 @@ from harmonia_core.engine.arrivals import AnswerFound
 from harmonia_core.engine.rewind import Need, Origin, Rewound, placed
 from harmonia_core.engine.rolling import restored
 from harmonia_core.engine.walks import Level, node_of, visible
-from harmonia_core.model.codec import canonical
 from harmonia_core.model.commands import Answer, Ask
-from harmonia_core.model.events import Event, ExecutionStarted, Recorded, TaskScheduled, TaskSucceeded
+from harmonia_core.model.events import Event, Recorded, TaskScheduled, TaskSucceeded
 from harmonia_core.model.graph import Catch, Graph, Jump, Rule, Scope
-from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import BlobRef, ItemsRef
 from harmonia_core.model.snapshot import dump
 from harmonia_core.model.state import ExecutionState, begin
@@ -66,7 +64,10 @@ class Store:
             return self.value(need.ref, execution)
         ref = need.ref
         prior = dict(self.value(ref.prior, execution) if ref.prior else ())
-        rows = {index: self.rows.get((ref.execution or execution, f"{ref.path}[{index}]")) for index in need.indexes}
+        rows = {
+            index: self.rows.get((ref.execution or execution, f"{ref.path}[{index}]"))
+            for index in need.indexes
+        }
         found = {index: prior.get(index) if row is None else row for index, row in rows.items()}
         return [found.get(index) for index in range(ref.count)]
 
@@ -272,7 +273,9 @@ class Drawn:
         self.table: dict[tuple[str, str], Any] = {}
         self.bad: set[str] = set()
         names = [f"t{n}" for n in range(random.randint(3, 6))]
-        sketches = [self.task(name, self.root_before(names, n), name, 0, n == 0) for n, name in enumerate(names)]
+        sketches = [
+            self.task(name, self.root_before(names, n), name, 0, n == 0) for n, name in enumerate(names)
+        ]
         self.graph = build(*sketches, window=random.choice([1, 2, 1000]), vars=VARS, output=ASKED)
 
     def root_before(self, names: list[str], n: int) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lives import Drawn, Store
 
-from harmonia_core.engine.rewind import AtSeq, FromTasks, RewindRefused, rewind
+from harmonia_core.engine.rewind import AtSeq, FromTasks, rewind
 from harmonia_core.engine.rewind_past import lies_below
 
 FREE: Any = {"deadline": None, "suppress_health_check": list(HealthCheck)}

@@ -1,4 +1,4 @@
-"""Re-runs from inside composites and maps, of long executions and of ones that still go on, on both stores."""
+"""Re-runs from inside composites and maps, of chains and of what still goes on, on both stores."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -56,7 +56,9 @@ DEFINITION = {
         },
         "last": one("${tasks.each.output[3].n}", "both", "each"),
     },
-    "output": {"both": "${tasks.both.output}", "each": "${tasks.each.output}", "last": "${tasks.last.output.n}"},
+    "output": {
+        "both": "${tasks.both.output}", "each": "${tasks.each.output}", "last": "${tasks.last.output.n}",
+    },
 }  # fmt: skip
 
 
@@ -78,7 +80,11 @@ STORES = pytest.mark.parametrize("store", ["memory", "sqlite"])
 async def test_from_every_task_it_gives_the_same_output(store: str, tmp_path: Path) -> None:
     async with harness(store, tmp_path) as run:
         before = await run.run(DEFINITION)
-        paths = [event["data"]["path"] for event in await run.events(before["id"]) if event["type"] == "TaskSucceeded"]
+        paths = [
+            event["data"]["path"]
+            for event in await run.events(before["id"])
+            if event["type"] == "TaskSucceeded"
+        ]
         assert len(paths) == len(set(paths)) >= 11
         for path in paths:
             CALLS.clear()
@@ -126,7 +132,11 @@ def looping(rounds: int) -> dict[str, Any]:
     """Return a loop that counts in a variable, between a map that is read at the end and a task."""
     keep = {"type": "set", "input": {"sum": "${tasks.step.output.n}"}}
     steps = {"step": one("${vars.sum}"), "keep": keep}
-    kept = {"type": "map", "input": {"range": {"stop": 3}}, "task": {"type": "count", "input": {"n": "${item}"}}}
+    kept = {
+        "type": "map",
+        "input": {"range": {"stop": 3}},
+        "task": {"type": "count", "input": {"n": "${item}"}},
+    }
     tasks = {
         "kept": kept, "loop": {"type": "loop", "depends_on": ["kept"], "times": rounds, "steps": steps},
         "end": one("${vars.sum}", "loop", "kept"),
@@ -147,7 +157,11 @@ async def test_a_successor_is_forked_and_a_fork_rolls_over(store: str, tmp_path:
         found = await run.engine.rerun(first)
         chain = [row.execution_id for row in await run.engine._owner.succession.chain(first)]
         after = await run.finish(found.execution_id or "")
-        assert (after["status"], after["output"], CALLS) == ("completed", {"sum": 30, "kept": 3, "end": 31}, ["end"])
+        assert (after["status"], after["output"], CALLS) == (
+            "completed",
+            {"sum": 30, "kept": 3, "end": 31},
+            ["end"],
+        )
         fork = await run.engine.fork(chain[0], 12)
         await run.engine.backend.prune(chain)
         last = await run.finish(fork.execution_id or "")
