@@ -24,7 +24,7 @@ def test_a_rerun_that_is_killed_goes_on_and_nothing_reused_runs_again(place: Pla
     tasks = {
         "a": task("mark"),
         "each": {"type": "map", "depends_on": ["a"], "input": {"range": {"stop": 3}}, "task": task("mark")},
-        "bad": {"type": "fail", "depends_on": ["each"], "input": {"code": "no", "message": "No."}},
+        "bad": {"type": "fail", "depends_on": ["each"], "input": {"error": "no", "message": "No."}},
     }
     file = place.define(tasks)
     assert place.call("run", file).code == 1
