@@ -51,7 +51,7 @@ def put_item(items: MapState, index: int, new: TaskState, node: TaskNode) -> Map
     else:
         flight.pop(index, None)
         put = _end(items, index, new)._replace(cursor=cursor, flight=flight, again=again, held=held)
-    return put if put.prior is None else put._replace(cursor=next_open(put, put.cursor))
+    return put if put.prior is None else put._replace(cursor=next_open(put, items.cursor))
 
 
 def _end(items: MapState, index: int, ended: TaskState) -> MapState:

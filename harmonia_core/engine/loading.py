@@ -122,7 +122,7 @@ class Loader:
         return [await self._item(state, namespace, row) for row in rows]
 
     async def kept(self, state: ExecutionState, namespace: str, need: Need) -> Any:
-        """Return what is to be kept of a need, to be stored as a blob. state: of the execution it is about."""
+        """Return what is to be kept of a need, to be stored as a blob. state: of the origin."""
         if need.indexes is None or isinstance(need.ref, BlobRef):
             return need.content(await self.value(state, namespace, need.ref))
         # Items that have not ended have no rows, and nobody asks for them.

@@ -9,10 +9,11 @@ from typing import Any
 
 from harmonia_core.engine.item_values import width_of
 from harmonia_core.engine.rewind_mapping import mapped
+from harmonia_core.engine.rewind_parts import failed_inside
 from harmonia_core.engine.rewind_past import Past, lies_below
 from harmonia_core.engine.rewind_paths import Step, Way, read_way
 from harmonia_core.engine.rewind_places import placed as placed
-from harmonia_core.engine.rewind_scopes import Rebuild, failed_inside
+from harmonia_core.engine.rewind_scopes import Rebuild
 from harmonia_core.engine.rewind_values import Values
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.errors import Problem, ProblemsError
@@ -89,7 +90,10 @@ def _rewound(
             mapped(rebuild, scope, graph, dropped),
             {name: variables.get(name, first) for name, first in graph.vars.items()},
         )
-    again = _again(rebuild)
+    again = _again(rebuild, graph)
+    for path in values.lost():
+        message = "the variables that it wrote are known only to the execution that this one goes on from"
+        rebuild.refuse("not-in-this-log", path, message, "begin with that execution instead")
     answers = _given(rebuild, graph, again, changes.inputs)
     for name in changes.vars:
         if name not in variables:
@@ -116,18 +120,25 @@ def _rewound(
         values.repeats(frozenset(undone)),
         tuple(dropped),
         undone,
-        tuple(rebuild.needs),
+        tuple(need for need in rebuild.needs if state.task(need.path) is not None),
     )
 
 
-def _again(rebuild: Rebuild) -> tuple[str, ...]:
+def _again(rebuild: Rebuild, graph: Graph) -> tuple[str, ...]:
     """Return what runs again, with what the origin came to after the point and before could not be known."""
     found = dict.fromkeys(rebuild.again)
     past = rebuild.past
     for path, seq in past.scheduled.items():
         if seq > past.point and undone_by(path) is None and not lies_below(found, path):
             found[path] = None
-    return tuple(found)
+    return tuple(found) if graph is past.graph else tuple(path for path in found if _is_in(graph, path))
+
+
+def _is_in(graph: Graph, path: str) -> bool:
+    try:
+        return node_of(graph, path) is not None
+    except (KeyError, ValueError):
+        return False
 
 
 def _failed(nodes: Scope, scope: GraphState) -> list[tuple[str, TaskState]]:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from harmonia_core.engine import rewind_items, rewind_steps
 from harmonia_core.engine.rewind_frontier import regrown
+from harmonia_core.engine.rewind_parts import failed_inside, opens
 from harmonia_core.engine.rewind_past import Past
 from harmonia_core.engine.rewind_paths import Way
 from harmonia_core.engine.walks import inside_path
 from harmonia_core.errors import Problem
 from harmonia_core.model.graph import Scope, TaskNode
-from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import ItemsRef
 from harmonia_core.model.rewinding import Need
 from harmonia_core.model.state import PAGE, GraphState, InsideState, TaskState
@@ -176,13 +176,6 @@ class Rebuild:
         return inside._replace(graph=graph, stopped=inside.stopped if stopped else None)
 
 
-def opens(node: TaskNode, task: TaskState) -> bool:
-    """Tell whether what has been done inside a task can be gone on from, in part."""
-    if task.items is not None and node.item is not None:
-        return node.enough is None
-    return task.inside is not None and node.scope is not None
-
-
 def closure(nodes: Scope, positions: Iterable[int]) -> set[int]:
     """Return what depends on these, directly or not."""
     found, left = set[int](), list(positions)
@@ -192,14 +185,3 @@ def closure(nodes: Scope, positions: Iterable[int]) -> set[int]:
                 found.add(dependent)
                 left.append(dependent)
     return found
-
-
-def failed_inside(node: TaskNode, task: TaskState) -> bool:
-    """Tell whether a task has failed because something inside it has, so that only that need run again."""
-    error: ErrorInfo | None = task.error
-    if task.items is not None:
-        return error is not None and error.code == "item-failed" and task.items.failed > 0
-    if task.inside is None:
-        return False
-    tasks = (one for page in task.inside.graph.pages for one in page)
-    return any(one.status is TaskStatus.FAILED and one.error == error for one in tasks)

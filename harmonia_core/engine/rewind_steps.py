@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from harmonia_core.engine.rewind_frontier import regrown, unbegun
+from harmonia_core.engine.rewind_parts import failed_inside, opens
 from harmonia_core.engine.rewind_paths import Way
 from harmonia_core.engine.walks import inside_path
 from harmonia_core.model.graph import Order, Scope
@@ -90,15 +91,13 @@ def _at(
             rebuild.again.append(_entered(nodes, path, entry.iteration, entry.step))
     order = nodes.order
     assert order is not None
-    for place in sorted(_following(order, moment.step)):
+    for place in sorted(following(order, moment.step)):
         rebuild.again.append(within + nodes.tasks[place].id)
     tasks += [_FRESH] * (len(nodes.tasks) - len(tasks))
     return inside._replace(graph=regrown(nodes, tasks), stopped=None)
 
 
 def _leads_inside(rebuild: "Rebuild", ways: Sequence[Way], step: TaskState, nodes: Scope, place: int) -> bool:
-    from harmonia_core.engine.rewind_scopes import failed_inside, opens
-
     node = nodes.tasks[place]
     if not opens(node, step):
         return False
@@ -112,7 +111,7 @@ def _entered(nodes: Scope, path: str, iteration: int, step: int) -> str:
     return f"{path}{round}/{nodes.tasks[step].id}"
 
 
-def _following(order: Order, step: int) -> set[int]:
+def following(order: Order, step: int) -> set[int]:
     """Return the steps that a sequence may come to from one, without anything failing."""
     found, left = set[int](), [step]
     while left:
@@ -126,7 +125,7 @@ def _following(order: Order, step: int) -> set[int]:
 def _entering(order: Order) -> set[int]:
     """Return the steps that a sequence may come to which has not been entered, without anything failing."""
     first = {jump.to for jump in order.enter if jump.to is not None}
-    return first.union(*(_following(order, step) for step in first))
+    return first.union(*(following(order, step) for step in first))
 
 
 def _before(rebuild: "Rebuild", nodes: Scope, inside: InsideState, within: str, place: int) -> TaskState:
@@ -164,6 +163,6 @@ def _going_on(rebuild: "Rebuild", nodes: Scope, inside: InsideState, path: str) 
             tasks.append(_READY if unbegun(new) else new)
     order = nodes.order
     assert order is not None
-    for place in sorted(_following(order, inside.cursor) if inside.cursor >= 0 else _entering(order)):
+    for place in sorted(following(order, inside.cursor) if inside.cursor >= 0 else _entering(order)):
         rebuild.again.append(within + nodes.tasks[place].id)
     return inside._replace(graph=regrown(nodes, tasks), stopped=None)

@@ -1,11 +1,11 @@
 """What variables and messages are once some tasks have not been carried out; which effects repeat. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harmonia_core.engine.rewind_past import Write, lies_below
 from harmonia_core.engine.rewind_scopes import Rebuild
-from harmonia_core.engine.walks import inside_path, node_of
+from harmonia_core.engine.walks import inside_path, levels, node_of
 from harmonia_core.ids import item_path
 from harmonia_core.model.addresses import UNDO, covers
 from harmonia_core.model.graph import Scope, TaskNode
@@ -95,11 +95,27 @@ class Values:
         wanted = given_back | {one.id for one in inbox.kept}
         return Inbox(tuple(one for id, one in known.items() if id in wanted), inbox.seen)
 
+    def lost(self) -> Iterator[str]:
+        """Yield the tasks that run again and wrote variables that nobody knows any more.
+
+        They did so before the log began, and the variables are not those of something that begins anew.
+        """
+        beginning = self._past.beginning
+        for path, task in _leaves(beginning.graph.root, beginning.scope, "", _writes):
+            if not task.attempt or not lies_below(self._gone, path):
+                continue
+            value, around = node_of(beginning.graph, path).input.value, levels(beginning, path)
+            for name in value if isinstance(value, dict) and value else [None]:
+                owner = next((one.owner for one in reversed(around) if name in one.nodes.vars), "")
+                if not owner or not lies_below(self._gone, owner):
+                    yield path
+                    break
+
     def repeats(self, undone: frozenset[str]) -> tuple[Repeat, ...]:
         """Return the tasks that have begun before and begin again."""
         past, found = self._past, dict[str, Repeat]()
         graph = past.graph
-        for path, task in _leaves(graph.root, past.beginning.scope, ""):
+        for path, task in _leaves(graph.root, past.beginning.scope, "", noticed):
             if task.attempt and lies_below(self._gone, path):
                 ended = task.status is TaskStatus.SUCCEEDED
                 found[path] = Repeat(path, node_of(graph, path).idempotent, ended, path in undone)
@@ -116,11 +132,17 @@ def noticed(node: TaskNode) -> bool:
     return not node.kernel or node.type in _OUTSIDE
 
 
-def _leaves(nodes: Scope, graph: GraphState, prefix: str) -> Iterator[tuple[str, TaskState]]:
+def _writes(node: TaskNode) -> bool:
+    return node.type == "set"
+
+
+def _leaves(
+    nodes: Scope, graph: GraphState, prefix: str, wanted: Callable[[TaskNode], bool]
+) -> Iterator[tuple[str, TaskState]]:
     for node in nodes.tasks:
         task, path = graph.task(node.index), prefix + node.id
-        if noticed(node):
+        if wanted(node):
             yield path, task
         if task.inside is not None and node.scope is not None:
             within = f"{inside_path(path, node.scope, task.inside)}/"
-            yield from _leaves(node.scope, task.inside.graph, within)
+            yield from _leaves(node.scope, task.inside.graph, within, wanted)

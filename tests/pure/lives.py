@@ -58,16 +58,17 @@ class Store:
         names = [(owner, f"{ref.path}[{index}]") for index in range(ref.count)]
         return [self.rows[name] if name in self.rows else prior[index] for index, name in enumerate(names)]
 
-    def outputs(self, need: Need, execution: str) -> Any:
+    def forget(self, execution: str) -> None:
+        """Forget an execution, as pruning does: its blobs stay, as far as others have them."""
+        self.rows = {key: value for key, value in self.rows.items() if key[0] != execution}
+
+    def outputs(self, need: Need) -> Any:
         """Return the outputs that are to be kept, null where none is wanted."""
         if need.indexes is None or isinstance(need.ref, BlobRef):
-            return self.value(need.ref, execution)
+            return self.value(need.ref, "")
         ref = need.ref
-        prior = dict(self.value(ref.prior, execution) if ref.prior else ())
-        rows = {
-            index: self.rows.get((ref.execution or execution, f"{ref.path}[{index}]"))
-            for index in need.indexes
-        }
+        prior = dict(self.value(ref.prior, "") if ref.prior else ())
+        rows = {index: self.rows.get((ref.execution, f"{ref.path}[{index}]")) for index in need.indexes}
         found = {index: prior.get(index) if row is None else row for index, row in rows.items()}
         return [found.get(index) for index in range(ref.count)]
 
@@ -171,10 +172,6 @@ class Life(Play):
         self.store, self.random, self.bad = store, random, bad
         super().__init__(of, evaluator=Reads(table, store), **more)
 
-    def arrive(self, *arrivals: Any, only_record: bool = False) -> list[Event]:
-        events = super().arrive(*arrivals, only_record=only_record)
-        return events
-
     def _effects(self, batch: Any) -> None:
         super()._effects(batch)
         self._keep(batch.recorded)
@@ -221,6 +218,14 @@ class Life(Play):
         """Return the state before the first event."""
         return begin(self.graph, self.id)
 
+    def attempted(self) -> set[str]:
+        """Return what was begun."""
+        return {record.event.path for record in self.log if isinstance(record.event, TaskScheduled)}
+
+    def kernel(self) -> set[str]:
+        """Return what was begun and has no effect outside."""
+        return {path for path in self.attempted() if node_of(self.graph, path).kernel}
+
     def outcomes(self) -> Any:
         """Return what it came to: its own end and that of its tasks, at any depth."""
         state = self.state
@@ -239,15 +244,19 @@ def found_in(state: ExecutionState, store: Store) -> dict[str, Any]:
 class Again(Life):
     """An execution that goes on from a rewound state; the state is written and read before."""
 
-    id = "y"
-
-    def __init__(self, rewound: Rewound, table: Mapping[tuple[str, str], Any], store: Store, random: Random,
-                 bad: Callable[[str], bool] = lambda path: False) -> None:  # fmt: skip
-        state = rewound.state
-        kept = {need.path: store.put(need.content(store.outputs(need, "x"))) for need in rewound.needs}
-        store.rows = {key: value for key, value in store.rows.items() if key[0] != self.id}
-        base = from_json(dump(placed(rewound, kept).state))
-        self._base = restored(state.graph, self.id, base)
+    def __init__(
+        self,
+        rewound: Rewound,
+        table: Mapping[tuple[str, str], Any],
+        store: Store,
+        random: Random,
+        bad: Callable[[str], bool],
+        id: str,
+    ) -> None:
+        state, self.id = rewound.state, id
+        kept = {need.path: store.put(need.content(store.outputs(need))) for need in rewound.needs}
+        store.forget(id)
+        self._base = restored(state.graph, id, from_json(dump(placed(rewound, kept).state)))
         super().__init__(state.graph, table, store, random, bad)
 
     @property
@@ -262,7 +271,7 @@ class Again(Life):
 
     def ran(self) -> set[str]:
         """Return what was carried out."""
-        return {record.event.path for record in self.log if isinstance(record.event, TaskScheduled)}
+        return self.attempted()
 
 
 class Drawn:
@@ -341,6 +350,6 @@ class Drawn:
         """Begin it."""
         return Life(self.graph, self.table, store, random, lambda path: general(path) in self.bad)
 
-    def again(self, rewound: Rewound, store: Store, random: Random) -> Again:
+    def again(self, rewound: Rewound, store: Store, random: Random, id: str = "y") -> Again:
         """Go on from a rewound state."""
-        return Again(rewound, self.table, store, random, lambda path: general(path) in self.bad)
+        return Again(rewound, self.table, store, random, lambda path: general(path) in self.bad, id)
