@@ -253,7 +253,9 @@ async def test_a_map_that_began_anew_is_told_as_it_was_then(harness: Harness) ->
     execution = (await harness.run({"name": "w", "tasks": {"tried": tried}}))["id"]
     ends = [e for e in await harness.events(execution)
             if e["type"] == "TaskSucceeded" and e["data"]["path"].endswith("rows[1]")]  # fmt: skip
-    assert len(ends) == 2, "the map was carried out twice"
+    assert len({end["data"]["path"] for end in ends}) == 2, (
+        "the map was carried out twice, each time elsewhere"
+    )
     found = await harness.engine.diff(execution, "start", execution, ends[0]["seq"])
     items = {task["path"]: task["fields"] for task in found["tasks"] if task["path"].endswith("]")}
     assert items[ends[0]["data"]["path"]]["output"]["after"] == {"n": 3, "text": ""}
