@@ -91,8 +91,9 @@ def _notes(view: View) -> Iterator[str]:
 
 def _name(row: View) -> str:
     """Return a task's name below what it lies in: its id, and in which round or item it is."""
-    around, _, name = row["path"].rpartition("/")
-    depth = around.count("/") + bool(around) + row["path"].endswith("]")
+    path: str = row["path"]
+    around, _, name = path.rpartition("/")
+    depth = around.count("/") + bool(around) + path.endswith("]")
     place = around[around.rindex("[") :] if around.endswith("]") else ""
     return "  " * min(depth, 4) + name + place
 

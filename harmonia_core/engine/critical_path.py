@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harmonia_core.engine.timeline import Timeline, Track, before, scope_of
-from harmonia_core.model.addresses import split_item
 
 SHOWN = 10
 """Links of one chain inside a map or a loop that are listed, the last ones; the others are counted."""
@@ -88,7 +87,7 @@ def _slots(line: Timeline, items: Sequence[Track]) -> list[Track]:
         place -= 1
         while place >= 0 and by_end[place].last(line.end) > began:
             place -= 1
-        if place < 0 or split_item(by_end[place].path)[1] is None:
+        if place < 0:
             break
         found.append(by_end[place])
     return found[::-1]

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
-
 from harmonia_core.engine.state_shapes import (
     TIMES,
     Shape,
@@ -25,6 +23,7 @@ from harmonia_core.engine.state_shapes import (
     without_times,
 )
 from harmonia_core.ids import item_path
+from harmonia_core.model.codec import canonical
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.state import MARK_OPEN, PAGE, ExecutionState, MapState
 
@@ -70,7 +69,7 @@ class ItemPage(NamedTuple):
 
 def same(one: Any, other: Any) -> bool:
     """Tell whether two JSON values are the same; 1 and true are not."""
-    return bool(one == other) and to_json(one) == to_json(other)
+    return bool(one == other) and canonical(one) == canonical(other)
 
 
 def changed_fields(

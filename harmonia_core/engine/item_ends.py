@@ -1,5 +1,7 @@
 """Read what the items of a map ended with, as it stood at a seq."""
 
+from collections.abc import Sequence
+
 from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import EventRow
@@ -13,7 +15,6 @@ from harmonia_core.model.state import PAGE_BITS, PAGE_MASK, ExecutionState
 
 _STATUS = {"TaskSucceeded": "succeeded", "TaskFailed": "failed", "TaskCancelled": "cancelled",
            "TaskSkipped": "cancelled"}  # fmt: skip
-_READ = 1_000
 
 
 class ItemEnds:
@@ -24,36 +25,13 @@ class ItemEnds:
 
     async def of(self, path: str, start: int, stop: int) -> Ends:
         """Return what the items of a map from `start` on, before `stop`, ended with, by index."""
-        found = await self._ends(path, start, stop)
-        return {index: {**end, "output": public(end["output"])} for index, end in found.items()}
+        return ends_in(await self.rows(path, start, stop))
 
-    async def _ends(self, path: str, start: int, stop: int) -> dict[int, Shape]:
+    async def rows(self, path: str, start: int, stop: int) -> list[EventRow]:
+        """Return what was recorded of these ends, in order, as it is stored."""
         rows = await self._backend.item_ends(self._execution_id, path, start, stop)
-        found: dict[int, Shape] = {}
-        late: set[str] = set()
-        for row in rows:
-            data = from_json(row.data)
-            index = split_item(data["path"])[1] or 0
-            if row.seq <= self._seq:
-                found[index] = _shape(row, data)
-            else:
-                late.add(data["path"])
-        return found | await self._earlier(late) if late else found
-
-    async def _earlier(self, paths: set[str]) -> dict[int, Shape]:
-        """Return how items had ended before they did again: a map whose composite was tried once more."""
-        found: dict[int, Shape] = {}
-        after = 0
-        while after < self._seq:
-            rows = await self._backend.events(self._execution_id, after, min(_READ, self._seq - after))
-            if not rows:
-                break
-            after = rows[-1].seq
-            for row in rows:
-                data = from_json(row.data) if row.type in _STATUS else {}
-                if data.get("path") in paths:
-                    found[split_item(data["path"])[1] or 0] = _shape(row, data)
-        return found
+        # An item ends once under its path: one that ended later had not ended here.
+        return [row for row in rows if row.seq <= self._seq]
 
     async def one(self, state: ExecutionState, path: str) -> Shape | None:
         """Return what one item ended with in a state, references not read; None if it has not ended there."""
@@ -63,14 +41,22 @@ class ItemEnds:
             return None
         if owner.items.marks[index >> PAGE_BITS][index & PAGE_MASK] not in MARKS:
             return None
-        return (await self._ends(outer, index, index + 1)).get(index, {})
+        return next((_shape(row)[1] for row in await self.rows(outer, index, index + 1)), {})
 
 
-def _shape(row: EventRow, data: Shape) -> Shape:
-    return {
+def ends_in(rows: Sequence[EventRow]) -> Ends:
+    """Return what rows say that items ended with, by index, references in their public shape."""
+    found = dict(map(_shape, rows))
+    return {index: {**end, "output": public(end["output"])} for index, end in found.items()}
+
+
+def _shape(row: EventRow) -> tuple[int, Shape]:
+    data = from_json(row.data)
+    shape = {
         "status": _STATUS.get(row.type, "cancelled"),
         "reason": data.get("reason"),
         "attempt": data.get("attempt", 0),
         "output": read_ref(data["output@"]) if "output@" in data else data.get("output"),
         "error": data.get("error"),
     }
+    return split_item(data["path"])[1] or 0, shape

@@ -11,7 +11,7 @@ from harmonia_core.model.codec import canonical
 MOST = 1_000
 """Places that are listed; that there are more is said."""
 _ALIGNED = 2_000
-"""Elements of a list up to which what was put in or taken out is found; longer ones go by position."""
+"""Elements of a list up to which what was put in or taken out is found; others go by position."""
 
 
 class ValueChange(NamedTuple):
@@ -73,7 +73,7 @@ def _list(old: list[Any], new: list[Any], path: str) -> Iterator[ValueChange]:
 
 
 def _blocks(old: Sequence[Any], new: Sequence[Any]) -> Iterator[tuple[int, int, int, int]]:
-    if len(old) > _ALIGNED or len(new) > _ALIGNED:
+    if len(old) == len(new) or max(len(old), len(new)) > _ALIGNED:
         yield 0, len(old), 0, len(new)
         return
     texts = ([canonical(one) for one in old], [canonical(one) for one in new])
