@@ -201,7 +201,8 @@ _HOMES = {
         ActivityRow BlobRow Document DocumentWrite EngineRow EventRow ExecutionRow HeadWrite HeartbeatRow
         RequestRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
     """,
-    "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",
+    "contracts.queries": "DocumentQuery ExecutionQuery",
+    "contracts.state_backend": "BackendType StateBackend StateConflict",
     "contracts.task_type": "ArtifactReader ArtifactWriter TaskContext TaskType task_type",
     "contracts.trigger": "Trigger TriggerType",
     "contracts.upkeep": "FinishedQuery Holding Pruned",

@@ -21,7 +21,9 @@ from harmonia_core.definitions.versions import read_reference
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
+from harmonia_core.engine.fork_plan import Forked, ForkPlan
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
+from harmonia_core.engine.operating import ActionRefused, Steered
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.runner import Engine
@@ -41,6 +43,7 @@ from harmonia_core.errors import (
 )
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.addresses import split_item, undone_by
+from harmonia_core.model.checkpoints import CheckpointExists, PointUnknown
 from harmonia_core.model.events import ExecutionContinued, Recorded
 from harmonia_core.model.message_errors import (
     AlreadyDecided,
@@ -60,12 +63,14 @@ __all__ = (
     "FINAL_TASK",
     "KINDS",
     "KIND_STABILITY",
+    "ActionRefused",
     "ActivityEntry",
     "AlreadyDecided",
     "ApprovalNotOpen",
     "BackendType",
     "Change",
     "Checked",
+    "CheckpointExists",
     "CliCommand",
     "Clock",
     "DecisionInvalid",
@@ -83,6 +88,8 @@ __all__ = (
     "ExecutionStatus",
     "Fenced",
     "Files",
+    "ForkPlan",
+    "Forked",
     "InputInvalid",
     "Inspector",
     "KernelSettings",
@@ -98,6 +105,7 @@ __all__ = (
     "PluginRow",
     "Plugins",
     "PluginsRefused",
+    "PointUnknown",
     "ProblemsError",
     "Pruner",
     "PublishRefused",
@@ -111,6 +119,7 @@ __all__ = (
     "Running",
     "Start",
     "StateBackend",
+    "Steered",
     "SystemClock",
     "TaskStatus",
     "VersionDiff",

@@ -7,9 +7,13 @@ import typer
 
 from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
+from harmonia_api.cli.fork_commands import register as register_forks
+from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.message_commands import approve, publish, signal
-from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
+from harmonia_api.cli.operating_commands import register as register_operating
+from harmonia_api.cli.options import Cursor, Db, Definition, Execution, Json, Limit, Modules, Verbose
 from harmonia_api.cli.reporting import command
+from harmonia_api.cli.search_commands import search_executions
 from harmonia_api.cli.workflows_commands import workflows
 
 app = typer.Typer(
@@ -27,6 +31,9 @@ executions = typer.Typer(
 )
 app.add_typer(executions, name="executions")
 register(executions)
+register_forks(executions)
+register_history(executions)
+register_operating(executions)
 app.add_typer(database, name="db")
 app.add_typer(workflows, name="workflows")
 
@@ -62,6 +69,10 @@ def run(
             "--key", metavar="TEXT", help="Of two runs with one key, the second goes on with the first."
         ),
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option("--priority", metavar="N", help="From -100 to 100; default: the definition's, or 0."),
+    ] = None,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -75,7 +86,7 @@ def run(
     with command(json, verbose) as finish:
         from harmonia_api.cli.run import Wish, run_one
 
-        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()))
+        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()), priority)
         finish(run_one(wish, db, json))
 
 
@@ -159,13 +170,13 @@ def list_executions(
     workflow: Annotated[
         str | None, typer.Option("--workflow", metavar="NAME", help="Only executions of this workflow.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 50,
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on where a listing ended.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     db: Db = None,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """List executions, newest first."""
+    """List executions, newest first; `search` selects by more."""
     with command(json, verbose) as finish:
         from harmonia_api.cli.executions import list_page
 
@@ -195,6 +206,9 @@ def list_events(
     after: Annotated[
         int, typer.Option("--after", min=0, metavar="SEQ", help="Only events behind this one.")
     ] = 0,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Before them, those of the executions it began from.")
+    ] = False,
     db: Db = None,
     json: Json = False,
     verbose: Verbose = 0,
@@ -203,7 +217,7 @@ def list_events(
     with command(json, verbose) as finish:
         from harmonia_api.cli.executions import print_events
 
-        finish(print_events(execution, after, db, json))
+        finish(print_events(execution, after, lineage, db, json))
 
 
 @executions.command("logs")
@@ -260,6 +274,7 @@ def cancel_execution(
         finish(cancel_one(execution, reason, no_wait, modules or [], db, json))
 
 
+executions.command("search")(search_executions)
 app.command()(publish)
 executions.command()(signal)
 executions.command()(approve)

@@ -34,18 +34,23 @@ _STATUS = {
 _EXECUTION = {
     "ExecutionStarted": "running",
     "ExecutionContinued": "running",
+    "ExecutionForked": "running",
     "CancelRequested": "cancelling",
     "ExecutionCompleted": "completed",
     "ExecutionFailed": "failed",
     "ExecutionCancelled": "cancelled",
     "CompensationBegun": "compensating",
     "ExecutionCompensated": "compensated",
+    "ExecutionPaused": "paused",
+    "ExecutionResumed": "running",
+    "ExecutionTerminated": "terminated",
 }
 FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
 
 
-ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in ("running", "cancelling"))
+_OPEN = ("running", "cancelling", "paused")
+ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in _OPEN)
 
 
 class Row:
@@ -190,13 +195,13 @@ class Board:
     def _whole(self, kind: str, event: Any, at: float) -> None:
         if not getattr(event, "path", ""):
             self.status = _EXECUTION.get(kind, self.status)
-        if kind == "ExecutionStarted":
+        if kind in ("ExecutionStarted", "ExecutionForked"):
             self.started = at
         elif kind in ENDS:
             self.ended, self.last = at, event
             error = getattr(event, "error", None)
             self.error = None if error is None else clean(f"{error.code}: {error.message}")
-        self.reason = getattr(event, "reason", None) or self.reason
+        self.reason = getattr(event, "reason", None) or ("" if kind == "ExecutionResumed" else self.reason)
 
     def _task(self, row: Row, status: str, event: Any, at: float) -> None:
         before = row.status
@@ -239,9 +244,16 @@ class Board:
             "failed_tasks": list(getattr(self.last, "failed_tasks", ())),
         }
 
+    def stand(self, path: str, status: str) -> None:
+        """Let a task of the workflow stand in a status that no event told of."""
+        row, before = self.rows[path], self.rows[path].status
+        row.status = status
+        if before != status:
+            self._count(row, before, status)
+
     def restore(self, view: Mapping[str, Any]) -> None:
         """Take an execution's public shape as the state to go on from."""
-        self.seq, self.status = view["seq"], view["status"]
+        self.seq, self.status, self.reason = view["seq"], view["status"], view["reason"] or ""
         self.started = parse_rfc3339(view["started_at"]) if view["started_at"] else None
         self.ended = parse_rfc3339(view["ended_at"]) if view["ended_at"] else None
         for task in view["tasks"]:

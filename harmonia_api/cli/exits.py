@@ -2,12 +2,14 @@
 
 from harmonia_core import HarmoniaError, StateBackendError
 from harmonia_core.host import (
+    CheckpointExists,
     ExecutionNotFound,
     Fenced,
     KeyReused,
     NotPublished,
     PluginNotFound,
     PluginsRefused,
+    PointUnknown,
     ProblemsError,
     PublishRefused,
     RequestNotConsumed,
@@ -22,14 +24,16 @@ NOT_ENDED = 5
 BUG = 70
 INTERRUPTED = 130
 
-_BY_STATUS = {"completed": COMPLETED, "attention": NOT_ENDED}
+_BY_STATUS = {"completed": COMPLETED, "attention": NOT_ENDED, "paused": NOT_ENDED}
 _BY_ERROR: tuple[tuple[type[HarmoniaError], int], ...] = (
     (ProblemsError, INVALID),
     (PluginsRefused, INVALID),
     (PublishRefused, INVALID),
     (KeyReused, INVALID),
+    (CheckpointExists, INVALID),
     (ExecutionNotFound, NOT_FOUND),
     (NotPublished, NOT_FOUND),
+    (PointUnknown, NOT_FOUND),
     (Fenced, NOT_ENDED),
     (RequestNotConsumed, NOT_ENDED),
     (StateBackendError, STORE),

@@ -28,3 +28,6 @@ Modules = Annotated[
         help="Let `python` call the modules and `read` the files in this folder, as `run` does; repeatable.",
     ),
 ]
+
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="Go on where a listing ended.")]

@@ -15,19 +15,20 @@ PLAIN_WIDTH = 160  # characters of a value where there is no terminal
 
 def page(view: dict[str, Any]) -> None:
     """Print an execution."""
-    for name, text in _head(view):
+    now = parse_rfc3339(view["at"]) if view.get("last_seq", view["seq"]) > view["seq"] else time.time()
+    for name, text in _head(view, now):
         print(f"{name:<10} {text}")
     print()
     width = terminal_width() or PLAIN_WIDTH
     wide = width >= NARROW
-    rows = [_task(task, width // 3, wide) for task in view["tasks"]]
+    rows = [_task(task, width // 3, wide, now) for task in view["tasks"]]
     print_table(("TASK", *(("TYPE",) if wide else ()), "STATUS", "TRY", "TOOK", "NOTE"), rows, STYLES)
     for task in view["tasks"]:
         for line in _values(task):
             print(cut(line, width))
 
 
-def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _head(view: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     workflow, owner, error = view["workflow"], view["owner"], view["error"]
     reason = f" ({clean(view['reason'])})" if view["reason"] else ""
     yield "execution", view["id"]
@@ -36,13 +37,23 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
     origin = view.get("origin") or {}
     if origin.get("kind") == "continued":
         yield "goes on", f"from execution {origin['execution']}; the first was {view['root_id']}"
+    elif origin:
+        yield "origin", f"{origin['kind']} of execution {origin['execution']} at event {origin['seq']}"
+    if view.get("upgraded_to"):
+        yield "upgraded", f"to execution {view['upgraded_to']}"
     yield "workflow", f"{workflow['name']} {workflow['version']}"
     yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
     if view.get("parent_path") is not None:
         yield "parent", f"{view['parent_id']}, task {view['parent_path']}"
-    yield "started", f"{view['started_at'] or 'not yet'}{_took(view, '  took ')}"
+    yield "started", f"{view['started_at'] or 'not yet'}{_took(view, now, '  took ')}"
     if owner is not None and view["status"] not in FINAL_EXECUTION:
-        yield "owner", f"engine {owner['engine']}, {'alive' if owner['alive'] else 'gone: harmonia recover'}"
+        way = "harmonia executions resume" if view["status"] == "paused" else "harmonia recover"
+        yield "owner", f"engine {owner['engine']}, {'alive' if owner['alive'] else f'gone: {way}'}"
+    if "paused" in view:
+        how = "time stands still" if view["paused"]["timers"] == "hold" else "what is due acts at resume"
+        yield "paused", f"since {view['paused']['since']}; {how}"
+    if view.get("priority"):
+        yield "priority", str(view["priority"])
     for name, text in view["labels"].items():
         yield "label", f"{name}={clean(text)}"
     width = terminal_width() or PLAIN_WIDTH
@@ -53,17 +64,17 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "error", clean(f"{error['code']}: {error['message']}")
 
 
-def _task(task: dict[str, Any], names: int, wide: bool) -> tuple[str, ...]:
+def _task(task: dict[str, Any], names: int, wide: bool, now: float) -> tuple[str, ...]:
     attempts = f"{task['attempt']}/{task['max_attempts']}" if task["attempt"] else ""
     path = task["path"] if task["path"] == task["id"] else f"  {task['path']}"
     kind = (task["type"],) if wide else ()
-    return cut(path, names), *kind, task["status"], attempts, _took(task), _note(task)
+    return cut(path, names), *kind, task["status"], attempts, _took(task, now), _note(task)
 
 
-def _took(thing: dict[str, Any], before: str = "") -> str:
+def _took(thing: dict[str, Any], now: float, before: str = "") -> str:
     if thing["started_at"] is None:
         return ""
-    ended = parse_rfc3339(thing["ended_at"]) if thing["ended_at"] else time.time()
+    ended = parse_rfc3339(thing["ended_at"]) if thing["ended_at"] else now
     return before + duration(ended - parse_rfc3339(thing["started_at"]))
 
 
@@ -72,7 +83,10 @@ def _note(task: dict[str, Any]) -> str:
         return clean(f"{task['error']['code']}: {task['error']['message']}")
     if "awaits" in task:
         until = f", until {task['next_at']}" if task["next_at"] else ""
+        until += f", {duration(max(0.0, task['held_for']))} left, held" if "held_for" in task else ""
         return f"{of_view(task['awaits'])}{until}"
+    if "held_for" in task:
+        return f"{duration(max(0.0, task['held_for']))} left, held"
     if task["next_at"]:
         return f"until {task['next_at']}"
     items = task.get("items")

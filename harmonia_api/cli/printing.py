@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harmonia_api.cli.text import cut
@@ -67,11 +67,14 @@ def paint(text: str, style: str) -> str:
 
 
 def print_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[str, str] | None = None
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    styles: Mapping[str, str] | None = None,
+    mark: Callable[[str], str] = str,
 ) -> None:
     """Print aligned columns under a header; on a terminal the last one is cut at its edge.
 
-    styles: by the text of a cell, for the column `STATUS`.
+    styles: by the text of a cell, for the column `STATUS`. mark: what is done to the last one once it is cut.
     """
     table = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
@@ -82,4 +85,5 @@ def print_table(
         cells = [cell.ljust(size) for cell, size in zip(row[:-1], widths, strict=False)]
         if number and status >= 0 and styles:
             cells[status] = paint(cells[status], styles.get(row[status], ""))
-        print(GAP.join([*cells, cut(row[-1], room)]).rstrip())
+        last = cut(row[-1], room)
+        print(GAP.join([*cells, mark(last) if number else last]).rstrip())

@@ -7,7 +7,7 @@ from typing import TypeVar
 import anyio
 
 from harmonia_api.settings import default_store, read_settings
-from harmonia_core.host import Engine, create_backend, load_plugins
+from harmonia_core.host import Engine, KernelSettings, Plugins, create_backend, load_plugins
 
 Value = TypeVar("Value")
 
@@ -23,10 +23,12 @@ async def _ask(db: str | None, question: Callable[[Engine], Awaitable[Value]]) -
 
 
 @asynccontextmanager
-async def reader(db: str | None) -> AsyncIterator[Engine]:
+async def reader(
+    db: str | None, settings: KernelSettings | None = None, plugins: Plugins | None = None
+) -> AsyncIterator[Engine]:
     """Open a store for an engine that does not work; call only what asks, such as `get` or `logs`."""
-    settings = read_settings()
-    plugins = load_plugins(settings)
+    settings = settings or read_settings()
+    plugins = plugins or load_plugins(settings)
     backend = create_backend(db or default_store(make=False), plugins, settings)
     engine = Engine(backend, plugins, settings)
     await backend.open(None)

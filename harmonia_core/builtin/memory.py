@@ -8,7 +8,6 @@ import json
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import islice
 from threading import get_ident
 from typing import Any
 
@@ -17,6 +16,7 @@ from anyio.lowlevel import current_token
 from harmonia_core.builtin.memory_activity import MemoryActivity
 from harmonia_core.builtin.memory_checking import MemoryChecking
 from harmonia_core.builtin.memory_documents import document_page
+from harmonia_core.builtin.memory_executions import execution_page
 from harmonia_core.builtin.memory_pruning import MemoryPruning
 from harmonia_core.builtin.memory_store import apply
 from harmonia_core.contracts.rows import (
@@ -107,11 +107,8 @@ class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
         return sorted(found.values(), key=lambda timer: (timer.due, timer.path, timer.kind))
 
     async def find(self, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
-        rows = self._read().executions
-        ids = (key for key in sorted(rows, reverse=True) if query.cursor is None or key < query.cursor)
-        page = list(islice((rows[key] for key in ids if _matches(rows[key], query)), query.limit + 1))
-        more = len(page) > query.limit
-        return page[: query.limit], page[query.limit - 1].execution_id if more else None
+        with self._lock:
+            return execution_page(self._read().executions, query)
 
     async def unfinished(self) -> list[ExecutionRow]:
         store = self._read()
@@ -196,14 +193,6 @@ def _on_this_loop(wake: Callable[[], None]) -> Callable[[], None]:
             token.backend_class.run_sync_soon(wake, (), token.native_token)
 
     return call
-
-
-def _matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
-    return (
-        (query.namespace is None or row.namespace == query.namespace)
-        and (not query.status or row.status in query.status)
-        and (query.workflow is None or row.workflow == query.workflow)
-    )
 
 
 MEMORY = BackendType(schemes=("memory",), create=MemoryBackend)

@@ -13,7 +13,7 @@ from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
 # Executions deleted between two chances for others on the loop.
 SLICE = 20
 # Kinds of requests that are for executions which do not exist yet.
-BEGINNING = frozenset({"start", "continue"})
+BEGINNING = frozenset({"start", "continue", "fork"})
 
 
 class MemoryPruning(MemoryAccess):

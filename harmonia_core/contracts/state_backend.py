@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harmonia_core.contracts.activity import StateActivity
+from harmonia_core.contracts.queries import DocumentQuery as DocumentQuery
+from harmonia_core.contracts.queries import ExecutionQuery as ExecutionQuery
 from harmonia_core.contracts.rows import (
     Document,
     EngineRow,
@@ -38,32 +40,6 @@ class StateConflict(StateBackendError):
     def __init__(self, execution_id: str, seq: int, epoch: int, owner: str | None) -> None:
         self.execution_id, self.seq, self.epoch, self.owner = execution_id, seq, epoch, owner
         super().__init__(f"Execution {execution_id} stands at seq {seq}, epoch {epoch}, owner {owner}.")
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionQuery:
-    """Select executions, newest first. cursor: as returned with the page before."""
-
-    namespace: str | None = "default"
-    status: tuple[str, ...] = ()
-    workflow: str | None = None
-    limit: int = 50
-    cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentQuery:
-    """Select documents of a collection by equality of indexed fields.
-
-    order: an indexed field, `-field` for descending, or empty for the key.
-    """
-
-    namespace: str
-    collection: str
-    where: tuple[tuple[str, str | float | None], ...] = ()
-    order: str = ""
-    limit: int = 100
-    cursor: str | None = None
 
 
 class StateBackend(StateActivity, StateChecking, StatePruning, Protocol):
@@ -127,7 +103,10 @@ class StateBackend(StateActivity, StateChecking, StatePruning, Protocol):
         ...
 
     async def find(self, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
-        """Return one page of executions, newest first, and the cursor of the next."""
+        """Return one page of executions in the order of the query, and the cursor of the next.
+
+        One that begins, or ends, between two pages changes no page to come.
+        """
         ...
 
     async def unfinished(self) -> list[ExecutionRow]:

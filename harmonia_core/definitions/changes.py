@@ -16,7 +16,7 @@ Data = Mapping[str, Any]
 
 _POLICIES = frozenset(
     ("description", "metadata", "labels", "retry_policy", "timeout", "total_timeout", "heartbeat_timeout")
-) | frozenset(("max_concurrency", "concurrency", "tolerate", "runs_on"))
+) | frozenset(("max_concurrency", "concurrency", "tolerate", "runs_on", "checkpoints"))
 _OF_SCHEMA: Mapping[str, Mapping[Effect, Level]] = {
     "input_schema": {"narrower": "major", "unclear": "major", "removed": "major", "neutral": "patch"},
     "output_schema": {"wider": "major", "unclear": "major", "removed": "major", "neutral": "patch"},

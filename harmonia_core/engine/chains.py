@@ -19,6 +19,15 @@ async def successor_of(backend: StateBackend, row: ExecutionRow) -> str | None:
     return successor_in(to_recorded(last[0])) if last else None
 
 
+async def replaced_by(backend: StateBackend, row: ExecutionRow) -> str | None:
+    """Return which execution goes on by another version where one was ended for that, None if none does."""
+    if row.status != ExecutionStatus.TERMINATED:
+        return None
+    last = await backend.events(row.execution_id, row.seq - 1, 1)
+    upgrade = getattr(to_recorded(last[0]).event, "upgrade", None) if last else None
+    return None if upgrade is None else str(upgrade["execution"])
+
+
 async def chain(backend: StateBackend, execution_id: str) -> AsyncIterator[ExecutionRow]:
     """Yield the heads from an execution to the end of its chain, as far as they have been begun."""
     following: str | None = execution_id

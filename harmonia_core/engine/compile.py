@@ -6,13 +6,14 @@ expressions and schemas. Same definition and same task types give the same graph
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.contracts.task_type import TaskType
+from harmonia_core.engine.checkpoint_policy import checkpoint_policy
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
@@ -81,10 +82,12 @@ def check_definition(
         problems += check_schema(schema, key) if schema is not None else ()
     if definition.on_failure == "compensate" and not problems and not any_undo(scope.tasks):
         problems.append(nothing_to_undo("on_failure"))
+    checkpoints = checkpoint_policy(definition.checkpoints, scope, problems)
     definition_hash = _content_hash(definition, problems)
     if problems:
         return Compilation(None, tuple(problems))
-    return Compilation(_graph(definition, scope, output, definition_hash, catalog))
+    graph = _graph(definition, scope, output, definition_hash, catalog)
+    return Compilation(graph if checkpoints is None else replace(graph, checkpoints=checkpoints))
 
 
 def _content_hash(definition: WorkflowDefinition, problems: list[Problem]) -> str:
@@ -122,6 +125,7 @@ def _graph(
         on_failure=definition.on_failure or "fail",
         undoes=undoes,
         holds=holds,
+        priority=definition.priority,
     )
 
 

@@ -20,7 +20,7 @@ from harmonia_core.engine.projections import (
 )
 from harmonia_core.engine.walks import below, undoing
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded
+from harmonia_core.model.events import Beginning, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, begin
 from harmonia_core.model.statuses import FINAL_TASK
@@ -34,7 +34,9 @@ class Derivation:
     def __init__(self, graph: Graph, execution_id: str, since: ExecutionState | None = None) -> None:
         self.state: ExecutionState = begin(graph, execution_id) if since is None else since
         # Bits: positions of the root's tasks that have a row.
-        self._touched = sum(1 << graph.root.index[path] for path in inherited(self.state))
+        self._touched = sum(
+            1 << graph.root.index[path] for path in inherited(self.state) if path in graph.root.index
+        )
         self._first: Recorded | None = None
 
     def take(self, recorded: Recorded) -> TaskRow | None:
@@ -74,7 +76,7 @@ class Derivation:
         """Return a head with its projected fields as the log has them; the others are left as they stood."""
         state, first = self.state, self._first
         started = first.event if first is not None else None
-        if first is None or not isinstance(started, (ExecutionStarted, ExecutionContinued)):
+        if first is None or not isinstance(started, Beginning):
             return stood
         return stood._replace(
             workflow=started.workflow,

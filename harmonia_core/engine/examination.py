@@ -29,7 +29,7 @@ from harmonia_core.engine.derived import Derivation
 from harmonia_core.engine.loading import Loader, to_recorded
 from harmonia_core.engine.rolling import blobs_in
 from harmonia_core.errors import HarmoniaError, Problem, StateCorrupt
-from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded
+from harmonia_core.model.events import Beginning, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.refs import BlobRef
 
@@ -174,7 +174,7 @@ class Examination:
 
     async def _begin(self, first: Recorded) -> None:
         started = first.event
-        if not isinstance(started, (ExecutionStarted, ExecutionContinued)):
+        if not isinstance(started, Beginning):
             self.damaged = True
             message = f"the log begins with {type(started).__name__}, not with ExecutionStarted"
             self._add("unreadable-event", "event/1", message, _RESTORE)

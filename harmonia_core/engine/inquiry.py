@@ -7,6 +7,7 @@ from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend
+from harmonia_core.engine.chains import replaced_by
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.rolling import successor_in
@@ -30,7 +31,10 @@ class Inquiry:
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
         view = execution_view(row, state, await self._owner.alive(row))
         successor = await self._owner.succession.successor(row)
-        return view if successor is None else {**view, "owner": None, "successor": successor}
+        if successor is not None:
+            return {**view, "owner": None, "successor": successor}
+        upgraded_to = await replaced_by(self.backend, row)
+        return view if upgraded_to is None else {**view, "upgraded_to": upgraded_to}
 
     async def output(self, execution_id: str) -> Any:
         """Return the output of an execution whole, however large; None unless it has completed."""

@@ -9,6 +9,7 @@ from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.state import (
     MARK_CANCELLED,
     MARK_FAILED,
+    MARK_OPEN,
     MARK_SUCCEEDED,
     PAGE_BITS,
     PAGE_MASK,
@@ -26,9 +27,18 @@ def item(items: MapState, index: int) -> TaskState:
     return items.flight.get(index, _FRESH)
 
 
+def next_open(items: MapState, index: int) -> int:
+    """Return the first index from this one on whose item has not begun; the width if all have."""
+    while index < items.width:
+        if items.marks[index >> PAGE_BITS][index & PAGE_MASK] == MARK_OPEN and index not in items.flight:
+            return index
+        index += 1
+    return index
+
+
 def put_item(items: MapState, index: int, new: TaskState, node: TaskNode) -> MapState:
     """Return the map with one item replaced; items begin in index order. node: what each item runs."""
-    cursor = max(items.cursor, index + 1)
+    cursor = items.cursor if index < items.cursor else index + 1
     old = items.flight.get(index, _FRESH)
     held = items.held + held_in(new) - held_in(old)
     again = tuple(other for other in items.again if other != index) if items.again else ()
@@ -37,9 +47,11 @@ def put_item(items: MapState, index: int, new: TaskState, node: TaskNode) -> Map
         flight[index] = new
         if new.status is TaskStatus.READY or stirs_inside(node, new):
             again = (*again, index)
-        return items._replace(cursor=cursor, flight=flight, again=again, held=held)
-    flight.pop(index, None)
-    return _end(items, index, new)._replace(cursor=cursor, flight=flight, again=again, held=held)
+        put = items._replace(cursor=cursor, flight=flight, again=again, held=held)
+    else:
+        flight.pop(index, None)
+        put = _end(items, index, new)._replace(cursor=cursor, flight=flight, again=again, held=held)
+    return put if put.prior is None else put._replace(cursor=next_open(put, items.cursor))
 
 
 def _end(items: MapState, index: int, ended: TaskState) -> MapState:

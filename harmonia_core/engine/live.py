@@ -4,7 +4,7 @@ Shell data, owned by the event loop's thread. At most one batch is in the writer
 what arrives meanwhile waits for the next.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 import anyio
 
@@ -12,6 +12,7 @@ from harmonia_core.contracts.rows import DocumentWrite
 from harmonia_core.engine.arrivals import Arrival
 from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.walks import begun
+from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
 
@@ -24,6 +25,7 @@ class Live:
     owned: False if our units leave the execution without an owner.
     definition: its canonical text until the first batch, which stores it; None if it is stored.
     documents: what is written with the first batch, on conditions that refuse it whole.
+    blobs: what is written with it because the state refers to it; refers: to what else it does.
     snapshot: seq of the last one; weight: of the state when one was last due.
     taken: ids of stored requests that have arrived here. stuck: children that only a person can help on.
     trouble: why the engine has let go of it, if it has. landed: set at every commit
@@ -32,9 +34,9 @@ class Live:
     """
 
     __slots__ = (
-        "arrivals", "batch", "created", "definition", "documents", "epoch", "execution_id", "expected",
-        "formerly", "landed", "landings", "namespace", "owned", "queued", "rest", "snapshot", "state",
-        "stuck", "successor", "taken", "trouble", "weight",
+        "arrivals", "batch", "blobs", "created", "definition", "documents", "epoch", "execution_id",
+        "expected", "formerly", "landed", "landings", "namespace", "owned", "queued", "refers", "rest",
+        "snapshot", "state", "stuck", "successor", "taken", "trouble", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +50,8 @@ class Live:
         self.state, self.namespace, self.created = state, namespace, created
         self.definition = definition
         self.documents: tuple[DocumentWrite, ...] = ()
+        self.blobs: Mapping[str, bytes] = {}
+        self.refers: tuple[BlobRef, ...] = ()
         self.epoch = self.expected = epoch
         self.execution_id = state.execution_id
         self.arrivals: list[Arrival] = []
@@ -66,10 +70,12 @@ class Live:
 
     @property
     def resting(self) -> bool:
-        """Tell whether nothing more happens here: final, let go, or only a person can go on."""
+        """Tell whether nothing more happens here: final, let go, paused, or only a person can go on."""
         state = self.state
         if self.trouble is not None or state.status in FINAL_EXECUTION:
             return True
+        if state.status is ExecutionStatus.PAUSED:
+            return not self.arrivals and not at_work(state)
         # A `finally` may be in attention while its execution is being cancelled.
         held = state.status is ExecutionStatus.ATTENTION or (state.cancelling and state.scope.held > 0)
         return (held or bool(self.stuck)) and idle(state, self.stuck) and not self.arrivals
@@ -104,6 +110,14 @@ class Live:
             self.rest.set()
         elif self.rest.is_set():
             self.rest = anyio.Event()
+
+
+def at_work(state: ExecutionState) -> bool:
+    """Tell whether an attempt is in flight here, deferred ones aside."""
+    return any(
+        task.status is TaskStatus.RUNNING and task.items is None and task.inside is None
+        for _, task in begun(state.graph, state)
+    )
 
 
 def idle(state: ExecutionState, stuck: Container[str] = ()) -> bool:

@@ -1,7 +1,8 @@
 """Rebuild a state from the store: the graph of its definition, a snapshot, the events since."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 from pydantic_core import from_json
 
@@ -12,12 +13,16 @@ from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.rolling import beginning
 from harmonia_core.errors import StateCorrupt
+from harmonia_core.model.addresses import split_item
 from harmonia_core.model.codec import decode
-from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded, TaskSucceeded
+from harmonia_core.model.events import Beginning, Inheriting, Recorded, TaskSucceeded
 from harmonia_core.model.graph import Graph
-from harmonia_core.model.refs import BlobRef
+from harmonia_core.model.refs import BlobRef, ItemsRef
+from harmonia_core.model.rewinding import Need
 from harmonia_core.model.snapshot import load
 from harmonia_core.model.state import ExecutionState
+
+_INHERITING = frozenset(kind.__name__ for kind in get_args(Inheriting))
 
 
 def to_recorded(row: EventRow) -> Recorded:
@@ -72,9 +77,9 @@ class Loader:
     async def beginning(self, namespace: str, graph: Graph, execution_id: str) -> ExecutionState:
         """Return the state before the first event: of a successor, what it goes on from."""
         rows = await self._backend.events(execution_id, 0, 1)
-        first = to_recorded(rows[0]) if rows and rows[0].type == ExecutionContinued.__name__ else None
-        base = None
-        if first is not None and type(ref := first.event.base) is BlobRef:  # type: ignore[attr-defined]
+        first = to_recorded(rows[0]) if rows and rows[0].type in _INHERITING else None
+        base, event = None, None if first is None else first.event
+        if isinstance(event, Inheriting) and type(ref := event.base) is BlobRef:
             data = await self._backend.blob(namespace, ref.address)
             if data is None:
                 raise StateCorrupt(f"The state that execution {execution_id} goes on from is missing.")
@@ -89,7 +94,7 @@ class Loader:
         """Return the distributions that a graph is carried out by here."""
         return self._catalog.versions(graph)
 
-    def changed(self, started: ExecutionStarted | ExecutionContinued) -> str:
+    def changed(self, started: Beginning) -> str:
         """Say which distributions differ from those that an execution was started with."""
         now = self._catalog.versions()
         differing = [
@@ -110,9 +115,33 @@ class Loader:
             return from_json(data)
         owner = ref.execution or state.execution_id
         rows = await self._backend.item_ends(owner, ref.path, ref.first, ref.first + ref.count)
+        if ref.prior is not None:
+            return await self._with_prior(state, namespace, ref, rows)
         if len(rows) != ref.count:
             raise StateCorrupt(f"Execution {owner} lacks outputs of {ref.path}.")
         return [await self._item(state, namespace, row) for row in rows]
+
+    async def kept(self, state: ExecutionState, namespace: str, need: Need) -> Any:
+        """Return what is to be kept of a need, to be stored as a blob. state: of the origin."""
+        if need.indexes is None or isinstance(need.ref, BlobRef):
+            return need.content(await self.value(state, namespace, need.ref))
+        # Items that have not ended have no rows, and nobody asks for them.
+        ref = need.ref if need.ref.prior is not None else replace(need.ref, prior=())
+        return need.content(await self.value(state, namespace, ref))
+
+    async def _with_prior(
+        self, state: ExecutionState, namespace: str, ref: ItemsRef, rows: list[EventRow]
+    ) -> list[Any]:
+        """Return outputs of which some were taken over; own ones stand before them."""
+        found = [None] * ref.count
+        pairs = await self.value(state, namespace, ref.prior) if ref.prior else ()
+        for index, output in pairs:
+            if ref.first <= index < ref.first + ref.count:
+                found[index - ref.first] = output
+        for row in rows:
+            index = split_item(to_recorded(row).event.path)[1]  # type: ignore[attr-defined]
+            found[(index or 0) - ref.first] = await self._item(state, namespace, row)
+        return found
 
     async def _item(self, state: ExecutionState, namespace: str, row: EventRow) -> Any:
         event = to_recorded(row).event

@@ -1,8 +1,10 @@
 """Take the items of a map further: repeat, begin and end them, and then the map itself. Pure."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harmonia_core.engine.ends import not_enough, total_timeout
+from harmonia_core.engine.items import next_open
 from harmonia_core.engine.winding import wind
 from harmonia_core.ids import item_path
 from harmonia_core.model.commands import Command, FailTask, StopScope, SucceedTask
@@ -45,15 +47,26 @@ def go_on(turn: "Turn", node: TaskNode, path: str, task: TaskState) -> None:
 
 
 def _begin_items(turn: "Turn", node: TaskNode, inner: TaskNode, path: str, items: MapState) -> None:
-    stop = min(items.width, items.cursor + node.window - len(items.flight))
     in_order = True
-    for index in range(items.cursor, stop):
+    for index in _next(items, node.window - len(items.flight)):
         step: list[Command] = []
         moved = turn.begin(inner, item_path(path, index), _FRESH, step)
         # The cursor is one number, so an item waits for the answers of those before it.
         if in_order or not moved:
             turn.out.extend(step)
         in_order = in_order and moved
+
+
+def _next(items: MapState, room: int) -> Iterable[int]:
+    """Return the items that may begin next, as far as there is room."""
+    if items.prior is None:
+        return range(items.cursor, min(items.width, items.cursor + room))
+    found: list[int] = []
+    index = items.cursor
+    while index < items.width and len(found) < room:
+        found.append(index)
+        index = next_open(items, index + 1)
+    return found
 
 
 def _wind(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
@@ -71,7 +84,7 @@ def _wind(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapSt
 def _succeed(turn: "Turn", node: TaskNode, path: str, task: TaskState, items: MapState) -> None:
     """End a map well; items that never began, because enough succeeded, have no place in its output."""
     if node.reduce is None:
-        turn.out.append(SucceedTask(path, task.attempt, ItemsRef(path, items.cursor)))
+        turn.out.append(SucceedTask(path, task.attempt, ItemsRef(path, items.reach, prior=items.prior)))
         return
     answer = turn.reduced(node, path, task)
     if answer is None:
@@ -97,7 +110,7 @@ def _given_up(path: str, task: TaskState, items: MapState) -> Command:
     details = {
         "item": items.error_index,
         "failed": items.failed,
-        "begun": items.cursor,
+        "begun": items.begun,
         "count": items.width,
     }
     category = items.error.category if items.error else "task"

@@ -15,6 +15,7 @@ from harmonia_core.engine.messages import NOT_AWAITED
 from harmonia_core.engine.postings import post_of, posted
 from harmonia_core.engine.rolling import successor_in
 from harmonia_core.engine.subscriptions import outgoing, outgoing_key, returned
+from harmonia_core.engine.upgrading import begin_upgrade
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event, MessageEmitted, MessageRefused, Recorded
 from harmonia_core.model.state import ExecutionState
@@ -74,14 +75,21 @@ def _continue(of: Outgoing) -> Iterator[RequestRow]:
     yield RequestRow(f"continue:{successor}", successor, of.namespace, "continue", body, None, record.at)
 
 
+def _terminated(out: Outgoing) -> Iterator[RequestRow]:
+    yield from child_rows.ended(out)
+    yield from begin_upgrade(out)
+
+
 REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ChildRequested: child_rows.start,
     e.ChildCancelRequested: child_rows.cancel,
+    e.ChildControlRequested: child_rows.control,
     e.ExecutionStarted: child_rows.begun,
     e.ExecutionCompleted: child_rows.ended,
     e.ExecutionFailed: child_rows.ended,
     e.ExecutionCancelled: child_rows.ended,
     e.ExecutionCompensated: child_rows.ended,
+    e.ExecutionTerminated: _terminated,
     e.ExecutionRolledOver: _continue,
     MessageEmitted: _sent,
 }

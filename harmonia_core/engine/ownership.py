@@ -15,11 +15,11 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
 from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.driver import Driver
-from harmonia_core.engine.live import Live, idle
+from harmonia_core.engine.live import Live, at_work, idle
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.questions import open_questions
-from harmonia_core.engine.recovery import OF_LOSS, Recovery, lost, retry_request
+from harmonia_core.engine.recovery import HELD_UP, OF_LOSS, Recovery, lost, retry_request
 from harmonia_core.engine.succession import Succession
 from harmonia_core.engine.walks import begun
 from harmonia_core.errors import (
@@ -30,10 +30,9 @@ from harmonia_core.errors import (
     StateCorrupt,
 )
 from harmonia_core.model.events import (
+    Beginning,
     Cause,
     ExecutionAdopted,
-    ExecutionContinued,
-    ExecutionStarted,
 )
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskStatus
@@ -41,12 +40,14 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskS
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
 AT_ONCE = 16
+_MOVING = frozenset({"running", "backoff", "blocked", "ready"})
 
 
 class Owner:
     """Adopt and release executions for one engine.
 
     follow_on: called before an execution is driven here that was driven elsewhere, if somebody set it.
+    begin_upgraded: begins what goes on in the place of executions that have ended, if somebody set it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Owner:
         self._driver, self._loader, self._patience = driver, loader, patience
         self.succession = Succession(backend, engine_id, driver, loader)
         self.follow_on: Callable[[str], Awaitable[None]] | None = None
+        self.begin_upgraded: Callable[[Recovery], Awaitable[None]] | None = None
         self.starts = starts
 
     async def alive(self, row: ExecutionRow) -> bool:
@@ -112,7 +114,7 @@ class Owner:
             await self.starts.begin(row)
         for head in await self._backend.heads(waiting):
             child = self._driver.lives.get(head.execution_id)
-            if head.status == ExecutionStatus.ATTENTION if child is None else child.resting:
+            if head.status in HELD_UP if child is None else child.resting:
                 live.stuck.add(head.execution_id)
         live.stir()
         self._driver.tell_parents(live)
@@ -160,10 +162,7 @@ class Owner:
             raise ExecutionNotAdoptable(row.execution_id, reason) from error
         for recorded in await self._loader.events(row.execution_id, 0, 1):
             started = recorded.event
-            if (
-                isinstance(started, (ExecutionStarted, ExecutionContinued))
-                and started.graph_hash != graph.graph_hash
-            ):
+            if isinstance(started, Beginning) and started.graph_hash != graph.graph_hash:
                 raise ExecutionNotAdoptable(row.execution_id, self._loader.changed(started))
         return graph
 
@@ -202,6 +201,8 @@ class Owner:
         report = report or Recovery()
         for row in await self._patience.ask(self.succession.unbegun):
             await self._note(row, report, self._succeed)
+        if self.begin_upgraded is not None:
+            await self.begin_upgraded(report)
         return report
 
     async def _succeed(self, row: ExecutionRow) -> Live:
@@ -213,17 +214,18 @@ class Owner:
     ) -> Recovery:
         """Adopt executions, several at once, and report what became of each.
 
-        Those that wait for a person alone are left as they are, unless `retry_lost`.
+        Those that are paused or wait for a person alone are left as they are (these unless `retry_lost`).
         """
         report = report or Recovery()
         limiter = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(row: ExecutionRow) -> None:
             async with limiter:
-                if row.status == ExecutionStatus.ATTENTION and not (
-                    retry_lost or await self._patience.ask(self._stirred, row)
+                left = report.left(row.status)
+                if left is not None and not (
+                    (retry_lost and left is report.attention) or await self._patience.ask(self._stirred, row)
                 ):
-                    report.attention.append(row.execution_id)
+                    left.append(row.execution_id)
                     return
                 await self._recover(row, report, retry_lost)
 
@@ -258,14 +260,17 @@ class Owner:
         return live
 
     async def _stirred(self, row: ExecutionRow) -> bool:
-        """Tell whether an execution in attention has anything else to go on with."""
+        """Tell whether an execution that is paused or in attention has anything else to go on with."""
         if await self._backend.requests([row.execution_id]):
             return True
         tasks = await self._backend.tasks(row.execution_id)
-        if any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks):
+        paused = row.status == ExecutionStatus.PAUSED
+        if not paused and any(task.status in _MOVING for task in tasks):
             return True
         try:  # a person may have decided something that nobody has acted on
             state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
         except (StateCorrupt, DefinitionInvalid):
             return True  # adopting it says what is wrong
-        return not idle(state)
+        if not paused:
+            return not idle(state)
+        return at_work(state) or (state.deadline is not None and state.deadline <= self._driver.now())

@@ -14,6 +14,7 @@ from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.contracts.upkeep import FinishedQuery, Pruned
 from harmonia_core.engine.chains import chain, earlier
+from harmonia_core.engine.checkpoints import forget
 from harmonia_core.engine.retention import Doomed, Walk, walks
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.retention import RetentionRule
@@ -125,11 +126,18 @@ class Pruner:
         gone = Pruned()
         linked = [one.execution_id for one in doomed if one.root_id != one.execution_id]
         if before := await earlier(self._backend, linked) if linked else []:
-            gone += await self._backend.prune(before)
+            gone += await self._let_go(before)
         for start in range(0, len(doomed), PART):
             part = doomed[start : start + PART]
-            gone += await self._backend.prune([one.execution_id for one in part])
+            gone += await self._let_go([one.execution_id for one in part])
         self.total += gone
+        return gone
+
+    async def _let_go(self, execution_ids: Sequence[str]) -> Pruned:
+        # Before, so that a crash leaves none behind; after, for those that were named meanwhile.
+        await forget(self._backend, execution_ids)
+        gone = await self._backend.prune(execution_ids)
+        await forget(self._backend, execution_ids)
         return gone
 
     async def sweep(self) -> Pruned:

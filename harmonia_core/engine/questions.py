@@ -30,7 +30,7 @@ def fitting(ways: tuple[Catch, ...], error: ErrorInfo) -> tuple[Catch, ...]:
 def fold_of(node: TaskNode, task: TaskState) -> Fold:
     """Return what the outputs of a map are to be folded into, all of whose items have ended."""
     assert node.reduce is not None and task.items is not None
-    return Fold(node.reduce.initial, node.reduce.value, task.items.cursor)
+    return Fold(node.reduce.initial, node.reduce.value, task.items.reach)
 
 
 def open_questions(state: ExecutionState) -> list[tuple[str, Ask]]:

@@ -7,6 +7,7 @@ from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, Snaps
 from harmonia_core.contracts.state_backend import Results, StateBackend
 from harmonia_core.engine import child_rows
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
+from harmonia_core.engine.checkpoint_rows import automatic
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
@@ -15,7 +16,7 @@ from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.subscriptions import changes
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
-from harmonia_core.model.events import Event, ExecutionContinued, TaskDeferred
+from harmonia_core.model.events import Event, ExecutionForked, Inheriting, TaskDeferred
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.snapshot import dump, weight
 from harmonia_core.model.state import ExecutionState
@@ -60,9 +61,8 @@ class Recorder:
             unit.head = _head(live, batch, owner)
         else:
             unit.created = _created(live, batch, owner)
-            if type(batch.recorded[0].event) is ExecutionContinued:
-                needed = [BlobRef(state.graph.definition_hash, 0), *blobs_in(live.state)]
-                unit.blobs += [_blob(live, ref.address, None, ref.size) for ref in needed]
+            if isinstance(batch.recorded[0].event, Inheriting):
+                unit.blobs += _inherited(live)
             if live.definition is not None:
                 # Every execution refers to its definition by a row of its own: the last one takes it along.
                 unit.blobs.append(_blob(live, state.graph.definition_hash, live.definition))
@@ -71,6 +71,8 @@ class Recorder:
         unit.blobs += child_rows.blobs(state, batch.recorded, _held(live, batch), live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
         unit.documents += changes(batch.first, state, live.namespace)
+        if state.graph.checkpoints is not None:
+            unit.documents += automatic(state, batch.recorded)
         if not live.created:
             unit.documents += live.documents
         batch.requests = unit.requests
@@ -158,9 +160,19 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
 
 
 def _origin(first: Event) -> str | None:
-    if type(first) is not ExecutionContinued:
+    if not isinstance(first, Inheriting):
         return None
-    return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": "continued"}).decode()
+    kind = first.kind if type(first) is ExecutionForked else "continued"
+    return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": kind}).decode()
+
+
+def _inherited(live: Live) -> list[BlobRow]:
+    """Return the blobs that an execution brings along or goes on referring to, each once."""
+    rows = {address: _blob(live, address, data) for address, data in live.blobs.items()}
+    needed = [] if live.definition is not None else [BlobRef(live.state.graph.definition_hash, 0)]
+    for ref in (*needed, *blobs_in(live.state), *live.refers):
+        rows.setdefault(ref.address, _blob(live, ref.address, None, ref.size))
+    return list(rows.values())
 
 
 def _arrived(unit: Unit, live: Live, arrivals: Sequence[Arrival]) -> None:

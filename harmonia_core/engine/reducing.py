@@ -43,6 +43,7 @@ class Reduction:
         self._held: dict[Ref, Any] = {}
         node, task = node_of(state.graph, ask.path), state.task(ask.path)
         self._batch, self._input = node.batch, None if task is None else task.input
+        self._prior = None if task is None or task.items is None else task.items.prior
 
     async def answer(self) -> Answer:
         """Return what it comes to; an error names the item."""
@@ -50,7 +51,7 @@ class Reduction:
         for first in range(0, self._fold.items, PAGE):
             if result.error is not None:
                 break
-            page = ItemsRef(self._ask.path, min(PAGE, self._fold.items - first), None, first)
+            page = ItemsRef(self._ask.path, min(PAGE, self._fold.items - first), None, first, self._prior)
             outputs = await self._value(self._state, page)
             result = await self._with_values(self._page, result.value, first, outputs)
         return result

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from harmonia_core.errors import StateCorrupt
 from harmonia_core.model.commands import RollOver
-from harmonia_core.model.events import ExecutionContinued, Recorded
+from harmonia_core.model.events import Inheriting, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.refs import BlobRef, ItemsRef, Stored
 from harmonia_core.model.snapshot import FORMAT, dump, read
@@ -82,7 +82,7 @@ def beginning(graph: Graph, execution_id: str, first: Recorded | None, base: Any
     Raises StateCorrupt for a base that is missing or cannot be read.
     """
     event = None if first is None else first.event
-    if type(event) is not ExecutionContinued:
+    if not isinstance(event, Inheriting):
         return begin(graph, execution_id)
     return restored(graph, execution_id, event.base if base is None else base)
 
@@ -104,23 +104,35 @@ def restored(graph: Graph, execution_id: str, base: Stored) -> ExecutionState:
 
 
 def blobs_in(state: ExecutionState) -> Iterator[BlobRef]:
-    """Yield the blobs that a state at rest between two steps refers to."""
-    if type(state.input) is BlobRef:
-        yield state.input
-    for _, entry in state.undo.entries():
-        if type(entry.task.input) is BlobRef:
-            yield entry.task.input
-    yield from _blobs(state.scope)
+    """Yield the blobs that a state refers to; some of them more than once."""
+    return (value for value in values_in(state) if type(value) is BlobRef)
 
 
-def _blobs(scope: GraphState) -> Iterator[BlobRef]:
+def values_in(state: ExecutionState) -> Iterator[Stored]:
+    """Yield every value that a state holds in place or by a reference, of tasks at any depth."""
+    yield state.input
+    yield from (entry.task.input for _, entry in state.undo.entries())
+    yield from (owed.output for owed in state.undo.owed)
+    yield from (answer.value for answer in state.answers.values())
+    yield from _values(state.scope)
+
+
+def _values(scope: GraphState) -> Iterator[Stored]:
     for page in scope.pages:
         for task in page:
-            for value in (task.input, task.output):
-                if type(value) is BlobRef:
-                    yield value
-            if task.inside is not None:
-                yield from _blobs(task.inside.graph)
+            yield from _of_task(task)
+
+
+def _of_task(task: TaskState) -> Iterator[Stored]:
+    yield task.input
+    yield task.output
+    yield getattr(task.output, "prior", None)
+    if task.items is not None:
+        yield task.items.prior
+        for item in task.items.flight.values():
+            yield from _of_task(item)
+    if task.inside is not None:
+        yield from _values(task.inside.graph)
 
 
 def successor_in(recorded: Recorded | None) -> str | None:

@@ -23,14 +23,16 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.child_starts import ChildStarts
-from harmonia_core.engine.deciding import Deciding
+from harmonia_core.engine.comparing import Comparing
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
+from harmonia_core.engine.operating import Operating
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.post import PostOffice
@@ -38,6 +40,7 @@ from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.recovery import Recovery
+from harmonia_core.engine.replacing import Replacing
 from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
@@ -47,10 +50,12 @@ from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
 Definition = WorkflowDefinition | Mapping[str, Any]
-REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
+REQUEST_KINDS = (
+    "cancel", "undo", "retry", "skip", "fail", "done", "pause", "resume", "terminate", "set", "priority",
+)  # fmt: skip
 
 
-class Engine(Deciding, Messaging):
+class Engine(Operating, Messaging, Replacing, Comparing):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -95,9 +100,12 @@ class Engine(Deciding, Messaging):
         self._office = PostOffice(backend, self._driver, self._clock, self.patience)
         self._driver.after.append(self._office.recorded)
         self.definitions = Definitions(backend, self._catalog, self._clock)
+        self._keys = StartKeys(backend, self._clock)
+        self._forks = Forks(backend, self._loader, self._driver, self.patience, self._clock)
+        self._owner.begin_upgraded = self.begin_upgraded
         self._starter = Starter(
-            self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self.patience,
-            self._clock, self._new_id, self.settings.output_limit,
+            self._catalog, self.definitions, self._driver, self._keys, self.patience, self._clock,
+            self._new_id, self.settings.output_limit,
         )  # fmt: skip
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
@@ -182,14 +190,17 @@ class Engine(Deciding, Messaging):
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
         key: str | None = None,
+        priority: int | None = None,
     ) -> str:
         """Record a new execution, let it run, and return its id once the start is durable.
 
         definition: itself, or the name under which it is published, such as `order@^1.4`. key: as for
-            `start_once`. Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
+            `start_once`. priority: from -100 to 100, the definition's without.
+        Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
             then nothing has been recorded; StateBackendError.
         """
-        return (await self._starter.start(definition, input, namespace, labels, actor, key)).execution_id
+        start = await self._starter.start(definition, input, namespace, labels, actor, key, priority)
+        return start.execution_id
 
     async def start_once(
         self,
@@ -200,13 +211,14 @@ class Engine(Deciding, Messaging):
         namespace: str = "default",
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
+        priority: int | None = None,
     ) -> Start:
         """Start an execution unless a start with this key did; return its id, and whether it existed.
 
         key: 1 to 255 characters, of the workflow's name in its namespace, kept for 30 days. Raises KeyReused
             if it stands for another definition, input or labels; otherwise as `start`.
         """
-        return await self._starter.start(definition, input, namespace, labels, actor, key)
+        return await self._starter.start(definition, input, namespace, labels, actor, key, priority)
 
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None

@@ -103,7 +103,10 @@ class Turn:
             if answer.error is not None or answer.value is False:
                 out.append(FailTask(path, 0, answer.error) if answer.error else SkipTask(path, "when"))
                 return True
-        if node.input.constant:
+        given = self.state.answers.get((path, "given")) if self.state.answers else None
+        if given is not None:
+            answer = given
+        elif node.input.constant:
             answer = Answer(node.input.value)
         else:
             found = self._answer((path, "input"))

@@ -45,3 +45,17 @@ def split_item(path: str) -> tuple[str, int | None]:
         cut = path.rindex("[")
         return path[:cut], int(path[cut + 1 : -1])
     return path, None
+
+
+def covers(outer: str, path: str) -> bool:
+    """Tell whether a path is that of a task, or of something that lies in it."""
+    return path == outer or path.startswith((f"{outer}/", f"{outer}["))
+
+
+def heads(path: str) -> tuple[tuple[str, str], ...]:
+    """Return every task and item that a path leads through or to, outermost first, with what lies behind it.
+
+    `a[3]/b` gives (`a`, `[3]/b`), (`a[3]`, `/b`) and (`a[3]/b`, ``).
+    """
+    cuts = [place for place, letter in enumerate(path) if letter == "/" or (place and letter == "[")]
+    return tuple((path[:cut], path[cut:]) for cut in (*cuts, len(path)))

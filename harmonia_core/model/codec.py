@@ -101,5 +101,13 @@ def _field(name: str, value: Any) -> tuple[str, Any]:
 def read_ref(shape: Mapping[str, Any]) -> BlobRef | ItemsRef:
     """Return the reference that `as_json` gave."""
     if "$items" in shape:
-        return ItemsRef(shape["$items"], shape["count"], shape.get("execution"))
+        prior = read_prior(shape.get("prior"))
+        return ItemsRef(shape["$items"], shape["count"], shape.get("execution"), prior=prior)
     return BlobRef(shape["$blob"], shape["size"])
+
+
+def read_prior(shape: Any) -> BlobRef | tuple[()] | None:
+    """Return what is known of outputs that were taken over."""
+    if shape is None:
+        return None
+    return BlobRef(shape["$blob"], shape["size"]) if shape else ()

@@ -11,6 +11,11 @@ from typing import Any, Literal, NamedTuple
 
 from harmonia_core.model.child_events import ChildCancelRequested as ChildCancelRequested
 from harmonia_core.model.child_events import ChildRequested as ChildRequested
+from harmonia_core.model.control_events import ChildControlRequested as ChildControlRequested
+from harmonia_core.model.control_events import ExecutionPaused as ExecutionPaused
+from harmonia_core.model.control_events import ExecutionPrioritised as ExecutionPrioritised
+from harmonia_core.model.control_events import ExecutionResumed as ExecutionResumed
+from harmonia_core.model.control_events import ExecutionTerminated as ExecutionTerminated
 from harmonia_core.model.event import Event as Event
 from harmonia_core.model.family import Reports
 from harmonia_core.model.flow_events import Answered as Answered
@@ -19,6 +24,7 @@ from harmonia_core.model.flow_events import Place as Place
 from harmonia_core.model.flow_events import ScopeStopped as ScopeStopped
 from harmonia_core.model.flow_events import StepEntered as StepEntered
 from harmonia_core.model.flow_events import VariablesSet as VariablesSet
+from harmonia_core.model.fork_events import ExecutionForked as ExecutionForked
 from harmonia_core.model.message_events import ApprovalDecided as ApprovalDecided
 from harmonia_core.model.message_events import ApprovalDelegated as ApprovalDelegated
 from harmonia_core.model.message_events import ApprovalEscalated as ApprovalEscalated
@@ -67,6 +73,7 @@ class ExecutionStarted(Event):
     parent_attempt: int = 0
     depth: int = 0
     reports: Reports = "end"
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +202,12 @@ class AttemptLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskSucceeded(Event):
-    """End a task well."""
+    """End a task well. given: a person skipped it and gave the output, so there is nothing to undo."""
 
     path: str
     attempt: int
     output: Stored
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,3 +273,9 @@ class Recorded(NamedTuple):
     actor: Mapping[str, Any] | None
     causation: str | None
     event: Event
+
+
+Inheriting = ExecutionContinued | ExecutionForked
+"""What a log begins with that goes on from another one's state."""
+Beginning = ExecutionStarted | Inheriting
+"""What a log may begin with."""

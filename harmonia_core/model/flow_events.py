@@ -9,7 +9,7 @@ from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output", "enter", "then", "caught", "undo", "reduce"]
+Place = Literal["when", "input", "output", "enter", "then", "caught", "undo", "reduce", "given"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from harmonia_core.model.checkpoints import CheckpointPolicy
 from harmonia_core.model.child import Child
 from harmonia_core.model.values import Expression, Template
 
@@ -178,6 +179,7 @@ class Graph:
     timeout: seconds from the start of the execution to its deadline.
     on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
         task has an undo, or waits for a person instead of failing.
+    priority: of executions that are started without one of their own.
     """
 
     name: str
@@ -195,3 +197,5 @@ class Graph:
     on_failure: OnFailure = "fail"
     undoes: bool = False
     holds: bool = False
+    checkpoints: CheckpointPolicy | None = None
+    priority: int = 0

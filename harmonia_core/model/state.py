@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
+from harmonia_core.model.control import FREE, Control
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.inbox import EMPTY, Inbox
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.refs import Stored
+from harmonia_core.model.refs import BlobRef, Stored
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import NOTHING_UNDONE, UndoState
 from harmonia_core.model.values import Hole
@@ -42,7 +43,8 @@ class MapState(NamedTuple):
     cursor: index of the next item to begin; flight: items begun and not ended;
     again: indexes in flight that are ready for another dispatch; marks: pages of
     one byte per item; held: items in attention; error, error_index: of the first
-    item that failed by seq; stopped: those in flight are ended early.
+    item that failed by seq; stopped: those in flight are ended early. prior: outputs that were taken over
+    from another execution, None if the map was begun in this one; the cursor then passes over what has ended.
     """
 
     width: int
@@ -56,6 +58,22 @@ class MapState(NamedTuple):
     error: ErrorInfo | None = None
     error_index: int | None = None
     stopped: bool = False
+    prior: BlobRef | tuple[()] | None = None
+
+    @property
+    def begun(self) -> int:
+        """Return how many items have begun."""
+        if self.prior is None:
+            return self.cursor
+        return sum(len(page) - page.count(MARK_OPEN) for page in self.marks) + len(self.flight)
+
+    @property
+    def reach(self) -> int:
+        """Return how many items, from the first to the last that has begun, have a place in the output."""
+        if self.prior is None:
+            return self.cursor
+        ended = len(b"".join(self.marks).rstrip(bytes([MARK_OPEN])))
+        return max([ended, *(index + 1 for index in self.flight)])
 
 
 class TaskState(NamedTuple):
@@ -151,6 +169,7 @@ class ExecutionState(NamedTuple):
     asks: open questions by id; answers: recorded ones that no decision has used yet.
     ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
     family: whose task the execution carries out. inbox: messages, and who waits for something from outside.
+    control: how people steer it.
     """
 
     graph: Graph
@@ -177,6 +196,7 @@ class ExecutionState(NamedTuple):
     undo: UndoState = NOTHING_UNDONE
     family: Family = ALONE
     inbox: Inbox = EMPTY
+    control: Control = FREE
 
     @property
     def ends(self) -> int:
@@ -228,7 +248,7 @@ def _step(nodes: Scope, scope: GraphState, name: str, numbers: tuple[int, ...]) 
 def _ends(task: TaskState) -> int:
     count = max(task.attempt - 1, 0) + (task.status in FINAL_TASK)
     if task.items is not None:
-        count += task.items.cursor - len(task.items.flight)
+        count += task.items.begun - len(task.items.flight)
         count += sum(_ends(item) for item in task.items.flight.values() if item.inside is not None)
     if task.inside is not None:
         count += task.inside.iteration + ends(task.inside.graph)

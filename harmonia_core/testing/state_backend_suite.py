@@ -18,7 +18,17 @@ from harmonia_core.testing.state_backend_rows import ENGINE
 
 _PARTS = [
     f"harmonia_core.testing.state_backend_{part}"
-    for part in ("activity", "inspection", "log", "named", "queries", "exchange", "documents", "upkeep")
+    for part in (
+        "activity",
+        "inspection",
+        "log",
+        "named",
+        "queries",
+        "search",
+        "exchange",
+        "documents",
+        "upkeep",
+    )
 ]
 # Failures then show the values compared; pytest warns about modules that are loaded already.
 pytest.register_assert_rewrite(*(part for part in _PARTS if part not in sys.modules))
@@ -30,6 +40,7 @@ from harmonia_core.testing.state_backend_inspection import InspectionTests  # no
 from harmonia_core.testing.state_backend_log import LogTests  # noqa: E402
 from harmonia_core.testing.state_backend_named import NamedTests  # noqa: E402
 from harmonia_core.testing.state_backend_queries import QueryTests  # noqa: E402
+from harmonia_core.testing.state_backend_search import SearchTests  # noqa: E402
 from harmonia_core.testing.state_backend_upkeep import UpkeepTests  # noqa: E402
 
 
@@ -37,6 +48,7 @@ from harmonia_core.testing.state_backend_upkeep import UpkeepTests  # noqa: E402
 class StateBackendSuite(
     LogTests,
     QueryTests,
+    SearchTests,
     ExchangeTests,
     DocumentTests,
     NamedTests,

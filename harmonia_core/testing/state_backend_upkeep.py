@@ -222,6 +222,7 @@ class UpkeepTests:
             request_row("gone", 3, created_at=10.0),
             request_row("start", 4, kind="start", created_at=10.0),
             request_row("continue", 5, kind="continue", created_at=10.0),
+            request_row("fork", 6, kind="fork", created_at=10.0),
         ]
         await backend.commit(Unit(requests=requests))
         await backend.sweep(20.0)
@@ -230,6 +231,7 @@ class UpkeepTests:
             "running",
             "start",
             "continue",
+            "fork",
         ]
 
     async def test_what_an_execution_that_is_to_begin_will_need_is_kept(self, backend: StateBackend) -> None:

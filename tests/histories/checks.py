@@ -13,7 +13,7 @@ from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.loading import to_recorded
 from harmonia_core.engine.views import execution_view
 from harmonia_core.host import KernelSettings, load_plugins
-from harmonia_core.model.events import ExecutionContinued, ExecutionStarted
+from harmonia_core.model.events import Beginning
 from harmonia_core.model.graph import Graph
 
 
@@ -56,7 +56,7 @@ def check_fold(history: History, known: Catalog) -> None:
 def check_graph(history: History, known: Catalog) -> None:
     """Assert that the definition compiles to the graph that the execution began with."""
     started = to_recorded(history.events[0]).event
-    assert isinstance(started, (ExecutionStarted, ExecutionContinued))
+    assert isinstance(started, Beginning)
     assert started.graph_hash == graph_of(history, known).graph_hash
 
 

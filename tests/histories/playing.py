@@ -106,6 +106,11 @@ class Stage:
                     harness.clock.advance(step["seconds"])
                 case "see":
                     await harness.seen(execution_id, step["type"])
+                case "fork" | "rerun":
+                    given = {name: value for name, value in step.items() if name != "do"}
+                    method = engine.fork if step["do"] == "fork" else engine.rerun
+                    found = await method(execution_id, **given)
+                    execution_id = found.execution_id or ""
                 case "finish":
                     await harness.finish(execution_id)
                 case other:

@@ -23,6 +23,7 @@ from playing import Crash, Stage, projected
 from scenarios import SCENARIOS, Life, Scenario
 from workers import SECRET
 
+from harmonia_core.contracts.queries import ExecutionQuery
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.id_maker import IdMaker
@@ -44,6 +45,9 @@ async def record(scenario: Scenario, version: str) -> History:
         async with stage.engine() as harness:
             if scenario.chain:
                 execution_id = (await harness.engine.get(execution_id))["id"]
+            if scenario.fork:
+                (newest,), _ = await harness.engine.backend.find(ExecutionQuery(limit=1))
+                execution_id = newest.execution_id
             history = await _written(harness, scenario, version, execution_id, stage)
             await stage.take(harness, execution_id, scenario.steps)
             end = end_of(await harness.engine.get(execution_id))

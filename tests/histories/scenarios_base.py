@@ -40,7 +40,8 @@ class Life:
 class Scenario:
     """Describe one history. steps: how whoever finds it goes on; none if it has ended.
 
-    chain: it is that of the execution that goes on at the end of the chain.
+    chain: it is that of the execution that goes on at the end of the chain. fork: it is that of the one
+        that a step has begun from the first.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Scenario:
     labels: Mapping[str, str] | None = None
     actor: Mapping[str, str] | None = None
     chain: bool = False
+    fork: bool = False
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from harmonia_core import SchemaMismatch
+from harmonia_core import ExecutionQuery, SchemaMismatch
 from harmonia_core.testing.state_backend_rows import execution_id, head_row, start
 from harmonia_sql.schema import HEAD, MIGRATIONS, core_over
 from harmonia_sql.sqlite.address import Address
@@ -197,3 +197,26 @@ def with_next_revision(folder, upgrade):
         f"def upgrade():\n    {upgrade}\n"
     )
     return migrations
+
+
+async def test_executions_of_the_second_schema_are_found_by_label_and_origin_afterwards(path, opened):
+    migrate_from_nothing(path, "0002")
+    rows = [
+        head_row(1, labels='{"team": "a", "n": "1"}'),
+        head_row(2, labels="{}", origin=f'{{"execution": "{execution_id(1)}", "seq": 3}}'),
+        head_row(3, labels='{"team": "a"}', parent_id=execution_id(1)),
+        *(head_row(number, labels='{"many": "x"}') for number in range(10, 1020)),
+    ]
+    places = ",".join("?" * len(rows[0]))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(f"INSERT INTO execution VALUES ({places})", rows)
+        connection.commit()
+    backend = await opened()
+    for query, expected in (
+        (ExecutionQuery(labels=(("team", "a"),)), [rows[2], rows[0]]),
+        (ExecutionQuery(labels=(("team", "a"), ("n", None))), [rows[0]]),
+        (ExecutionQuery(origin=execution_id(1)), [rows[1]]),
+        (ExecutionQuery(parent=execution_id(1)), [rows[2]]),
+    ):
+        assert (await backend.find(query))[0] == expected
+    assert len((await backend.find(ExecutionQuery(labels=(("many", "x"),), limit=2000)))[0]) == 1010

@@ -20,7 +20,7 @@ from harmonia_core import (
     TokenRow,
     Unit,
 )
-from harmonia_sql import document_queries, queries
+from harmonia_sql import document_queries, listings, queries
 from harmonia_sql.activity_rows import ActivityRows
 from harmonia_sql.blob_rows import CHUNK, write_chunk
 from harmonia_sql.checking import SqlChecking
@@ -99,7 +99,7 @@ class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
         return await self._ask(queries.timers, execution_id)
 
     async def find(self, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
-        return await self._ask(queries.find, query)
+        return await self._ask(listings.page, query)
 
     async def unfinished(self) -> list[ExecutionRow]:
         return await self._ask(queries.unfinished)

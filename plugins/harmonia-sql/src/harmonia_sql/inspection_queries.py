@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from json import dumps
 from typing import Any
 
 from sqlalchemy import Connection, case, func, literal, select, text, tuple_
@@ -9,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from harmonia_core import ExecutionRow, Holding, Problem, TaskRow, TimerRow
 from harmonia_sql import tables
+from harmonia_sql.label_rows import label_places
 from harmonia_sql.queries import MOST_IDS, head, timers
 from harmonia_sql.sweeping import orphans
 
@@ -45,7 +47,17 @@ def projections(
             return None
         for page in _task_pages(core, execution_id):
             take(page)
-        return found, timers(core, execution_id)
+        return _with_index(core, found), timers(core, execution_id)
+
+
+def _with_index(core: Connection, head: ExecutionRow) -> ExecutionRow:
+    """Return a head; one whose labels are indexed as others with labels that differ from any there may be."""
+    label = tables.execution_label.c
+    rows = select(label.key, label.value).where(label.execution_id == head.execution_id)
+    indexed = {(key, value) for key, value in core.execute(rows)}
+    if indexed == set(label_places(head.labels)):
+        return head
+    return head._replace(labels=dumps({"row": head.labels, "index": sorted(indexed)}))
 
 
 def _task_pages(core: Connection, execution_id: str) -> Iterator[list[TaskRow]]:
@@ -122,7 +134,7 @@ def _astray(core: Connection) -> list[Problem]:
     found: list[Problem] = []
     for table in (
         tables.event, tables.task, tables.timer, tables.snapshot, tables.heartbeat,
-        tables.completion_token, tables.activity, tables.blob_reference,
+        tables.completion_token, tables.activity, tables.blob_reference, tables.execution_label,
     ):  # fmt: skip
         for execution_id in orphans(core, table, MOST_NAMED):
             place = f"{execution_id}/{table.name}"

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, update
 from harmonia_core import ExecutionRow, StateConflict, TaskRow, TimerRow
 from harmonia_sql import tables
 from harmonia_sql.dialect import Cursor
+from harmonia_sql.label_rows import label_rows
 from harmonia_sql.statements import Statements, deletion
 
 # Truths: they are compared, or belong to others.
@@ -25,10 +26,11 @@ def replacement(
     def write(cursor: Cursor, statements: Statements) -> None:
         dialect = statements.dialect
         _replace_head(cursor, statements, head)
-        for table in (tables.task, tables.timer):
+        for table in (tables.task, tables.timer, tables.execution_label):
             cursor.execute(deletion(dialect, table, "execution_id"), key)
         statements.task.run(cursor, tasks)
         statements.timer.run(cursor, timers)
+        statements.label.run(cursor, label_rows([head]))
         snapshots = deletion(dialect, tables.snapshot, "execution_id", "seq")
         for seq in drop_snapshots:
             cursor.execute(snapshots, (head.execution_id, seq))

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, literal, or_, select, text, tuple_
 from harmonia_core import (
     EngineRow,
     EventRow,
-    ExecutionQuery,
     ExecutionRow,
     FinishedQuery,
     HeartbeatRow,
@@ -17,7 +16,6 @@ from harmonia_core import (
     TokenRow,
 )
 from harmonia_sql import tables
-from harmonia_sql.listings import listings, merged
 
 # More ids than this in one question: the requests are all read and the wanted ones picked, heads
 # are read in parts.
@@ -83,13 +81,6 @@ def timers(core: Connection, execution_id: str) -> list[TimerRow]:
     row = tables.timer.c
     found = select(tables.timer).where(row.execution_id == execution_id)
     return [TimerRow._make(row) for row in core.execute(found.order_by(row.due, row.path, row.kind))]
-
-
-def find(core: Connection, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
-    """Return one page of executions, newest first."""
-    rows = merged(core, listings(query), query.limit + 1)
-    page = rows[: query.limit]
-    return page, page[-1].execution_id if page and len(rows) > len(page) else None
 
 
 def finished(core: Connection, query: FinishedQuery) -> tuple[list[ExecutionRow], str | None]:

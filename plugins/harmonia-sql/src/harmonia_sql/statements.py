@@ -200,6 +200,7 @@ class Statements:
         self.move = moves(dialect, *GOING_ON)
         self.end = moves(dialect, *ENDING)
         self.create = into(tables.execution)
+        self.label = into(tables.execution_label, "keep")
         self.event = into(tables.event)
         self.task = into(tables.task, "replace")
         self.timer = into(tables.timer, "replace")

@@ -19,7 +19,7 @@ STALE_REQUESTS = """
         WHERE e.execution_id = request.execution_id AND e.ended_at IS NULL)
     AND (EXISTS (SELECT 1 FROM execution AS e WHERE e.execution_id = request.execution_id)
         OR NOT EXISTS (SELECT 1 FROM request AS s
-            WHERE s.execution_id = request.execution_id AND s.kind IN ('start', 'continue')))"""
+            WHERE s.execution_id = request.execution_id AND s.kind IN ('start', 'continue', 'fork')))"""
 
 
 def abandoned(core: Connection, before: float) -> list[tuple[str, str | None]]:

@@ -1,7 +1,7 @@
 """The tables, declared once. Columns stand in the order of the contract's rows.
 
 Truths of their own, never rebuilt: request, completion_token, heartbeat, document*,
-blob*. Projections of the log: execution (but for its fence), task, timer. Keys begin
+blob*. Projections of the log: execution (but for its fence) with its labels, task, timer. Keys begin
 with the execution id, which is time-ordered, so that inserts stay at the edge of the tree.
 """
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.schema import SchemaItem
 
 from harmonia_sql.columns import NUMBER, TEXT
+from harmonia_sql.origins import OriginId
 
 FINAL_STATUSES = ("completed", "failed", "cancelled", "terminated", "compensated", "continued")
 # The conditions of partial indexes. They name no column that an ordinary step of an execution
@@ -53,7 +54,7 @@ def _table(
     return Table(name, metadata, *items, primary, sqlite_with_rowid=not clustered, info=info)
 
 
-def _partial(name: str, *columns: str, where: str) -> Index:
+def _partial(name: str, *columns: str | OriginId, where: str) -> Index:
     condition = text(where)
     return Index(name, *columns, sqlite_where=condition, info={"where": condition})
 
@@ -107,8 +108,22 @@ execution = _table(
     _partial("execution_status", "status", "execution_id", where=ENDED),
     _partial("execution_namespace", "namespace", "status", "execution_id", where=ENDED),
     _partial("execution_workflow", "workflow", "status", "execution_id", where=ENDED),
+    # Those of what never changes are written when it begins, and most executions are in one of them only.
+    Index("execution_definition", "definition_hash", "execution_id"),
+    _partial("execution_parent", "parent_id", "execution_id", where="parent_id IS NOT NULL"),
+    _partial("execution_root", "root_id", "execution_id", where="execution_id != root_id"),
+    _partial("execution_origin", OriginId(), "execution_id", where="origin IS NOT NULL"),
     key=("execution_id",),
     fill=70,
+)
+execution_label = _table(
+    "execution_label",
+    _text("execution_id"),
+    _text("key"),
+    _text("value"),
+    Index("execution_label_key", "key", "execution_id"),
+    Index("execution_label_value", "key", "value", "execution_id"),
+    key=("execution_id", "key", "value"),
 )
 task = _table(
     "task",

@@ -15,6 +15,7 @@ from harmonia_core import StateBackendError, StateConflict, Unit
 from harmonia_sql.blob_rows import write_blobs
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.document_rows import write_appends, write_documents
+from harmonia_sql.label_rows import label_rows
 from harmonia_sql.statements import Statements
 
 Results = list[tuple[Unit, StateBackendError | None]]
@@ -91,6 +92,9 @@ def _write_heads(cursor: Cursor, statements: Statements, units: Sequence[Unit]) 
         statements.end.run(cursor, ending)
     if created:
         statements.create.run(cursor, created)
+        labels = label_rows(created)
+        if labels:
+            statements.label.run(cursor, labels)
     if snapshots:
         statements.snapshot.run(cursor, snapshots)
 
