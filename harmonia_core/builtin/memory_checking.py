@@ -108,6 +108,7 @@ def _orphans(store: MemoryStore) -> Iterator[Problem]:
         "task": [key for key, rows in store.tasks.items() if rows],
         "timer": [key for key, rows in store.timers.items() if rows],
         "snapshot": [key for key, rows in store.snapshots.items() if rows],
+        "slot": {key for key, _, _ in store.slots},
         "heartbeat": {key for key, _ in store.heartbeats},
         "completion_token": {token.execution_id for token in store.tokens.values()},
     }

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.contracts.task_type import TaskType
+from harmonia_core.engine.limit_words import any_limits, concurrency
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
@@ -20,7 +21,7 @@ from harmonia_core.engine.undo_nodes import any_undo, flags, nothing_to_undo
 from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.expressions.schema import check_schema
 from harmonia_core.model.definition import WorkflowDefinition
-from harmonia_core.model.graph import Graph, Scope, TaskNode
+from harmonia_core.model.graph import Concurrency, Graph, Scope, TaskNode
 from harmonia_core.model.placing import Positions, place_problems
 from harmonia_core.model.values import Template
 
@@ -81,10 +82,11 @@ def check_definition(
         problems += check_schema(schema, key) if schema is not None else ()
     if definition.on_failure == "compensate" and not problems and not any_undo(scope.tasks):
         problems.append(nothing_to_undo("on_failure"))
+    limit = concurrency(definition, problems)
     definition_hash = _content_hash(definition, problems)
     if problems:
         return Compilation(None, tuple(problems))
-    return Compilation(_graph(definition, scope, output, definition_hash, catalog))
+    return Compilation(_graph(definition, scope, output, definition_hash, catalog, limit))
 
 
 def _content_hash(definition: WorkflowDefinition, problems: list[Problem]) -> str:
@@ -104,6 +106,7 @@ def _graph(
     output: Template | None,
     definition_hash: str,
     catalog: TypeCatalog,
+    limit: Concurrency | None,
 ) -> Graph:
     undoes, holds = flags(scope.tasks)
     return Graph(
@@ -122,6 +125,8 @@ def _graph(
         on_failure=definition.on_failure or "fail",
         undoes=undoes,
         holds=holds,
+        concurrency=limit,
+        limited=limit is not None or any_limits(scope.tasks),
     )
 
 
@@ -153,6 +158,7 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         # Nothing where there is nothing, so that older graphs keep their hash.
         *(() if node.scope is None else (_inside(node.scope),)),
         *(() if node.on_failure == "fail" else (node.on_failure,)),
+        *(() if not node.limits else ({"limits": node.limits},)),
         *(() if node.undo is None else ({"undo": _row(node.undo)},)),
     )
 

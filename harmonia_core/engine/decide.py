@@ -19,7 +19,7 @@ _EMPTY: Answers = {}
 
 def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> list[Command]:
     """Return the commands that the state calls for; none if it only waits or has ended."""
-    if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.QUEUED:
+    if state.status in FINAL_EXECUTION or (state.status is ExecutionStatus.QUEUED and not state.timed_out):
         return []
     undo = state.undo
     if not (graph.undoes or graph.holds or undo.wanted):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.contracts.slots import SLOTS
 from harmonia_core.engine.approvals import decided, delegated
 from harmonia_core.engine.child_requests import from_child
 from harmonia_core.engine.late import refused
@@ -10,6 +11,7 @@ from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import for_good, reported
 from harmonia_core.engine.resolving import resolve
 from harmonia_core.engine.retry import judge
+from harmonia_core.engine.slot_requests import from_slots
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
@@ -90,4 +92,5 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "message": receive,
     "decide": decided,
     "delegate": delegated,
+    SLOTS: from_slots,
 }

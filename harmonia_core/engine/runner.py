@@ -29,6 +29,7 @@ from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
+from harmonia_core.engine.limiting import Limiting
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
 from harmonia_core.engine.ownership import Owner
@@ -39,6 +40,7 @@ from harmonia_core.engine.publish import Publisher, Viewer
 from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.requests import Requests
+from harmonia_core.engine.slot_keeper import SlotKeeper
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
 from harmonia_core.model.definition import WorkflowDefinition
@@ -50,7 +52,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Deciding, Messaging):
+class Engine(Deciding, Messaging, Limiting):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -94,6 +96,8 @@ class Engine(Deciding, Messaging):
         super().__init__(backend, self._loader, self._owner, self._driver, self._publisher, self._requests)
         self._office = PostOffice(backend, self._driver, self._clock, self.patience)
         self._driver.after.append(self._office.recorded)
+        self._slots = SlotKeeper(backend, self._driver, self._clock, self.patience)
+        self._driver.after.append(self._slots.recorded)
         self.definitions = Definitions(backend, self._catalog, self._clock)
         self._starter = Starter(
             self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self.patience,
@@ -144,6 +148,9 @@ class Engine(Deciding, Messaging):
             group.start_soon(self._publisher.run)
             group.start_soon(self._requests.run)
             group.start_soon(self._office.run)
+            await self._slots.read()
+            group.start_soon(self._slots.run)
+            group.start_soon(self._slots.follow, self._requests.next_change)
             if self._kept is not None:
                 group.start_soon(self._kept.run)
             if self.settings.retention:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, PrivateAttr
 
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
+from harmonia_core.model.limit_spec import Concurrency
 from harmonia_core.model.placing import Positions
 from harmonia_core.model.pointer import Pointer
 from harmonia_core.model.policies import OnFailure, RetryPolicySpec, Spec, TimeLimit
@@ -33,6 +34,7 @@ class WorkflowDefinition(Spec):
     retry_policy: of every task that has none of its own.
     catch, finally: what is done about errors of its tasks, and at the end in any case.
     on_failure: what comes before the execution fails, or (hold) before one of its own tasks does.
+    concurrency: how many of its executions may run at once.
     """
 
     name: Name
@@ -48,6 +50,7 @@ class WorkflowDefinition(Spec):
     catch: tuple[HandlerSpec, ...] | None = None
     last: Block | None = Field(None, alias="finally")
     on_failure: OnFailure | None = None
+    concurrency: Concurrency | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
 

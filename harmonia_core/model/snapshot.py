@@ -16,6 +16,7 @@ from harmonia_core.model.graph import Graph
 from harmonia_core.model.inbox import EMPTY, dump_inbox, read_inbox
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import REFS
+from harmonia_core.model.slots import NO_SLOTS, dump_slots, read_slots
 from harmonia_core.model.state import (
     PAGE,
     ExecutionState,
@@ -30,7 +31,7 @@ from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import NOTHING_UNDONE, Compensation, Owed, UndoEntry, UndoPage, UndoState
 from harmonia_core.model.values import Hole
 
-FORMAT = 5
+FORMAT = 6
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
@@ -53,6 +54,8 @@ def dump(state: ExecutionState) -> bytes:
         shape["family"] = list(state.family)
     if state.inbox != EMPTY:
         shape["inbox"] = dump_inbox(state.inbox)
+    if state.slots is not NO_SLOTS:
+        shape["slots"] = dump_slots(state.slots)
     return to_json(shape)
 
 
@@ -82,6 +85,7 @@ def read(graph: Graph, shape: Mapping[str, Any]) -> ExecutionState:
         family=Family(*shape["family"]) if "family" in shape else ALONE,
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         inbox=read_inbox(shape["inbox"]) if "inbox" in shape else EMPTY,
+        slots=read_slots(shape["slots"]) if "slots" in shape else NO_SLOTS,
         **plain,
     )
 

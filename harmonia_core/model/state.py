@@ -16,6 +16,7 @@ from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.inbox import EMPTY, Inbox
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
+from harmonia_core.model.slots import NO_SLOTS, Slots
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import NOTHING_UNDONE, UndoState
 from harmonia_core.model.values import Hole
@@ -151,6 +152,7 @@ class ExecutionState(NamedTuple):
     asks: open questions by id; answers: recorded ones that no decision has used yet.
     ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
     family: whose task the execution carries out. inbox: messages, and who waits for something from outside.
+    slots: what holds room under a limit, or waits for it.
     """
 
     graph: Graph
@@ -177,6 +179,7 @@ class ExecutionState(NamedTuple):
     undo: UndoState = NOTHING_UNDONE
     family: Family = ALONE
     inbox: Inbox = EMPTY
+    slots: Slots = NO_SLOTS
 
     @property
     def ends(self) -> int:

@@ -47,9 +47,18 @@ FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UN
 # What this version's events can do; a status that no event reaches yet has no row.
 EXECUTION_TRANSITIONS = MappingProxyType(
     {
-        _E.QUEUED: frozenset({_E.RUNNING}),
+        _E.QUEUED: frozenset({_E.RUNNING, _E.CANCELLING, _E.FAILED}),
+        # Back to queued only in its first batch: under a limit it waits for its turn.
         _E.RUNNING: frozenset(
-            {_E.ATTENTION, _E.CANCELLING, _E.COMPENSATING, _E.COMPLETED, _E.FAILED, _E.CONTINUED}
+            {
+                _E.QUEUED,
+                _E.ATTENTION,
+                _E.CANCELLING,
+                _E.COMPENSATING,
+                _E.COMPLETED,
+                _E.FAILED,
+                _E.CONTINUED,
+            }
         ),
         _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING, _E.COMPENSATING}),
         _E.CANCELLING: frozenset({_E.ATTENTION, _E.COMPENSATING, _E.CANCELLED}),

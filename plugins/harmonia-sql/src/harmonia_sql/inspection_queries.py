@@ -122,7 +122,7 @@ def _astray(core: Connection) -> list[Problem]:
     found: list[Problem] = []
     for table in (
         tables.event, tables.task, tables.timer, tables.snapshot, tables.heartbeat,
-        tables.completion_token, tables.activity, tables.blob_reference,
+        tables.completion_token, tables.activity, tables.blob_reference, tables.slot,
     ):  # fmt: skip
         for execution_id in orphans(core, table, MOST_NAMED):
             place = f"{execution_id}/{table.name}"

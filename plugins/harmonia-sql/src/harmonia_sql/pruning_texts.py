@@ -12,7 +12,7 @@ from harmonia_sql.statements import Insertion, deletion, insertion
 # Where rows lie by execution, beside its head and its references to blobs.
 OWN = (
     *(tables.event, tables.task, tables.activity, tables.snapshot, tables.timer),
-    *(tables.heartbeat, tables.request, tables.completion_token),
+    *(tables.heartbeat, tables.request, tables.completion_token, tables.slot),
 )
 
 _execution, _blob, _reference = tables.execution.c, tables.blob.c, tables.blob_reference.c
