@@ -18,7 +18,7 @@ from harmonia_core.testing.state_backend_rows import ENGINE
 
 _PARTS = [
     f"harmonia_core.testing.state_backend_{part}"
-    for part in ("activity", "inspection", "log", "named", "queries", "exchange", "documents", "upkeep")
+    for part in ("activity", "inspection", "log", "named", "queries", "exchange", "documents", "slots", "upkeep")
 ]
 # Failures then show the values compared; pytest warns about modules that are loaded already.
 pytest.register_assert_rewrite(*(part for part in _PARTS if part not in sys.modules))
@@ -30,6 +30,7 @@ from harmonia_core.testing.state_backend_inspection import InspectionTests  # no
 from harmonia_core.testing.state_backend_log import LogTests  # noqa: E402
 from harmonia_core.testing.state_backend_named import NamedTests  # noqa: E402
 from harmonia_core.testing.state_backend_queries import QueryTests  # noqa: E402
+from harmonia_core.testing.state_backend_slots import SlotTests  # noqa: E402
 from harmonia_core.testing.state_backend_upkeep import UpkeepTests  # noqa: E402
 
 
@@ -42,6 +43,7 @@ class StateBackendSuite(
     NamedTests,
     ActivityTests,
     InspectionTests,
+    SlotTests,
     UpkeepTests,
 ):
     """Judge a state backend by every method of the contract; subclass it and give `create`."""
