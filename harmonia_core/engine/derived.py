@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pydantic_core import to_json
 
-from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
+from harmonia_core.contracts.rows import ExecutionRow, SlotRow, TaskRow, TimerRow
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.projections import (
     final_error,
@@ -18,6 +18,7 @@ from harmonia_core.engine.projections import (
     task_rows,
     touched_path,
 )
+from harmonia_core.engine.slot_rows import slot_rows
 from harmonia_core.engine.walks import below, undoing
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import ExecutionContinued, ExecutionStarted, Recorded
@@ -69,6 +70,10 @@ class Derivation:
     def timers(self) -> list[TimerRow]:
         """Return the open timers."""
         return open_timers(self.state)
+
+    def slots(self, namespace: str) -> list[SlotRow]:
+        """Return the rows of what holds slots or waits for them."""
+        return slot_rows(self.state, namespace)
 
     def head(self, stood: ExecutionRow) -> ExecutionRow:
         """Return a head with its projected fields as the log has them; the others are left as they stood."""

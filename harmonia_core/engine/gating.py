@@ -10,11 +10,19 @@ from typing import Any, NamedTuple
 from harmonia_core.contracts.slots import RESOURCE
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
-from harmonia_core.model.events import Event, ExecutionContinued, ExecutionFailed, Recorded, SlotsRequested
+from harmonia_core.model.events import (
+    Event,
+    ExecutionContinued,
+    ExecutionFailed,
+    Recorded,
+    SlotsRequested,
+    SlotsReturned,
+)
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.slots import NO_SLOTS, Want
+from harmonia_core.model.slots import GRANTED, NO_SLOTS, Want
 from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 NAMESPACE, TYPE, WORKFLOW, CONCURRENCY = "namespace", "type:", "workflow:", "concurrency:"
 """Keys of limits, beside those of resources: of attempts in a namespace, and of a task type; of executions
@@ -63,7 +71,7 @@ class Gate(NamedTuple):
         return SlotsRequested("", 0, [_shape(want) for want in wants], policy=policy) if wants else None  # type: ignore[arg-type]
 
 
-OPEN = Gate()
+_UNBEGUN = frozenset({GRANTED, "retry", "lost"})
 
 
 def _shape(want: Want) -> dict[str, Any]:
@@ -84,6 +92,16 @@ def _key(graph: Graph, state: ExecutionState, quick: Quick) -> str | ErrorInfo:
         return answer.error
     value = answer.value if isinstance(answer.value, str) else canonical(answer.value).decode()
     return f"{CONCURRENCY}{graph.name}:{value}"[:512]
+
+
+def given_back(state: ExecutionState) -> Iterator[Event]:
+    """Yield what gives slots back for which a paused execution has no use now: nothing begins in it."""
+    if state.status is not ExecutionStatus.PAUSED:
+        return
+    for path, claim in state.slots.claims.items():
+        task = state.task(path) if path and claim.granted else None
+        if task is not None and task.status is TaskStatus.READY and task.reason in _UNBEGUN:
+            yield SlotsReturned(path)
 
 
 def gate_of(graph: Graph, state: ExecutionState, keys: frozenset[str]) -> Gate | None:

@@ -12,6 +12,7 @@ from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.checking import MOST_BLOCKS, AllBlocks, Block, capped
 from harmonia_core.engine.examination import Definitions, Examination
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.slot_checking import mended
 from harmonia_core.errors import ExecutionNotFound, Problem, StateCorrupt
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
@@ -208,6 +209,9 @@ class Inspector:
             await self._backend.replace_projections(
                 head, tasks, found.derivation.timers(), found.bad_snapshots
             )
+            slots = mended(head, found.slots, found.derivation.slots(head.namespace))
+            if slots is not None:
+                await self._backend.commit(slots)
         except StateConflict:
             return False
         if found.unreferred:

@@ -18,7 +18,7 @@ from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evaluate import Evaluator, ask_id
 from harmonia_core.engine.evolve import evolve
-from harmonia_core.engine.gating import Gate
+from harmonia_core.engine.gating import Gate, given_back
 from harmonia_core.engine.intents import to_event
 from harmonia_core.engine.projections import ClosedTimer, timer_rows
 from harmonia_core.engine.rolling import roll_over
@@ -125,6 +125,9 @@ class Batch:
 
     def settle(self, roll_over_after: int = 0) -> None:
         """Decide and answer until `decide` has nothing more to say, or the log is long enough."""
+        if self._gate is not None:
+            for event in given_back(self.state):
+                self.add(event)
         answers: Answers = {}
         causation = str(self.state.seq)
         for _ in range(MAX_PASSES):

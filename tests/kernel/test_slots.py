@@ -6,7 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from harmonia_core import SlotQuery, task_type
+from harmonia_core import SlotQuery, Unit, task_type
+from harmonia_core.engine.inspection import Inspector
 from harmonia_core.engine.limiting import LimitInvalid, LimitNotFound
 from harmonia_core.testing.harness import Harness
 
@@ -163,3 +164,22 @@ async def test_limits_that_cannot_be() -> None:
             await harness.engine.limit("resource", "gpu")
         with pytest.raises(LimitNotFound):
             await harness.engine.remove_limit("resource", "gpu")
+
+
+async def test_a_check_finds_rows_that_are_lost_or_left_and_a_rebuild_mends_them() -> None:
+    async with Harness(work) as harness:
+        engine, backend = harness.engine, harness.engine.backend
+        await engine.set_limit("resource", "gpu", most=0)
+        execution_id = await engine.start(tasks("ab", limits="gpu"))
+        inspector = Inspector(backend, engine.plugins, engine.settings)
+        assert [found.problems async for found in inspector.check()] == [[]]
+        stood = await rows(harness)
+        left = stood[0]._replace(path="c", state="held")
+        await backend.commit(Unit(closed_slots=[(execution_id, "a")], slots=[left]))
+        found = [problem async for one in inspector.check() for problem in one.problems]
+        assert [(one.code, one.path.rpartition("/")[2]) for one in found] == [
+            ("projection-differs", "a:resource:gpu"),
+            ("projection-differs", "c:resource:gpu"),
+        ]
+        assert [one.outcome async for one in inspector.rebuild()] == ["rebuilt"]
+        assert await rows(harness) == stood
