@@ -22,6 +22,7 @@ from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
+from harmonia_core.engine.limiting import LimitInvalid, LimitNotFound
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.runner import Engine
@@ -87,6 +88,8 @@ __all__ = (
     "Inspector",
     "KernelSettings",
     "KeyReused",
+    "LimitInvalid",
+    "LimitNotFound",
     "Loaded",
     "MessageInvalid",
     "NotAnAssignee",

@@ -9,6 +9,7 @@ import pytest
 from harmonia_core import SlotQuery, Unit, task_type
 from harmonia_core.engine.inspection import Inspector
 from harmonia_core.engine.limiting import LimitInvalid, LimitNotFound
+from harmonia_core.settings import KernelSettings
 from harmonia_core.testing.harness import Harness
 
 RUNNING: list[str] = []
@@ -183,3 +184,15 @@ async def test_a_check_finds_rows_that_are_lost_or_left_and_a_rebuild_mends_them
         ]
         assert [one.outcome async for one in inspector.rebuild()] == ["rebuilt"]
         assert await rows(harness) == stood
+
+
+async def test_an_engine_runs_so_many_attempts_at_once_and_cancels_those_that_wait() -> None:
+    async with Harness(work, settings=KernelSettings(max_running=2)) as harness:
+        view = await harness.run(tasks("abcde"))
+        assert (view["status"], max(PEAK), ORDER) == ("completed", 2, list("abcde"))
+        execution_id = await harness.engine.start(tasks("abcde"))
+        await harness.engine.cancel(execution_id)
+        stood = await harness.engine.get(execution_id)
+        assert (stood["status"], {task["status"] for task in stood["tasks"]}) == ("cancelled", {"cancelled"})
+        assert (harness.engine._driver.dispatcher.held_back, harness.engine._driver.dispatcher.quiet) == ([], True)
+        assert (await harness.run(tasks("ab")))["status"] == "completed"
