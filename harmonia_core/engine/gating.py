@@ -16,12 +16,11 @@ from harmonia_core.model.events import (
     ExecutionFailed,
     Recorded,
     SlotsRequested,
-    SlotsReturned,
 )
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
-from harmonia_core.model.slots import GRANTED, NO_SLOTS, Want
-from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.slots import GRANTED, NO_SLOTS, Claim, Want
+from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
 NAMESPACE, TYPE, WORKFLOW, CONCURRENCY = "namespace", "type:", "workflow:", "concurrency:"
@@ -101,7 +100,14 @@ def given_back(state: ExecutionState) -> Iterator[Event]:
     for path, claim in state.slots.claims.items():
         task = state.task(path) if path and claim.granted else None
         if task is not None and task.status is TaskStatus.READY and task.reason in _UNBEGUN:
-            yield SlotsReturned(path)
+            yield asked_again(path, claim, task)
+
+
+def asked_again(path: str, claim: Claim, task: TaskState | None) -> SlotsRequested:
+    """Return what gives slots back, or refuses them, and keeps the place in the line."""
+    value = (task.input, task.holes) if task is not None and not task.attempt else (None, ())
+    wants = [_shape(want) for want in claim.wants]
+    return SlotsRequested(path, claim.attempt, wants, *value, policy=claim.policy, since=claim.since)
 
 
 def gate_of(graph: Graph, state: ExecutionState, keys: frozenset[str]) -> Gate | None:

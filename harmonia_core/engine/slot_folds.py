@@ -32,21 +32,16 @@ def slots_of_task(slots: Slots, recorded: Recorded, path: str) -> Slots:
 
 def _requested(claim: Claim | None, event: e.SlotsRequested, at: Recorded) -> Claim:
     wants = tuple(Want(one["key"], one["units"], one.get("max")) for one in event.wants)
-    return Claim(wants, event.attempt, at.at, at.seq, event.policy)
+    return Claim(wants, event.attempt, at.at if event.since is None else event.since, at.seq, event.policy)
 
 
 def _granted(claim: Claim | None, event: e.SlotsGranted, at: Recorded) -> Claim | None:
     return None if claim is None else claim._replace(granted=True)
 
 
-def _returned(claim: Claim | None, event: e.SlotsReturned, at: Recorded) -> Claim | None:
-    return None if claim is None else claim._replace(granted=False, seq=at.seq)
-
-
 _FOLDS: Mapping[type, Callable[[Claim | None, Any, Recorded], Claim | None]] = {
     e.SlotsRequested: _requested,
     e.SlotsGranted: _granted,
-    e.SlotsReturned: _returned,
 }
 
 
@@ -62,14 +57,9 @@ def _ready(task: TaskState, event: e.SlotsGranted, at: Recorded) -> TaskState:
     return task._replace(status=TaskStatus.READY, reason=reason)
 
 
-def _again(task: TaskState, event: e.SlotsReturned, at: Recorded) -> TaskState:
-    return task._replace(status=TaskStatus.BLOCKED, reason=LIMIT)
-
-
 SLOT_TASK_FOLDS: Mapping[type, Callable[[TaskState, Any, Recorded], TaskState]] = {
     e.SlotsRequested: _blocked,
     e.SlotsGranted: _ready,
-    e.SlotsReturned: _again,
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harmonia_core.engine.gating import asked_again
 from harmonia_core.engine.outcomes import for_good
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model import events as e
@@ -25,8 +26,10 @@ def from_slots(state: ExecutionState, wish: "Wish") -> Iterator[Event]:
     if claim is None or claim.granted or claim.seq != wish.body.get("seq"):
         return
     if wish.body.get("granted"):
-        paused = state.status is ExecutionStatus.PAUSED
-        yield e.SlotsReturned(path) if paused else e.SlotsGranted(path, claim.attempt)
+        if state.status is ExecutionStatus.PAUSED:
+            yield asked_again(path, claim, state.task(path) if path else None)
+        else:
+            yield e.SlotsGranted(path, claim.attempt)
     elif wish.body.get("skip"):
         yield e.CancelRequested(SKIPPED)
     else:

@@ -1,4 +1,4 @@
-"""Events of waiting under limits: asked for slots, given them, given them back before anything began."""
+"""Events of waiting under limits: asked for slots, and given them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ class SlotsRequested(Event):
     """Let a task wait until its limits have room for it; with an empty path, the execution as a whole.
 
     attempt: the one that is to begin. wants: of each limit `{key, units}`, with `max` if the definition
-    itself says how many. input, holes: of a first attempt, which goes on with them.
+    itself says how many. input, holes: of a first attempt, which goes on with them. since: epoch seconds;
+    of what gives its slots back, as nothing may begin now, and keeps its place; None for now.
     """
 
     path: str
@@ -25,6 +26,7 @@ class SlotsRequested(Event):
     input: Stored = None
     holes: tuple[Hole, ...] = ()
     policy: SlotPolicy = "queue"
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,3 @@ class SlotsGranted(Event):
 
     path: str
     attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class SlotsReturned(Event):
-    """Give slots back that came while the execution was paused; the task keeps its place."""
-
-    path: str

@@ -25,8 +25,7 @@ class Want(NamedTuple):
 class Claim(NamedTuple):
     """Hold what a task or the execution wants or holds.
 
-    since: when it began to wait, epoch seconds; seq: of the event that says so, or of the one with which
-    it gave its slots back. attempt: that is to begin, or has begun.
+    since: when it began to wait, epoch seconds; seq: of the event that says so. attempt: that is to begin, or has begun.
     """
 
     wants: tuple[Want, ...]

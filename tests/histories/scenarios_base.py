@@ -40,7 +40,7 @@ class Life:
 class Scenario:
     """Describe one history. steps: how whoever finds it goes on; none if it has ended.
 
-    chain: it is that of the execution that goes on at the end of the chain.
+    before: what is done before it is started. chain: it is that of the execution that goes on at the end of the chain.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Scenario:
     labels: Mapping[str, str] | None = None
     actor: Mapping[str, str] | None = None
     chain: bool = False
+    before: tuple[Step, ...] = ()
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def test_what_is_granted_while_it_is_paused_is_given_back_and_keeps_its_age() ->
     play = limited(task("t"))
     before = play.state.slots.claims["t"]
     play.state = play.state._replace(status=ExecutionStatus.PAUSED)
-    assert kinds(grant(play)) == ["SlotsReturned"]
+    assert kinds(grant(play)) == ["SlotsRequested"]
     after = play.state.slots.claims["t"]
     assert (after.since, after.granted, after.seq > before.seq) == (before.since, False, True)
     unit = rows_of_last(play)
