@@ -59,7 +59,16 @@ if TYPE_CHECKING:
         Unit,
     )
     from harmonia_core.contracts.secret_provider import SecretProvider
-    from harmonia_core.contracts.slots import Limit, Promotion, SlotQuery, SlotTable, limit_key, promote, read_limit
+    from harmonia_core.contracts.slots import (
+        Limit,
+        Promotion,
+        SlotQuery,
+        SlotTable,
+        limit_key,
+        mending,
+        promote,
+        read_limit,
+    )
     from harmonia_core.contracts.state_backend import (
         BackendType,
         DocumentQuery,
@@ -187,6 +196,7 @@ __all__ = [
     "hookimpl",
     "inner",
     "limit_key",
+    "mending",
     "promote",
     "read_limit",
     "refuse",
@@ -211,7 +221,7 @@ _HOMES = {
         ActivityRow BlobRow Document DocumentWrite EngineRow EventRow ExecutionRow HeadWrite HeartbeatRow
         RequestRow SlotRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
     """,
-    "contracts.slots": "Limit Promotion SlotQuery SlotTable limit_key promote read_limit",
+    "contracts.slots": "Limit Promotion SlotQuery SlotTable limit_key mending promote read_limit",
     "contracts.state_backend": "BackendType DocumentQuery ExecutionQuery StateBackend StateConflict",
     "contracts.task_type": "ArtifactReader ArtifactWriter TaskContext TaskType task_type",
     "contracts.trigger": "Trigger TriggerType",

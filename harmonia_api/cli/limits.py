@@ -18,7 +18,13 @@ NARROW_COLUMNS = (0, 1, 5, 6)
 
 
 def set_one(
-    kind: str, name: str | None, most: int | None, rate: str | None, namespace: str, db: str | None, json: bool
+    kind: str,
+    name: str | None,
+    most: int | None,
+    rate: str | None,
+    namespace: str,
+    db: str | None,
+    json: bool,
 ) -> int:
     """Set a limit and return 0; raise HarmoniaError if there can be no such limit."""
     starts, seconds = _rate(rate)
@@ -45,7 +51,14 @@ def list_all(namespace: str | None, db: str | None, json: bool) -> int:
         print("Nothing is limited: harmonia limits set resource gpu --max 2")
         return 0
     rows = [
-        (one["namespace"], clean(one["key"]), _max(one), _rate_text(one) or "-", str(one["held"]), str(one["waiting"]))
+        (
+            one["namespace"],
+            clean(one["key"]),
+            _max(one),
+            _rate_text(one) or "-",
+            str(one["held"]),
+            str(one["waiting"]),
+        )
         for one in found
     ]
     print_table(("NAMESPACE", "LIMIT", "MAX", "RATE", "HELD", "WAITING"), rows)
@@ -86,7 +99,9 @@ def _rate(text: str | None) -> tuple[int | None, float]:
         return None, 0.0
     match = _RATE.fullmatch(text.strip())
     if match is None:
-        raise Refused([Problem("rate-malformed", "", f"{text!r} is not of the form 10/60s: so many within seconds")])
+        raise Refused(
+            [Problem("rate-malformed", "", f"{text!r} is not of the form 10/60s: so many within seconds")]
+        )
     return int(match[1]), float(match[2])
 
 

@@ -81,7 +81,11 @@ def sweep(store: MemoryStore, before: float) -> Pruned:
         waited_for = request.execution_id in coming if head is None else head.status not in FINAL
         if request.created_at < before and not waited_for:
             del store.requests[request.request_id]
-    speakers = store.activity.keys() | {place[0] for place in store.slots} | {row.execution_id for row in store.heartbeats.values()}
+    speakers = (
+        store.activity.keys()
+        | {place[0] for place in store.slots}
+        | {row.execution_id for row in store.heartbeats.values()}
+    )
     _drop(store, speakers - store.executions.keys())
     known = store.executions.keys() | coming
     store.references -= {one for one in store.references if one[2] not in known}

@@ -41,7 +41,9 @@ def write_slots(store: "MemoryStore", unit: Unit) -> None:
 def slot_rows(store: "MemoryStore", query: SlotQuery) -> list[SlotRow]:
     """Return rows, those that hold first."""
     wanted = [(name, value) for name in SlotQuery.__slots__ if (value := getattr(query, name)) is not None]
-    found = (row for row in store.slots.values() if all(getattr(row, name) == value for name, value in wanted))
+    found = (
+        row for row in store.slots.values() if all(getattr(row, name) == value for name, value in wanted)
+    )
     return sorted(found, key=lambda row: (row.namespace, row.key, row.state not in HOLDING, *_order(row)))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic_core import to_json
 
-from harmonia_core.contracts.rows import Document, RequestRow, SlotRow
+from harmonia_core.contracts.rows import Document, RequestRow, SlotRow, Unit
 from harmonia_core.errors import StateCorrupt
 
 PLACE, LIMITS = "harmonia", "harmonia.limits"
@@ -130,6 +130,12 @@ class Promotion(NamedTuple):
     namespace: str
     key: str
     now: float
+
+
+def mending(execution_id: str, slots: Mapping[str, Sequence[SlotRow]]) -> Unit:
+    """Return the unit that puts rows in place of those that stand at their paths, and nothing else."""
+    rows = [row for some in slots.values() for row in some]
+    return Unit(closed_slots=[(execution_id, path) for path in slots], slots=rows)
 
 
 PAGE = 64

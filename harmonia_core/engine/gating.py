@@ -5,6 +5,7 @@ So the events that follow say what was asked of them, and folding needs no limit
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from harmonia_core.contracts.slots import RESOURCE
@@ -43,8 +44,9 @@ class Gate(NamedTuple):
         wants = [_shape(want) for want in self._of(command.node)]
         if not wants:
             return None
-        value = (command.input, command.holes) if command.first else (None, ())
-        return SlotsRequested(command.path, command.attempt, wants, *value)
+        if not command.first:
+            return SlotsRequested(command.path, command.attempt, wants)
+        return SlotsRequested(command.path, command.attempt, wants, command.input, command.holes)
 
     def _of(self, node: TaskNode) -> Iterator[Want]:
         if NAMESPACE in self.keys:
@@ -105,9 +107,11 @@ def given_back(state: ExecutionState) -> Iterator[Event]:
 
 def asked_again(path: str, claim: Claim, task: TaskState | None) -> SlotsRequested:
     """Return what gives slots back, or refuses them, and keeps the place in the line."""
-    value = (task.input, task.holes) if task is not None and not task.attempt else (None, ())
     wants = [_shape(want) for want in claim.wants]
-    return SlotsRequested(path, claim.attempt, wants, *value, policy=claim.policy, since=claim.since)
+    asked = SlotsRequested(path, claim.attempt, wants, policy=claim.policy, since=claim.since)
+    if task is None or task.attempt:
+        return asked
+    return replace(asked, input=task.input, holes=task.holes)
 
 
 def gate_of(graph: Graph, state: ExecutionState, keys: frozenset[str]) -> Gate | None:

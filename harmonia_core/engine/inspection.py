@@ -207,11 +207,9 @@ class Inspector:
         head, tasks = found.derivation.head(found.head), list(found.derived.kept.values())
         try:
             await self._backend.replace_projections(
-                head, tasks, found.derivation.timers(), found.bad_snapshots
-            )
-            slots = mended(head, found.slots, found.derivation.slots(head.namespace))
-            if slots is not None:
-                await self._backend.commit(slots)
+                head, tasks, found.derivation.timers(), found.bad_snapshots,
+                mended(found.slots, found.derivation.slots(head.namespace)),
+            )  # fmt: skip
         except StateConflict:
             return False
         if found.unreferred:

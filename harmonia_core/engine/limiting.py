@@ -82,7 +82,9 @@ class Limiting(Waiting):
         if most is None and starts is None:
             raise LimitInvalid("A limit says how many at once, or how many within some seconds, or both.")
         if (most is not None and most < 0) or (starts is not None and (starts < 1 or seconds <= 0)):
-            raise LimitInvalid("At once: a number from 0. A rate: a number from 1, within more than 0 seconds.")
+            raise LimitInvalid(
+                "At once: a number from 0. A rate: a number from 1, within more than 0 seconds."
+            )
         limit = Limit(key, most, starts, seconds if starts is not None else 0.0)
         text = to_json(limit.as_json()).decode()
         await self._put_limit(namespace, key, text)
@@ -122,7 +124,9 @@ class Limiting(Waiting):
         places = sorted(found.keys() | rows.keys())
         return [_view(*place, found.get(place), rows.get(place, [])) for place in places]
 
-    async def limit(self, kind: str, name: str | None = None, *, namespace: str = "default") -> dict[str, Any]:
+    async def limit(
+        self, kind: str, name: str | None = None, *, namespace: str = "default"
+    ) -> dict[str, Any]:
         """Return one limit with who holds it and who waits, each in order and since when.
 
         kind: also `concurrency`, for what a definition itself says; its name is the workflow's, perhaps
@@ -134,7 +138,9 @@ class Limiting(Waiting):
         if document is None and not rows:
             raise LimitNotFound(namespace, key)
         view = _view(namespace, key, limit_in(document)[1] if document else None, rows)
-        heads = {row.execution_id: row for row in await self.backend.heads([row.execution_id for row in rows])}
+        heads = {
+            row.execution_id: row for row in await self.backend.heads([row.execution_id for row in rows])
+        }
         owners = {head.owner for head in heads.values() if head.owner is not None}
         alive = await self.backend.alive(sorted(owners))
         queue = [row for row in rows if row.state not in HOLDING]

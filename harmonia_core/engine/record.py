@@ -12,7 +12,7 @@ from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
 from harmonia_core.engine.rolling import blobs_in
 from harmonia_core.engine.settle import Batch
-from harmonia_core.engine.slot_rows import add_slots
+from harmonia_core.engine.slot_rows import Change, add_slots
 from harmonia_core.engine.subscriptions import changes
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
@@ -76,7 +76,8 @@ class Recorder:
         if not live.created:
             unit.documents += live.documents
         if state.slots is not NO_SLOTS or batch.first.slots is not NO_SLOTS:
-            add_slots(unit, batch, live.namespace)
+            first = batch.recorded[0].event if batch.recorded else None
+            add_slots(unit, Change(batch.first, state, first, batch.now), live.namespace)
         batch.requests = unit.requests
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]

@@ -4,9 +4,9 @@ Who of those that wait has been chosen to run is a truth of the rows, until its 
 that holds though its task still waits is well, and is left as it is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from harmonia_core.contracts.rows import ExecutionRow, HeadWrite, SlotRow, Unit
+from harmonia_core.contracts.rows import SlotRow
 from harmonia_core.contracts.slots import HOLDING
 from harmonia_core.errors import Problem
 
@@ -27,20 +27,14 @@ def slot_problems(stored: Iterable[SlotRow], derived: Iterable[SlotRow]) -> Iter
             yield _problem(place, f"stored is {_said(row)}, the log demands {_said(other)}")
 
 
-def mended(head: ExecutionRow, stored: Iterable[SlotRow], derived: Iterable[SlotRow]) -> Unit | None:
-    """Return the unit that mends the rows if the execution has not moved since; None if all are well."""
+def mended(stored: Iterable[SlotRow], derived: Iterable[SlotRow]) -> dict[str, list[SlotRow]]:
+    """Return the rows that are to stand at a path in place of those there, for each path that is not well."""
     found, wanted = _by_key(stored), _by_key(derived)
     paths = {key[1] for key in found.keys() | wanted.keys() if not _same(found.get(key), wanted.get(key))}
-    if not paths:
-        return None
-    stays = head.seq, head.epoch, head.owner, head.status, head.reason, head.error, head.ended_at
-    unit = Unit(head=HeadWrite(*stays, head.execution_id, head.seq, head.epoch))
-    unit.closed_slots = [(head.execution_id, path) for path in sorted(paths)]
-    unit.slots = [row for key, row in wanted.items() if key[1] in paths]
-    return unit
+    return {path: [row for row in wanted.values() if row.path == path] for path in sorted(paths)}
 
 
-def _by_key(rows: Iterable[SlotRow]) -> dict[Sequence[str], SlotRow]:
+def _by_key(rows: Iterable[SlotRow]) -> dict[tuple[str, str, str], SlotRow]:
     return {row[:3]: row for row in rows}
 
 

@@ -19,7 +19,7 @@ from harmonia_core.model.slots import NO_SLOTS
 
 LOG = logging.getLogger("harmonia.engine")
 TICK = 1.0
-"""Seconds between two looks, while something waits here: a rate makes room by time, a limit may be changed."""
+"""Seconds between two looks, while something waits here: by time alone a rate makes room."""
 
 
 class SlotKeeper:

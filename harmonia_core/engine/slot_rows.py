@@ -1,11 +1,11 @@
 """The rows of slots that a batch writes and deletes: a projection of the execution's claims. Pure."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from harmonia_core.contracts.rows import SlotRow, Unit
 from harmonia_core.contracts.slots import HELD, WAITING
-from harmonia_core.engine.settle import Batch
-from harmonia_core.model.events import ExecutionContinued
+from harmonia_core.model.events import Event, ExecutionContinued
 from harmonia_core.model.slots import NO_SLOTS, Claim
 from harmonia_core.model.state import ExecutionState
 
@@ -15,10 +15,18 @@ def priority_of(state: ExecutionState) -> int:
     return int(getattr(getattr(state, "control", None), "priority", 0))
 
 
-def add_slots(unit: Unit, batch: Batch, namespace: str) -> None:
+class Change(NamedTuple):
+    """Hold what a batch has changed. first: its first event, if it has any."""
+
+    before: ExecutionState
+    after: ExecutionState
+    first: Event | None
+    now: float
+
+
+def add_slots(unit: Unit, change: Change, namespace: str) -> None:
     """Add to a unit what its batch changes about slots; call it only if either state has any."""
-    before, after = batch.first, batch.state
-    first = batch.recorded[0].event if batch.recorded else None
+    before, after, first, now = change
     if type(first) is ExecutionContinued:
         # What it goes on from has held until now; in between nobody else can come to hold it.
         unit.closed_slots += [(first.origin, path) for path in before.slots.claims]
@@ -39,7 +47,7 @@ def add_slots(unit: Unit, batch: Batch, namespace: str) -> None:
     if before.status is not after.status or unit.slot_priorities:
         # Paused it was passed over, and is not any more; or it stands elsewhere in its line.
         touched.update(want.key for claim in after.slots.claims.values() for want in claim.wants)
-    unit.promotions += [(namespace, key, batch.now) for key in sorted(touched)]
+    unit.promotions += [(namespace, key, now) for key in sorted(touched)]
 
 
 def slot_rows(state: ExecutionState, namespace: str) -> list[SlotRow]:

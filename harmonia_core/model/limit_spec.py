@@ -1,4 +1,4 @@
-"""Limits as an author writes them: resources that a task needs, and how many executions may run at once. Pure."""
+"""Limits as an author writes them: resources that a task needs, how many executions may run at once. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -49,8 +49,9 @@ ResourceUnits = Annotated[dict[str, int], BeforeValidator(_limits)]
 class ConcurrencySpec(Spec):
     """Say how many executions of a workflow may run at once.
 
-    max: at most so many of one namespace, or of those with the same key. policy: what one does that is too
-        many: wait for its turn, end at once as cancelled, or have the oldest cancelled and then take its turn.
+    max: at most so many of one namespace, or of those with the same key.
+    policy: what one does that is too many: wait for its turn, end at once as cancelled, or have the oldest
+        cancelled and then take its turn.
     """
 
     max: int = Field(ge=1, le=1_000_000, strict=True)

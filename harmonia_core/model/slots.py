@@ -25,7 +25,8 @@ class Want(NamedTuple):
 class Claim(NamedTuple):
     """Hold what a task or the execution wants or holds.
 
-    since: when it began to wait, epoch seconds; seq: of the event that says so. attempt: that is to begin, or has begun.
+    since: when it began to wait, epoch seconds; seq: of the event that says so. attempt: that is to begin,
+    or has begun.
     """
 
     wants: tuple[Want, ...]
@@ -55,6 +56,4 @@ def dump_slots(slots: Slots) -> list[Any]:
 
 def read_slots(shape: list[Any]) -> Slots:
     """Return the claims that `dump_slots` gave."""
-    return Slots(
-        {path: Claim(tuple(Want(*want) for want in wants), *rest) for path, wants, *rest in shape}
-    )
+    return Slots({path: Claim(tuple(Want(*want) for want in wants), *rest) for path, wants, *rest in shape})

@@ -1,4 +1,4 @@
-"""What a state backend owes those who run under limits: their order, and never one more than there is room."""
+"""What a state backend owes those who run under limits: their order, and no more of them than have room."""
 
 import json
 from collections import Counter
@@ -19,7 +19,9 @@ GPU, DISK = "resource:gpu", "resource:disk"
 def slot_row(number: int, path: str = "a", key: str = GPU, **changes: Any) -> SlotRow:
     """Return a row of a task that began to wait at its execution's number."""
     whose = execution_id(number), path, key, NAMESPACE
-    return SlotRow(*whose, 1, None, "queue", 0, float(number), 2, "waiting", float(number))._replace(**changes)
+    return SlotRow(*whose, 1, None, "queue", 0, float(number), 2, "waiting", float(number))._replace(
+        **changes
+    )
 
 
 def promoted(*keys: str, now: float = 100.0) -> list[tuple[str, str, float]]:

@@ -18,7 +18,17 @@ from harmonia_core.testing.state_backend_rows import ENGINE
 
 _PARTS = [
     f"harmonia_core.testing.state_backend_{part}"
-    for part in ("activity", "inspection", "log", "named", "queries", "exchange", "documents", "slots", "upkeep")
+    for part in (
+        "activity",
+        "inspection",
+        "log",
+        "named",
+        "queries",
+        "exchange",
+        "documents",
+        "slots",
+        "upkeep",
+    )
 ]
 # Failures then show the values compared; pytest warns about modules that are loaded already.
 pytest.register_assert_rewrite(*(part for part in _PARTS if part not in sys.modules))

@@ -13,7 +13,9 @@ from programs import Place, Program, until
 STORES = ("sqlite", "postgresql")
 COUNT, KILLS = 5, 3
 MOST = {"resource:gpu": GPU, "resource:disk": DISK, "concurrency:limited": FLOWS}
-LEAVES = frozenset(("TaskSucceeded", "TaskFailed", "TaskSkipped", "TaskCancelled", "TaskAttention", "RetryScheduled"))
+LEAVES = frozenset(
+    ("TaskSucceeded", "TaskFailed", "TaskSkipped", "TaskCancelled", "TaskAttention", "RetryScheduled")
+)
 ENDS = frozenset(("ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"))
 
 Log = list[tuple[str, float, str, dict[str, Any]]]

@@ -40,7 +40,8 @@ class Life:
 class Scenario:
     """Describe one history. steps: how whoever finds it goes on; none if it has ended.
 
-    before: what is done before it is started. chain: it is that of the execution that goes on at the end of the chain.
+    before: what is done before it is started. chain: it is that of the execution that goes on at the end of
+    the chain.
     """
 
     name: str

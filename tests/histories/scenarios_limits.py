@@ -29,7 +29,8 @@ ENDED_LIMITS = (
         before=(limit("resource", "gpu", 2),),
     ),
     Scenario(
-        "limit-unknown", "Failed: a task needs a resource that nobody has defined.", {"a": limited("add", n=1)},
+        "limit-unknown", "Failed: a task needs a resource that nobody has defined.",
+        {"a": limited("add", n=1)},
     ),
 )  # fmt: skip
 

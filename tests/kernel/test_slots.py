@@ -58,11 +58,16 @@ async def test_no_more_attempts_run_at_once_than_there_is_of_a_resource() -> Non
 
 
 @pytest.mark.parametrize(("kind", "name"), [("type", "work"), ("namespace", None)])
-async def test_types_and_namespaces_are_limited_without_a_word_of_the_definition(kind: str, name: Any) -> None:
+async def test_types_and_namespaces_are_limited_without_a_word_of_the_definition(
+    kind: str, name: Any
+) -> None:
     async with Harness(work) as harness:
         await harness.engine.set_limit(kind, name, most=1)
         item = {"type": "work", "input": {"n": "${item}"}}
-        flow = {"name": "w", "tasks": {"m": {"type": "map", "input": {"items": list(range(12))}, "task": item}}}
+        flow = {
+            "name": "w",
+            "tasks": {"m": {"type": "map", "input": {"items": list(range(12))}, "task": item}},
+        }
         view = await harness.run(flow)
         assert (view["status"], max(PEAK), ORDER) == ("completed", 1, list(range(12)))
         assert await rows(harness) == []
@@ -158,7 +163,12 @@ async def test_a_queued_execution_that_is_out_of_time_fails() -> None:
 
 async def test_limits_that_cannot_be() -> None:
     async with Harness(work) as harness:
-        for kind, name, most in (("gpu", "x", 1), ("resource", None, 1), ("namespace", "x", 1), ("type", "x", None)):
+        for kind, name, most in (
+            ("gpu", "x", 1),
+            ("resource", None, 1),
+            ("namespace", "x", 1),
+            ("type", "x", None),
+        ):
             with pytest.raises(LimitInvalid):
                 await harness.engine.set_limit(kind, name, most=most)
         with pytest.raises(LimitNotFound):
@@ -194,5 +204,8 @@ async def test_an_engine_runs_so_many_attempts_at_once_and_cancels_those_that_wa
         await harness.engine.cancel(execution_id)
         stood = await harness.engine.get(execution_id)
         assert (stood["status"], {task["status"] for task in stood["tasks"]}) == ("cancelled", {"cancelled"})
-        assert (harness.engine._driver.dispatcher.held_back, harness.engine._driver.dispatcher.quiet) == ([], True)
+        assert (harness.engine._driver.dispatcher.held_back, harness.engine._driver.dispatcher.quiet) == (
+            [],
+            True,
+        )
         assert (await harness.run(tasks("ab")))["status"] == "completed"

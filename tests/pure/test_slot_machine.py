@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from harmonia_core.builtin import memory_slots
 from harmonia_core.builtin.memory_slots import MemorySlots
@@ -145,7 +151,7 @@ def stored_counter(self: MemorySlots, namespace: str, key: str) -> int:
 
 def stale_count(self: MemorySlots, namespace: str, key: str) -> int:
     """Count what held before somebody else was let run (kestra #13211: two start where one has ended)."""
-    return max(0, len([row for row in self._of(namespace, key, HOLDING)]) - 1)
+    return max(0, len(self._of(namespace, key, HOLDING)) - 1)
 
 
 def left_behind(store: Any, unit: Unit) -> None:

@@ -9,7 +9,7 @@ from harmonia_core.contracts.rows import Unit
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.gating import Gate
 from harmonia_core.engine.recovery import lost
-from harmonia_core.engine.slot_rows import add_slots, slot_rows
+from harmonia_core.engine.slot_rows import Change, add_slots, slot_rows
 from harmonia_core.model import events as e
 from harmonia_core.model.graph import Concurrency
 from harmonia_core.model.slots import NO_SLOTS
@@ -39,7 +39,8 @@ def kinds(events: list[Any]) -> list[str]:
 
 def rows_of_last(play: Play) -> Unit:
     unit = Unit()
-    add_slots(unit, play.batches[-1], "default")
+    batch = play.batches[-1]
+    add_slots(unit, Change(batch.first, batch.state, batch.recorded[0].event, batch.now), "default")
     return unit
 
 
@@ -49,7 +50,9 @@ def test_an_attempt_waits_with_its_input_and_begins_once_it_is_let() -> None:
     assert standing is not None and (standing.status, standing.reason) == ("blocked", "limit")
     assert (play.flying, standing.input, standing.attempt) == ({}, {"n": 1}, 0)
     unit = rows_of_last(play)
-    assert [(row.path, row.key, row.state, row.seq) for row in unit.slots] == [("t", "type:work", "waiting", 2)]
+    assert [(row.path, row.key, row.state, row.seq) for row in unit.slots] == [
+        ("t", "type:work", "waiting", 2)
+    ]
     assert unit.promotions == [("default", "type:work", 0.0)]
     assert kinds(grant(play)) == ["SlotsGranted", "TaskScheduled"]
     assert (play.flying, claims(play)) == ({"t": 1}, {"t": True})

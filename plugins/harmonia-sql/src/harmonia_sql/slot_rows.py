@@ -2,13 +2,39 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import starmap
-from typing import NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
-from harmonia_core import Limit, Promotion, RequestRow, SlotQuery, SlotRow, Unit, limit_key, promote, read_limit
+from harmonia_core import (
+    Limit,
+    Promotion,
+    RequestRow,
+    SlotQuery,
+    SlotRow,
+    Unit,
+    limit_key,
+    promote,
+    read_limit,
+)
 from harmonia_sql import tables
 from harmonia_sql.dialect import Cursor, Dialect
 from harmonia_sql.statements import Insertion, Statements, deletion, insertion
@@ -36,7 +62,8 @@ def write_slots(cursor: Cursor, statements: Statements, unit: Unit) -> None:
         promote(_Rows(cursor, statements, texts), starmap(Promotion, unit.promotions))
 
 
-class _Texts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Texts:
     """Hold the statements, compiled once per dialect."""
 
     write: Insertion
@@ -63,7 +90,7 @@ def _texts(dialect: Dialect) -> _Texts:
     kept = text(f"document.namespace = '{PLACE}' AND document.collection = '{LIMITS}'")
     used = select(func.coalesce(func.sum(_slot.units), literal_column("0")))
     starts = (_start.namespace == bindparam("namespace"), _start.key == bindparam("key"))
-    asks = text("slot.state = 'waiting' AND slot.policy <> 'queue'")
+    asks = and_(_slot.state == literal_column("'waiting'"), _slot.policy != literal_column("'queue'"))
     held = select(tables.slot).where(*of_key, text("state = 'held'"))
     ordered = held.order_by(_slot.moved, _slot.execution_id, _slot.path)
     of = dialect.text_of
@@ -86,27 +113,27 @@ def _texts(dialect: Dialect) -> _Texts:
     )  # fmt: skip
 
 
-def _line() -> object:
+def _line() -> FromClause:
     going = and_(_head.execution_id == _slot.execution_id, text("execution.status <> 'paused'"))
     return tables.slot.join(tables.execution, going)
 
 
-def _in_line(line: object, *more: object) -> object:
+def _in_line(line: FromClause, *more: ColumnElement[bool]) -> Select[Any]:
     """Return the question who waits for a limit, in their order."""
     return (
         select(tables.slot)
-        .select_from(line)  # type: ignore[arg-type]
+        .select_from(line)
         .where(_slot.namespace == bindparam("namespace"), _slot.key == bindparam("key"))
-        .where(text("slot.state IN ('waiting', 'asked')"), *more)  # type: ignore[arg-type]
+        .where(text("slot.state IN ('waiting', 'asked')"), *more)
         .order_by(*_LINE)
     )
 
 
-def _behind() -> object:
+def _behind() -> ColumnElement[bool]:
     """Return what is true of those who stand behind a place: (priority, priority, since, since, id, ...)."""
-    found = _slot.path > bindparam("path")
+    found: ColumnElement[bool] = _slot.path > bindparam("path")
     for column in (_slot.seq, _slot.execution_id, _slot.since):
-        here, there = bindparam(f"{column.name}1"), bindparam(f"{column.name}2")
+        here, there = (bindparam(f"{column.name}{number}", type_=column.type) for number in (1, 2))
         found = or_(column > here, and_(column == there, found))
     return or_(_slot.priority < bindparam("p1"), and_(_slot.priority == bindparam("p2"), found))
 
@@ -158,7 +185,9 @@ class _Rows:
         return int(self._one(self._texts.count, namespace, key))  # type: ignore[call-overload, no-any-return]
 
     def begun(self, row: SlotRow, at: float) -> None:
-        self._texts.begin.run(self._cursor, [(row.namespace, row.key, at, row.execution_id, row.path, row.seq)])
+        self._texts.begin.run(
+            self._cursor, [(row.namespace, row.key, at, row.execution_id, row.path, row.seq)]
+        )
 
     def tell(self, requests: Sequence[RequestRow]) -> None:
         self._statements.request.run(self._cursor, requests)
@@ -167,7 +196,9 @@ class _Rows:
 def slots(core: Connection, query: SlotQuery) -> list[SlotRow]:
     """Return rows by limit, those that hold first, then those that wait in their order."""
     wanted = {name: getattr(query, name) for name in ("namespace", "key", "execution_id", "path")}
-    found = select(tables.slot).where(*(_slot[name] == value for name, value in wanted.items() if value is not None))
+    found = select(tables.slot).where(
+        *(_slot[name] == value for name, value in wanted.items() if value is not None)
+    )
     queued = case((_slot.state.in_(HOLDING), 0), else_=1)
     ordered = found.order_by(_slot.namespace, _slot.key, queued, *_LINE)
     return [SlotRow._make(row) for row in core.execute(ordered)]
