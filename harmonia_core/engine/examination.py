@@ -263,6 +263,6 @@ class Examination:
         """Compare rows of slots; they were read behind the rest, so only while the execution stands still."""
         if self.damaged or self.derivation is None:
             return
-        found = list(slot_problems(self.slots, self.derivation.slots(self.head.namespace)))
+        found = list(slot_problems(self.slots, self.derivation.slots(self.slots, self.head.namespace)))
         if found and await self._stands_still():
             self.problems += found

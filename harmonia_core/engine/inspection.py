@@ -208,7 +208,7 @@ class Inspector:
         try:
             await self._backend.replace_projections(
                 head, tasks, found.derivation.timers(), found.bad_snapshots,
-                mended(found.slots, found.derivation.slots(head.namespace)),
+                mended(found.slots, found.derivation.slots(found.slots, head.namespace)),
             )  # fmt: skip
         except StateConflict:
             return False
