@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         HeadWrite,
         HeartbeatRow,
         RequestRow,
+        SlotRow,
         SnapshotRow,
         StreamAppend,
         TaskRow,
@@ -58,6 +59,16 @@ if TYPE_CHECKING:
         Unit,
     )
     from harmonia_core.contracts.secret_provider import SecretProvider
+    from harmonia_core.contracts.slots import (
+        Limit,
+        Promotion,
+        SlotQuery,
+        SlotTable,
+        limit_key,
+        mending,
+        promote,
+        read_limit,
+    )
     from harmonia_core.contracts.state_backend import (
         BackendType,
         DocumentQuery,
@@ -136,12 +147,14 @@ __all__ = [
     "HeartbeatRow",
     "Holding",
     "Inner",
+    "Limit",
     "Limits",
     "Notice",
     "Notifier",
     "ParsedDocument",
     "PermanentError",
     "Problem",
+    "Promotion",
     "Pruned",
     "Recorded",
     "Request",
@@ -151,6 +164,9 @@ __all__ = [
     "SchemaMismatch",
     "SecretProvider",
     "SequenceScope",
+    "SlotQuery",
+    "SlotRow",
+    "SlotTable",
     "SnapshotRow",
     "StateBackend",
     "StateBackendError",
@@ -179,6 +195,10 @@ __all__ = [
     "composite_type",
     "hookimpl",
     "inner",
+    "limit_key",
+    "mending",
+    "promote",
+    "read_limit",
     "refuse",
     "task_type",
 ]
@@ -199,10 +219,11 @@ _HOMES = {
     "contracts.secret_provider": "SecretProvider",
     "contracts.rows": """
         ActivityRow BlobRow Document DocumentWrite EngineRow EventRow ExecutionRow HeadWrite HeartbeatRow
-        RequestRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
+        RequestRow SlotRow SnapshotRow StreamAppend TaskRow TimerRow TokenRow Unit
     """,
     "contracts.queries": "DocumentQuery ExecutionQuery",
     "contracts.state_backend": "BackendType StateBackend StateConflict",
+    "contracts.slots": "Limit Promotion SlotQuery SlotTable limit_key mending promote read_limit",
     "contracts.task_type": "ArtifactReader ArtifactWriter TaskContext TaskType task_type",
     "contracts.trigger": "Trigger TriggerType",
     "contracts.upkeep": "FinishedQuery Holding Pruned",

@@ -23,6 +23,7 @@ from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.fork_plan import Forked, ForkPlan
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
+from harmonia_core.engine.limiting import LimitInvalid, LimitNotFound
 from harmonia_core.engine.operating import ActionRefused, Steered
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
@@ -94,6 +95,8 @@ __all__ = (
     "Inspector",
     "KernelSettings",
     "KeyReused",
+    "LimitInvalid",
+    "LimitNotFound",
     "Loaded",
     "MessageInvalid",
     "NotAnAssignee",

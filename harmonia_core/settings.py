@@ -30,6 +30,7 @@ class KernelSettings(BaseModel):
     activity_text_limit: characters of one stored line, and bytes of its fields or of a partial result.
     activity_rate: log lines a second that are stored per attempt, ten times as many at once; a long
         line counts once per 1,024 characters; 0 for any number.
+    max_running: attempts that this engine runs at once, others wait in their order; 0 for any number.
     threads: plain functions that may run at once.
     freeze_at_start: take what is alive when an engine opens (modules, plugins) out of the
         garbage collector's sight; measured, a wide graph costs a fifth less CPU.
@@ -56,6 +57,7 @@ class KernelSettings(BaseModel):
     observer_failures: int = Field(default=5, ge=1)
     retention: Rules = ()
     prune_interval: float = Field(default=60.0, gt=0)
+    max_running: int = Field(default=0, ge=0)
     threads: int = Field(default=32, ge=1)
     activity_keep: int = Field(default=10_000, ge=0)
     activity_text_limit: int = Field(default=16 * 1024, ge=16)

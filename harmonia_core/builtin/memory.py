@@ -18,6 +18,7 @@ from harmonia_core.builtin.memory_checking import MemoryChecking
 from harmonia_core.builtin.memory_documents import document_page
 from harmonia_core.builtin.memory_executions import execution_page
 from harmonia_core.builtin.memory_pruning import MemoryPruning
+from harmonia_core.builtin.memory_slots import slot_rows
 from harmonia_core.builtin.memory_store import apply
 from harmonia_core.contracts.rows import (
     Document,
@@ -26,11 +27,13 @@ from harmonia_core.contracts.rows import (
     ExecutionRow,
     HeartbeatRow,
     RequestRow,
+    SlotRow,
     TaskRow,
     TimerRow,
     TokenRow,
     Unit,
 )
+from harmonia_core.contracts.slots import SlotQuery
 from harmonia_core.contracts.state_backend import BackendType, DocumentQuery, ExecutionQuery, Results
 
 CHUNK = 1024 * 1024
@@ -125,6 +128,9 @@ class MemoryBackend(MemoryActivity, MemoryPruning, MemoryChecking):
     async def add_request(self, request: RequestRow) -> None:
         self._read().requests.setdefault(request.request_id, request)
         self._wake()
+
+    async def slots(self, query: SlotQuery) -> list[SlotRow]:
+        return slot_rows(self._read(), query)
 
     async def token(self, token_hash: str) -> TokenRow | None:
         return self._read().tokens.get(token_hash)

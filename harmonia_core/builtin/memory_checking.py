@@ -1,13 +1,16 @@
 """The memory backend's part of upkeep that knows and checks a store."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.builtin.memory_access import MemoryAccess
+from harmonia_core.builtin.memory_slots import write_slots
 from harmonia_core.builtin.memory_store import FINAL, MemoryStore
-from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
+from harmonia_core.contracts.rows import ExecutionRow, SlotRow, TaskRow, TimerRow
+from harmonia_core.contracts.slots import mending
 from harmonia_core.contracts.state_backend import StateConflict
 from harmonia_core.contracts.upkeep import Holding
 from harmonia_core.errors import BackupRefused, Problem
@@ -76,6 +79,7 @@ class MemoryChecking(MemoryAccess):
         tasks: Sequence[TaskRow],
         timers: Sequence[TimerRow],
         drop_snapshots: Sequence[int] = (),
+        slots: Mapping[str, Sequence[SlotRow]] = MappingProxyType({}),
     ) -> None:
         store, key = self._read(), head.execution_id
         with self._lock:
@@ -88,6 +92,7 @@ class MemoryChecking(MemoryAccess):
             store.timers[key] = {(row.path, row.kind): row for row in timers}
             for seq in drop_snapshots:
                 store.snapshots[key].pop(seq, None)
+            write_slots(store, mending(key, slots))
 
 
 def fence(row: ExecutionRow) -> tuple[int, int, str | None]:
@@ -108,6 +113,7 @@ def _orphans(store: MemoryStore) -> Iterator[Problem]:
         "task": [key for key, rows in store.tasks.items() if rows],
         "timer": [key for key, rows in store.timers.items() if rows],
         "snapshot": [key for key, rows in store.snapshots.items() if rows],
+        "slot": {key for key, _, _ in store.slots},
         "heartbeat": {key for key, _ in store.heartbeats},
         "completion_token": {token.execution_id for token in store.tokens.values()},
     }

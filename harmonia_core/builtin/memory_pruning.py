@@ -81,7 +81,11 @@ def sweep(store: MemoryStore, before: float) -> Pruned:
         waited_for = request.execution_id in coming if head is None else head.status not in FINAL
         if request.created_at < before and not waited_for:
             del store.requests[request.request_id]
-    speakers = store.activity.keys() | {row.execution_id for row in store.heartbeats.values()}
+    speakers = (
+        store.activity.keys()
+        | {place[0] for place in store.slots}
+        | {row.execution_id for row in store.heartbeats.values()}
+    )
     _drop(store, speakers - store.executions.keys())
     known = store.executions.keys() | coming
     store.references -= {one for one in store.references if one[2] not in known}
@@ -100,6 +104,8 @@ def _drop(store: MemoryStore, execution_ids: set[str]) -> None:
         del store.requests[request.request_id]
     for token in [row for row in store.tokens.values() if row.execution_id in execution_ids]:
         del store.tokens[token.token_hash]
+    for slot in [place for place in store.slots if place[0] in execution_ids]:
+        del store.slots[slot]
     for place in [place for place in store.heartbeats if place[0] in execution_ids]:
         del store.heartbeats[place]
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from harmonia_core.builtin.memory_slots import write_slots
 from harmonia_core.contracts.rows import (
     ActivityRow,
     DocumentWrite,
@@ -16,6 +17,7 @@ from harmonia_core.contracts.rows import (
     ExecutionRow,
     HeartbeatRow,
     RequestRow,
+    SlotRow,
     TaskRow,
     TimerRow,
     TokenRow,
@@ -43,6 +45,7 @@ class MemoryStore:
     """Hold everything that one `memory://` address keeps.
 
     alive: ids of the engines at work. watchers: by the identity of their backend.
+    slots: by execution, path and key. starts: namespace, key and time of what began under a rate.
     uploaders: who uploads what no blob names yet, and since when (epoch seconds).
     """
 
@@ -62,6 +65,8 @@ class MemoryStore:
     activity: dict[str, dict[int, ActivityRow]] = field(default_factory=lambda: defaultdict(dict))
     documents: dict[Collection, dict[str, Stored]] = field(default_factory=lambda: defaultdict(dict))
     streams: dict[Collection, list[str]] = field(default_factory=lambda: defaultdict(list))
+    slots: dict[tuple[str, str, str], SlotRow] = field(default_factory=dict)
+    starts: list[tuple[str, str, float]] = field(default_factory=list)
     engines: dict[str, EngineRow] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)
     watchers: dict[int, Callable[[], None]] = field(default_factory=dict)
@@ -75,6 +80,8 @@ def apply(store: MemoryStore, unit: Unit) -> StateBackendError | None:
         _write_exchange(store, unit)
         _write_blobs(store, unit)
         _write_documents(store, unit)
+        if unit.slots or unit.closed_slots or unit.promotions:
+            write_slots(store, unit)
     return refusal
 
 

@@ -216,6 +216,28 @@ class Document(NamedTuple):
     version: int
 
 
+class SlotRow(NamedTuple):
+    """Hold what a task, or with an empty path an execution, holds or wants of one limit.
+
+    Key: (execution_id, path, key). units: how much. most: what its definition allows at once, beside the
+    limit. policy: `queue`, `skip` or `cancel-older`. priority: higher first; since, seq: when it began to
+    wait, its place among equals. state: `waiting`, `asked`, `held` or `leaving`. moved: when it came to that.
+    """
+
+    execution_id: str
+    path: str
+    key: str
+    namespace: str
+    units: int
+    most: int | None
+    policy: str
+    priority: int
+    since: float
+    seq: int
+    state: str
+    moved: float
+
+
 @dataclass(slots=True)
 class Unit:
     """Gather what must be committed together: all of it or nothing.
@@ -225,6 +247,9 @@ class Unit:
         expects seq 0, and `head` is None.
     consumed: ids of requests that this unit turns into events.
     closed_timers: (execution_id, path, kind). closed_tokens: hashes.
+    slots: rows of slots, written after those of closed_slots (execution_id, path) are deleted, and after
+        slot_priorities (priority, execution_id). promotions: (namespace, key, now) of the limits whose
+        waiting rows may come to hold them now, with all else of the unit written.
     """
 
     head: HeadWrite | None = None
@@ -241,6 +266,10 @@ class Unit:
     snapshot: SnapshotRow | None = None
     documents: list[DocumentWrite] = field(default_factory=list)
     appends: list[StreamAppend] = field(default_factory=list)
+    slots: list[SlotRow] = field(default_factory=list)
+    closed_slots: list[tuple[str, str]] = field(default_factory=list)
+    slot_priorities: list[tuple[int, str]] = field(default_factory=list)
+    promotions: list[tuple[str, str, float]] = field(default_factory=list)
 
     @property
     def execution_id(self) -> str | None:
@@ -250,8 +279,10 @@ class Unit:
 
     @property
     def concerns_others(self) -> bool:
-        """Tell whether engines other than the writer have to hear of it: a request, or a new epoch."""
-        return bool(self.requests) or (self.head is not None and self.head.epoch != self.head.expected_epoch)
+        """Tell whether engines other than the writer have to hear of it: a request, a slot, a new epoch."""
+        if self.requests or self.promotions:
+            return True
+        return self.head is not None and self.head.epoch != self.head.expected_epoch
 
     @property
     def weight(self) -> int:

@@ -19,11 +19,13 @@ from harmonia_core.contracts.rows import (
     ExecutionRow,
     HeartbeatRow,
     RequestRow,
+    SlotRow,
     TaskRow,
     TimerRow,
     TokenRow,
     Unit,
 )
+from harmonia_core.contracts.slots import SlotQuery
 from harmonia_core.contracts.upkeep import StateChecking, StatePruning
 from harmonia_core.errors import StateBackendError
 
@@ -123,6 +125,10 @@ class StateBackend(StateActivity, StateChecking, StatePruning, Protocol):
 
     async def add_request(self, request: RequestRow) -> None:
         """Add a request durably and wake its owner; adding the same id again is harmless."""
+        ...
+
+    async def slots(self, query: SlotQuery) -> list[SlotRow]:
+        """Return rows of slots by namespace and key: those that hold, then those that wait in their order."""
         ...
 
     async def token(self, token_hash: str) -> TokenRow | None:

@@ -4,12 +4,13 @@ Nothing here is on the path of an execution. Every method works in short slices,
 commits which arrive meanwhile wait for milliseconds and not for the end of the work.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from harmonia_core.contracts.activity import StateActivity
-from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
+from harmonia_core.contracts.rows import ExecutionRow, SlotRow, TaskRow, TimerRow
 from harmonia_core.errors import Problem
 
 
@@ -136,11 +137,13 @@ class StateChecking(Protocol):
         tasks: Sequence[TaskRow],
         timers: Sequence[TimerRow],
         drop_snapshots: Sequence[int] = (),
+        slots: Mapping[str, Sequence[SlotRow]] = MappingProxyType({}),
     ) -> None:
         """Put an execution's projections in place of those that stand, in one transaction.
 
         The fence (seq, epoch, owner) is compared with the head's and left alone, as is the namespace.
-        drop_snapshots: seqs of snapshots to delete. Raises StateConflict if the fence has moved.
+        drop_snapshots: seqs of snapshots to delete. slots: rows by path, in place of those that stand at
+            that path; others stay. Raises StateConflict if the fence has moved.
         """
         ...
 

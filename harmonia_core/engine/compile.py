@@ -14,6 +14,7 @@ from typing import Any
 
 from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.engine.checkpoint_policy import checkpoint_policy
+from harmonia_core.engine.limit_words import any_limits, concurrency
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
@@ -21,7 +22,7 @@ from harmonia_core.engine.undo_nodes import any_undo, flags, nothing_to_undo
 from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.expressions.schema import check_schema
 from harmonia_core.model.definition import WorkflowDefinition
-from harmonia_core.model.graph import Graph, Scope, TaskNode
+from harmonia_core.model.graph import Concurrency, Graph, Scope, TaskNode
 from harmonia_core.model.placing import Positions, place_problems
 from harmonia_core.model.values import Template
 
@@ -83,10 +84,11 @@ def check_definition(
     if definition.on_failure == "compensate" and not problems and not any_undo(scope.tasks):
         problems.append(nothing_to_undo("on_failure"))
     checkpoints = checkpoint_policy(definition.checkpoints, scope, problems)
+    limit = concurrency(definition, problems)
     definition_hash = _content_hash(definition, problems)
     if problems:
         return Compilation(None, tuple(problems))
-    graph = _graph(definition, scope, output, definition_hash, catalog)
+    graph = _graph(definition, scope, output, definition_hash, catalog, limit)
     return Compilation(graph if checkpoints is None else replace(graph, checkpoints=checkpoints))
 
 
@@ -107,6 +109,7 @@ def _graph(
     output: Template | None,
     definition_hash: str,
     catalog: TypeCatalog,
+    limit: Concurrency | None,
 ) -> Graph:
     undoes, holds = flags(scope.tasks)
     return Graph(
@@ -126,6 +129,8 @@ def _graph(
         undoes=undoes,
         holds=holds,
         priority=definition.priority,
+        concurrency=limit,
+        limited=limit is not None or any_limits(scope.tasks),
     )
 
 
@@ -157,6 +162,7 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         # Nothing where there is nothing, so that older graphs keep their hash.
         *(() if node.scope is None else (_inside(node.scope),)),
         *(() if node.on_failure == "fail" else (node.on_failure,)),
+        *(() if not node.limits else ({"limits": node.limits},)),
         *(() if node.undo is None else ({"undo": _row(node.undo)},)),
     )
 

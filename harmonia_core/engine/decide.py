@@ -20,7 +20,7 @@ _STILL = FINAL_EXECUTION | {ExecutionStatus.QUEUED, ExecutionStatus.PAUSED}
 
 def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> list[Command]:
     """Return the commands that the state calls for; none if it only waits or has ended."""
-    if state.status in _STILL:
+    if state.status in _STILL and not (state.timed_out and state.status is ExecutionStatus.QUEUED):
         return _meanwhile(state, answers)
     undo = state.undo
     if not (graph.undoes or graph.holds or undo.wanted):

@@ -4,11 +4,11 @@ What a batch writes is `task_rows` and `timer_rows`; what they add up to over a 
 from its fold, but for items that have ended, whose rows are given as they end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic_core import to_json
 
-from harmonia_core.contracts.rows import ExecutionRow, TaskRow, TimerRow
+from harmonia_core.contracts.rows import ExecutionRow, SlotRow, TaskRow, TimerRow
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.projections import (
     final_error,
@@ -18,12 +18,13 @@ from harmonia_core.engine.projections import (
     task_rows,
     touched_path,
 )
+from harmonia_core.engine.slot_rows import slot_rows
 from harmonia_core.engine.walks import below, undoing
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import Beginning, Recorded
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.state import ExecutionState, begin
-from harmonia_core.model.statuses import FINAL_TASK
+from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus
 
 
 class Derivation:
@@ -71,6 +72,14 @@ class Derivation:
     def timers(self) -> list[TimerRow]:
         """Return the open timers."""
         return open_timers(self.state)
+
+    def slots(self, stood: Sequence[SlotRow], namespace: str) -> list[SlotRow]:
+        """Return the rows of what holds slots or waits for them, given those that stand there.
+
+        What goes on in another log has its rows until that begins, and none from then on.
+        """
+        handed_on = self.state.status is ExecutionStatus.CONTINUED and not stood
+        return [] if handed_on else slot_rows(self.state, namespace)
 
     def head(self, stood: ExecutionRow) -> ExecutionRow:
         """Return a head with its projected fields as the log has them; the others are left as they stood."""

@@ -55,6 +55,8 @@ class LocalDispatcher:
         self._variables = copy_context()
         self._lanes = Lanes(self._variables)
         self._closed = False
+        # How many attempts there are, and those of them that wait for one of this engine's places.
+        self._count, self._held_back = 0, dict[Attempt, None]()
         self._attempts: dict[str, dict[str, Attempt]] = {}
         self._services = Services(
             secret,
@@ -67,6 +69,11 @@ class LocalDispatcher:
             anyio.CapacityLimiter(settings.threads),
             anyio.CapacityLimiter(math.inf),
         )
+
+    @property
+    def held_back(self) -> list[AttemptKey]:
+        """Return the attempts that wait for one of this engine's places, in their order."""
+        return [attempt.job.key for attempt in self._held_back]
 
     @property
     def quiet(self) -> bool:
@@ -84,12 +91,18 @@ class LocalDispatcher:
             self._enter(group)
         attempt = Attempt(job, self._services, self._type_of, self._ended)
         key = job.key
+        most = self._services.settings.max_running
+        waits = most > 0 and self._count - len(self._held_back) >= most
+        self._count += 1
         beside = self._attempts.get(key.execution_id)
         if beside is None:
             self._attempts[key.execution_id] = {key.path: attempt}
         else:
             beside[key.path] = attempt
-        self._lanes.put(group, attempt)
+        if waits:
+            self._held_back[attempt] = None
+        else:
+            self._lanes.put(group, attempt)
 
     def cancel(self, execution_id: str, path: str | None = None) -> None:
         """Ask all attempts of an execution, or the one at `path`, to stop; asking again is harmless.
@@ -97,13 +110,19 @@ class LocalDispatcher:
         Each delivers `cancelled`, at the latest when its grace is over.
         """
         for attempt in self._found(execution_id, path):
-            attempt.ask_to_stop("cancelled")
+            if attempt in self._held_back:
+                self._never_begin(attempt)
+            else:
+                attempt.ask_to_stop("cancelled")
 
     def drop(self, execution_id: str) -> None:
         """Stop all attempts of an execution that was taken over elsewhere, and deliver nothing."""
         for attempt in self._found(execution_id, None):
             attempt.dropped = True
-            attempt.ask_to_stop("cancelled")
+            if attempt in self._held_back:
+                self._ended(attempt, None)
+            else:
+                attempt.ask_to_stop("cancelled")
         self._attempts.pop(execution_id, None)
         self.forget(execution_id)
 
@@ -124,7 +143,8 @@ class LocalDispatcher:
             self._closed = True
             return
         self._closed = True
-        running = [attempt for beside in self._attempts.values() for attempt in beside.values()]
+        begun = (attempt for beside in self._attempts.values() for attempt in beside.values())
+        running = [attempt for attempt in begun if attempt not in self._held_back]
         for attempt in running:
             attempt.ask_to_stop("cancelled")
         with anyio.CancelScope(shield=True):
@@ -152,6 +172,10 @@ class LocalDispatcher:
 
     def _ended(self, attempt: Attempt, outcome: Outcome | None) -> None:
         key = attempt.job.key
+        self._count -= 1
+        self._held_back.pop(attempt, None)
+        if self._held_back and not self._closed and self._group is not None:
+            self._begin_held_back(self._group)
         beside = self._attempts.get(key.execution_id)
         # A retry may already stand in its place.
         if beside is not None and beside.get(key.path) is attempt:
@@ -162,6 +186,23 @@ class LocalDispatcher:
             self.abandoned += 1
         if outcome is not None and not attempt.dropped and not self._closed:
             self._deliver(outcome)
+
+    def _never_begin(self, attempt: Attempt) -> None:
+        """End an attempt that waits for a place; who cancels it hears of that later, as of any other."""
+        del self._held_back[attempt]
+        attempt.stop = "cancelled"
+
+        async def tell() -> None:
+            self._ended(attempt, Outcome(attempt.job.key, "cancelled"))
+
+        self._launch(tell)
+
+    def _begin_held_back(self, group: TaskGroup) -> None:
+        """Begin what waits for one of this engine's places, as far as there are any, in order."""
+        while self._held_back and self._count - len(self._held_back) < self._services.settings.max_running:
+            attempt = next(iter(self._held_back))
+            del self._held_back[attempt]
+            self._lanes.put(group, attempt)
 
     def _launch(self, function: Callable[[], Any]) -> None:
         """Start one of the dispatcher's own tasks, from the loop or from a thread."""

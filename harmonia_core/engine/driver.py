@@ -7,7 +7,7 @@ loop shares a commit. Effects happen only in `_committed`.
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
@@ -19,6 +19,7 @@ from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, Requ
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.effects import Effects
 from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.gating import gate_of
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.projections import open_timers
@@ -34,6 +35,7 @@ from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.settings import KernelSettings
 
 LOG = logging.getLogger("harmonia.engine")
+NONE: frozenset[str] = frozenset()
 
 
 class Driver:
@@ -41,7 +43,7 @@ class Driver:
 
     formerly: what goes on where those of these ids ended. ended: called whenever an execution has ended, if
         somebody set it. after: called with each batch that is committed, for effects that other parts of the
-        shell carry out.
+        shell carry out. limited: keys of the limits that are in force, by namespace.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Driver:
         self.formerly: dict[str, Live] = {}
         self.ended: Callable[[], None] | None = None
         self.after: list[Callable[[Live, Batch], None]] = []
+        self.limited: Mapping[str, frozenset[str]] = {}
         self._queue: list[Live] = []
         self._wake = anyio.Event()
         self._group: TaskGroup
@@ -105,7 +108,8 @@ class Driver:
     def _settle(self, live: Live, arrivals: Sequence[Arrival], only_record: bool = False) -> Batch:
         limit = self._settings.inline_limit
         now, most = self._clock.now(), self._settings.roll_over_after
-        return settle(live.state, arrivals, translate, now, self._evaluator, limit, only_record, most)
+        gate = gate_of(live.state.graph, live.state, self.limited.get(live.namespace, NONE))
+        return settle(live.state, arrivals, translate, now, self._evaluator, limit, only_record, most, gate)
 
     async def deliver(self, live: Live, arrivals: Sequence[Arrival]) -> list[RequestRow]:
         """Record what has arrived for an execution that stays without an owner; dispatch nothing.

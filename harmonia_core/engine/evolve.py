@@ -13,6 +13,7 @@ from harmonia_core.engine.frontier import put
 from harmonia_core.engine.inbox_folds import INBOX_FOLDS, WAITS, of_task
 from harmonia_core.engine.items import item, put_item
 from harmonia_core.engine.rolling import beginning
+from harmonia_core.engine.slot_folds import SLOT_FOLDS, slots_of_task
 from harmonia_core.engine.task_folds import OF_TASKS, change
 from harmonia_core.engine.undo_folds import UNDO_FOLDS, followed, stands, undo_moved
 from harmonia_core.model import events as e
@@ -23,6 +24,7 @@ from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, TaskNode
 from harmonia_core.model.inbox import EMPTY
 from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.slots import NO_SLOTS
 from harmonia_core.model.state import ExecutionState, Question, TaskState
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
@@ -34,6 +36,8 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
         return _EXECUTION_FOLDS[type(event)](state, event, recorded)._replace(seq=recorded.seq)
     if state.inbox is not EMPTY or type(event) in WAITS:
         state = state._replace(inbox=of_task(state.inbox, recorded, path))
+    if state.slots is not NO_SLOTS or type(event) is e.SlotsRequested:
+        state = state._replace(slots=slots_of_task(state.slots, recorded, path))
     root = state.graph.root
     position = root.index.get(path)
     if position is None:
@@ -138,6 +142,7 @@ def _moved(
         state.family,
         state.inbox,
         state.control,
+        state.slots,
     )
 
 
@@ -202,7 +207,7 @@ def _compensated(state: ExecutionState, event: e.ExecutionCompensated, at: Recor
 
 
 def _rolled_over(state: ExecutionState, event: e.ExecutionRolledOver, at: Recorded) -> ExecutionState:
-    return _ended(state, ExecutionStatus.CONTINUED, at)
+    return _ended(state, ExecutionStatus.CONTINUED, at)._replace(slots=state.slots)  # until it goes on
 
 
 def _continued(state: ExecutionState, event: e.ExecutionContinued, at: Recorded) -> ExecutionState:
@@ -224,7 +229,7 @@ def _forked(state: ExecutionState, event: e.ExecutionForked, at: Recorded) -> Ex
 
 
 def _ended(state: ExecutionState, status: ExecutionStatus, at: Recorded) -> ExecutionState:
-    return state._replace(status=status, ended_at=at.at, asks={}, answers={})
+    return state._replace(status=status, ended_at=at.at, asks={}, answers={}, slots=NO_SLOTS)
 
 
 def _variables_set(state: ExecutionState, event: e.VariablesSet, at: Recorded) -> ExecutionState:
@@ -264,6 +269,7 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.ExecutionCompensated: _compensated,
     e.TaskResolved: _unchanged,
     **UNDO_FOLDS,
+    **SLOT_FOLDS,
     **dict.fromkeys(INBOX_FOLDS, _inbox),
     **CONTROL_FOLDS,
     e.ExecutionTerminated: _terminated,

@@ -11,7 +11,8 @@ from hashlib import sha256
 from anyio.lowlevel import checkpoint
 from pydantic_core import from_json
 
-from harmonia_core.contracts.rows import EventRow, ExecutionRow, TimerRow
+from harmonia_core.contracts.rows import EventRow, ExecutionRow, SlotRow, TimerRow
+from harmonia_core.contracts.slots import SlotQuery
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.checking import (
@@ -28,6 +29,7 @@ from harmonia_core.engine.checking import (
 from harmonia_core.engine.derived import Derivation
 from harmonia_core.engine.loading import Loader, to_recorded
 from harmonia_core.engine.rolling import blobs_in
+from harmonia_core.engine.slot_checking import slot_problems
 from harmonia_core.errors import HarmoniaError, Problem, StateCorrupt
 from harmonia_core.model.events import Beginning, Recorded
 from harmonia_core.model.graph import Graph
@@ -87,6 +89,7 @@ class Examination:
     wanted: Container[Block] = ()
     head: ExecutionRow = field(init=False)
     timers: list[TimerRow] = field(default_factory=list)
+    slots: list[SlotRow] = field(default_factory=list)
     derived: Rows = field(init=False)
     derivation: Derivation | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -106,8 +109,10 @@ class Examination:
             return False
         self.head, self.timers = found
         await self._list_snapshots()
+        self.slots = await self.backend.slots(SlotQuery(execution_id=self.execution_id))
         await self._walk()
         self._compare(stored)
+        await self._compare_slots()
         return True
 
     def _add(self, code: str, place: str, message: str, suggestion: str | None = None) -> None:
@@ -253,3 +258,11 @@ class Examination:
         self.problems += timer_problems(self.execution_id, self.timers, self.derivation.timers())
         self.problems += row_problems(self.execution_id, stored, self.derived)
         self.blocks = differing(stored, self.derived)
+
+    async def _compare_slots(self) -> None:
+        """Compare rows of slots; they were read behind the rest, so only while the execution stands still."""
+        if self.damaged or self.derivation is None:
+            return
+        found = list(slot_problems(self.slots, self.derivation.slots(self.slots, self.head.namespace)))
+        if found and await self._stands_still():
+            self.problems += found

@@ -13,8 +13,9 @@ from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
 Verdict = Literal["open", "met", "skip", "unreachable"]
 
 _OUTSTANDING = frozenset({TaskStatus.RUNNING, TaskStatus.BACKOFF})
-# Also without an attempt: its input or its condition could not be known, and a person decides.
-_HELD_BACK = frozenset({TaskStatus.ATTENTION, TaskStatus.BACKOFF})
+# Also without an attempt: its input or its condition could not be known, and a person decides; or it
+# waits under a limit.
+_HELD_BACK = frozenset({TaskStatus.ATTENTION, TaskStatus.BACKOFF, TaskStatus.BLOCKED})
 _READY, _WAITING = TaskStatus.READY, TaskStatus.WAITING
 _SUCCEEDED, _SKIPPED, _ATTENTION = TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.ATTENTION
 

@@ -12,6 +12,7 @@ from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.checking import MOST_BLOCKS, AllBlocks, Block, capped
 from harmonia_core.engine.examination import Definitions, Examination
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.slot_checking import mended
 from harmonia_core.errors import ExecutionNotFound, Problem, StateCorrupt
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
@@ -206,8 +207,9 @@ class Inspector:
         head, tasks = found.derivation.head(found.head), list(found.derived.kept.values())
         try:
             await self._backend.replace_projections(
-                head, tasks, found.derivation.timers(), found.bad_snapshots
-            )
+                head, tasks, found.derivation.timers(), found.bad_snapshots,
+                mended(found.slots, found.derivation.slots(found.slots, head.namespace)),
+            )  # fmt: skip
         except StateConflict:
             return False
         if found.unreferred:

@@ -21,8 +21,8 @@ from harmonia_core.model.values import Expression, Template, parse_expression, p
 
 MAP, SET = "map", "set"
 _ELSEWHERE = {"output": "what a task returns is read as tasks.<id>.output"}
-_OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent")
-_OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent")
+_OF_ATTEMPTS = ("retry_policy", "timeout", "heartbeat_timeout", "idempotent", "limits")
+_OF_AN_ATTEMPT = ("timeout", "heartbeat_timeout", "idempotent", "limits")
 _OF_A_MAP = frozenset(("task", "max_concurrency", "batch_size", "tolerate", "enough", "reduce"))
 
 
@@ -182,6 +182,7 @@ class NodeBuilder:
             "retry": self._own_retry(work) if kernel else self._retry(work, facts),
             "timeout": work.timeout or (kind and kind.timeout),
             "total_timeout": work.total_timeout,
+            "limits": tuple((work.limits or {}).items()),
             "heartbeat_timeout": work.heartbeat_timeout or (kind and kind.heartbeat_timeout),
             "idempotent": given if given is not None else kind is None or kind.idempotent,
         }

@@ -28,13 +28,12 @@ _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
                            e.ExecutionCompensated, e.ExecutionTerminated})  # fmt: skip
 _OF_ALL = frozenset({e.ExecutionRolledOver, e.ExecutionContinued, e.ExecutionForked})
-_TIMELESS = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.CONTINUED})
 
 
 def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[Recorded]) -> list[TaskRow]:
     """Return the rows of the tasks and items that a batch touched, as they stand after it."""
     touched: dict[str, list[Recorded]] = {}
-    if before.status is ExecutionStatus.QUEUED:
+    if not before.seq:
         touched |= {path: [] for path in inherited(before)}
     for record in recorded:
         path = touched_path(record)
@@ -147,7 +146,7 @@ def _touched(before: ExecutionState, recorded: Iterable[Recorded]) -> dict[str, 
 
 def _timers(state: ExecutionState, path: str) -> dict[str, float]:
     """Return what a task, an item or (empty path) the execution itself waits for: due time by kind."""
-    if state.status in _TIMELESS:
+    if not state.seq or state.status is ExecutionStatus.CONTINUED:
         return {}
     if not path:
         ended = state.timed_out or state.status in FINAL_EXECUTION

@@ -13,11 +13,13 @@ from harmonia_core.engine.outbox import documents, requests
 from harmonia_core.engine.projections import final_error, task_rows
 from harmonia_core.engine.rolling import blobs_in
 from harmonia_core.engine.settle import Batch
+from harmonia_core.engine.slot_rows import Change, add_slots
 from harmonia_core.engine.subscriptions import changes
 from harmonia_core.errors import StateBackendError
 from harmonia_core.model.codec import canonical
 from harmonia_core.model.events import Event, ExecutionForked, Inheriting, TaskDeferred
 from harmonia_core.model.refs import BlobRef
+from harmonia_core.model.slots import NO_SLOTS
 from harmonia_core.model.snapshot import dump, weight
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
@@ -75,6 +77,9 @@ class Recorder:
             unit.documents += automatic(state, batch.recorded)
         if not live.created:
             unit.documents += live.documents
+        if state.slots is not NO_SLOTS or batch.first.slots is not NO_SLOTS:
+            first = batch.recorded[0].event if batch.recorded else None
+            add_slots(unit, Change(batch.first, state, first, batch.now), live.namespace)
         batch.requests = unit.requests
         if batch.blobs:
             unit.blobs += [_blob(live, address, data) for address, data in batch.blobs.items()]

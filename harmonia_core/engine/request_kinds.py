@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.contracts.slots import SLOTS
 from harmonia_core.engine import controlling
 from harmonia_core.engine.actions import refused as refused_action
 from harmonia_core.engine.approvals import decided, delegated
@@ -13,6 +14,7 @@ from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import for_good, reported
 from harmonia_core.engine.resolving import given_in, resolve
 from harmonia_core.engine.retry import judge
+from harmonia_core.engine.slot_requests import from_slots
 from harmonia_core.engine.upgrading import upgraded
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model import events as e
@@ -104,4 +106,5 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "message": receive,
     "decide": decided,
     "delegate": delegated,
+    SLOTS: from_slots,
 }

@@ -1,6 +1,7 @@
 """Bring requests to executions, whoever drives them, and take those that others left for us."""
 
 import logging
+import math
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -44,7 +45,7 @@ class Requests:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def next_change(self, limit: float) -> None:
+    async def next_change(self, limit: float = math.inf) -> None:
         """Wait until another process may have written, at most `limit` seconds."""
         changed = self._changed
         with anyio.move_on_after(limit):

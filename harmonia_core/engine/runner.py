@@ -30,6 +30,7 @@ from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
+from harmonia_core.engine.limiting import Limiting
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
 from harmonia_core.engine.operating import Operating
@@ -42,6 +43,7 @@ from harmonia_core.engine.reading import Ref
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.replacing import Replacing
 from harmonia_core.engine.requests import Requests
+from harmonia_core.engine.slot_keeper import SlotKeeper
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
 from harmonia_core.model.definition import WorkflowDefinition
@@ -55,7 +57,7 @@ REQUEST_KINDS = (
 )  # fmt: skip
 
 
-class Engine(Operating, Messaging, Replacing, Comparing):
+class Engine(Operating, Messaging, Replacing, Comparing, Limiting):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -99,6 +101,8 @@ class Engine(Operating, Messaging, Replacing, Comparing):
         super().__init__(backend, self._loader, self._owner, self._driver, self._publisher, self._requests)
         self._office = PostOffice(backend, self._driver, self._clock, self.patience)
         self._driver.after.append(self._office.recorded)
+        self._slots = SlotKeeper(backend, self._driver, self._clock, self.patience)
+        self._driver.after.append(self._slots.recorded)
         self.definitions = Definitions(backend, self._catalog, self._clock)
         self._keys = StartKeys(backend, self._clock)
         self._forks = Forks(backend, self._loader, self._driver, self.patience, self._clock)
@@ -152,6 +156,9 @@ class Engine(Operating, Messaging, Replacing, Comparing):
             group.start_soon(self._publisher.run)
             group.start_soon(self._requests.run)
             group.start_soon(self._office.run)
+            await self._slots.read()
+            group.start_soon(self._slots.run)
+            group.start_soon(self._slots.follow, self._requests.next_change)
             if self._kept is not None:
                 group.start_soon(self._kept.run)
             if self.settings.retention:

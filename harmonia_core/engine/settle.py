@@ -18,6 +18,7 @@ from harmonia_core.engine.arrivals import Requested
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evaluate import Evaluator, ask_id
 from harmonia_core.engine.evolve import evolve
+from harmonia_core.engine.gating import Gate, given_back
 from harmonia_core.engine.intents import to_event
 from harmonia_core.engine.projections import ClosedTimer, timer_rows
 from harmonia_core.engine.rolling import roll_over
@@ -41,6 +42,7 @@ class Batch:
 
     __slots__ = (
         "_evaluator",
+        "_gate",
         "_limit",
         "arrivals",
         "blobs",
@@ -55,8 +57,15 @@ class Batch:
         "timers",
     )
 
-    def __init__(self, state: ExecutionState, now: float, evaluator: Evaluator, inline_limit: int) -> None:
-        self.state, self.first, self.now = state, state, now
+    def __init__(
+        self,
+        state: ExecutionState,
+        now: float,
+        evaluator: Evaluator,
+        inline_limit: int,
+        gate: Gate | None = None,
+    ) -> None:
+        self.state, self.first, self.now, self._gate = state, state, now, gate
         self._evaluator, self._limit = evaluator, inline_limit
         self.recorded: list[Recorded] = []
         self.rows: list[EventRow] = []
@@ -108,8 +117,17 @@ class Batch:
             event = replace(event, **{name: ref})  # type: ignore[type-var]
         return event, encode(event)
 
+    def enter(self, gate: Gate) -> None:
+        """Let an execution that has just begun wait for its turn, if a limit demands it."""
+        waits = gate.execution(self.state, self.recorded[0], self._evaluator.quick)
+        if waits is not None:
+            self.add(waits)
+
     def settle(self, roll_over_after: int = 0) -> None:
         """Decide and answer until `decide` has nothing more to say, or the log is long enough."""
+        if self._gate is not None:
+            for event in given_back(self.state):
+                self.add(event)
         answers: Answers = {}
         causation = str(self.state.seq)
         for _ in range(MAX_PASSES):
@@ -122,6 +140,10 @@ class Batch:
                     self._answer(command, answers)
                     continue
                 if type(command) is ScheduleTask and not command.node.kernel:
+                    waits = None if self._gate is None else self._gate.attempt(self.state, command)
+                    if waits is not None:
+                        self.add(waits, None, causation)
+                        continue
                     self.effects.append(command)
                 self.add(to_event(command, self.now), None, causation)
         raise InvariantViolated(f"Execution {self.state.execution_id} does not come to rest.")
@@ -148,13 +170,15 @@ def settle(
     inline_limit: int,
     only_record: bool = False,
     roll_over_after: int = 0,
+    gate: Gate | None = None,
 ) -> Batch:
     """Return the batch that a list of arrivals (outcomes, timers, requests, answers) leads to.
 
     only_record: decide nothing, unless it is how a cancelled execution ends and needs no attempt.
     roll_over_after: events of one log, after which it goes on in another one; 0 for never.
+    gate: what the limits let pass; None if none concerns the execution.
     """
-    made = partial(_arrived, state, list(arrivals), translate, now, evaluator, inline_limit)
+    made = partial(_arrived, state, list(arrivals), translate, now, evaluator, inline_limit, gate)
     batch = made()
     if not only_record or batch.state.cancelling:
         batch.settle(roll_over_after)
@@ -171,10 +195,13 @@ def _arrived(
     now: float,
     evaluator: Evaluator,
     inline_limit: int,
+    gate: Gate | None,
 ) -> Batch:
-    batch = Batch(state, now, evaluator, inline_limit)
+    batch = Batch(state, now, evaluator, inline_limit, gate)
     for arrival in arrivals:
         batch.arrivals.append(arrival)
         for event, actor, causation in translate(batch.state, arrival, now):
             batch.add(event, actor, causation)
+            if gate is not None and batch.state.seq == 1:
+                batch.enter(gate)
     return batch

@@ -9,6 +9,7 @@ from typing import Any
 
 from harmonia_core.engine import child_folds
 from harmonia_core.engine.frontier import put
+from harmonia_core.engine.slot_folds import SLOT_TASK_FOLDS
 from harmonia_core.model import events as e
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.graph import Scope, TaskNode
@@ -221,6 +222,7 @@ TASK_FOLDS: dict[type, Fold] = {
     e.TaskAttention: _attention,
     e.ChildRequested: child_folds.requested,
     e.ChildCancelRequested: child_folds.cancel_requested,
+    **SLOT_TASK_FOLDS,
 }
 OF_TASKS = frozenset((*TASK_FOLDS, *_INSIDE_FOLDS))
 """The events that name a task or an item; an empty path stands for the execution."""

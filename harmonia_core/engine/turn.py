@@ -21,6 +21,7 @@ from harmonia_core.model.commands import (
 )
 from harmonia_core.model.events import Place
 from harmonia_core.model.graph import Scope, TaskNode
+from harmonia_core.model.slots import GRANTED
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
 from harmonia_core.model.statuses import TaskStatus
 from harmonia_core.model.values import Template
@@ -95,6 +96,9 @@ class Turn:
         """Take one ready task a step further; tell whether more than a question came of it."""
         if task.attempt:
             out.extend(further(node, path, task, self.state))
+            return True
+        if task.reason == GRANTED:
+            out.append(ScheduleTask(path, node, 1, True, task.input, task.holes))
             return True
         if node.when is not None:
             answer = self._answer((path, "when"))

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 from harmonia_core.model.checkpoints import CheckpointsSpec
 from harmonia_core.model.control import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
+from harmonia_core.model.limit_spec import Concurrency
 from harmonia_core.model.placing import Positions
 from harmonia_core.model.pointer import Pointer
 from harmonia_core.model.policies import OnFailure, RetryPolicySpec, Spec, TimeLimit
@@ -37,6 +38,7 @@ class WorkflowDefinition(Spec):
     on_failure: what comes before the execution fails, or (hold) before one of its own tasks does.
     checkpoints: which points of an execution are named by themselves.
     priority: of its executions, where executions queue; a start may give another one.
+    concurrency: how many of its executions may run at once.
     """
 
     name: Name
@@ -54,6 +56,7 @@ class WorkflowDefinition(Spec):
     on_failure: OnFailure | None = None
     checkpoints: CheckpointsSpec | None = None
     priority: int = Field(0, ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, strict=True)
+    concurrency: Concurrency | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
 

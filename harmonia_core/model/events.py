@@ -39,6 +39,8 @@ from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.roll_over_events import ExecutionContinued as ExecutionContinued
 from harmonia_core.model.roll_over_events import ExecutionRolledOver as ExecutionRolledOver
+from harmonia_core.model.slot_events import SlotsGranted as SlotsGranted
+from harmonia_core.model.slot_events import SlotsRequested as SlotsRequested
 from harmonia_core.model.undo_events import CompensationBegun as CompensationBegun
 from harmonia_core.model.undo_events import ExecutionCompensated as ExecutionCompensated
 from harmonia_core.model.undo_events import TaskResolved as TaskResolved

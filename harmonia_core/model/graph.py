@@ -47,6 +47,18 @@ DEFAULT_JOIN = Join()
 
 
 @dataclass(frozen=True, slots=True)
+class Concurrency:
+    """Say how many executions may run at once, of those that have the same key.
+
+    policy: what one does that is too many: `queue`, `skip`, or `cancel-older`.
+    """
+
+    most: int
+    key: Template | None = None
+    policy: str = "queue"
+
+
+@dataclass(frozen=True, slots=True)
 class Reduce:
     """Say what a map's outputs are folded into: `value` over `result`, `output`, `item` and `index`."""
 
@@ -66,6 +78,7 @@ class TaskNode:
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
     reduce: of a map whose output is one value.
+    limits: resources that an attempt needs, with how many units of each.
     scope: for a composite, the tasks inside it. child: for a sub-workflow, what it starts.
     on_failure: what comes before it fails for good: nothing, the undoing of what lies inside, a person.
     undo: what undoes it once it has succeeded.
@@ -97,6 +110,7 @@ class TaskNode:
     undo: "TaskNode | None" = None
     child: Child | None = None
     reduce: Reduce | None = None
+    limits: tuple[tuple[str, int], ...] = ()
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""
@@ -180,6 +194,7 @@ class Graph:
     on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
         task has an undo, or waits for a person instead of failing.
     priority: of executions that are started without one of their own.
+    concurrency: how many executions may run at once. limited: whether that, or any task, names a limit.
     """
 
     name: str
@@ -199,3 +214,5 @@ class Graph:
     holds: bool = False
     checkpoints: CheckpointPolicy | None = None
     priority: int = 0
+    concurrency: Concurrency | None = None
+    limited: bool = False

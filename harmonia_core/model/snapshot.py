@@ -17,6 +17,7 @@ from harmonia_core.model.graph import Graph
 from harmonia_core.model.inbox import EMPTY, dump_inbox, read_inbox
 from harmonia_core.model.outcomes import ErrorInfo, error_from_json
 from harmonia_core.model.refs import REFS
+from harmonia_core.model.slots import NO_SLOTS, dump_slots, read_slots
 from harmonia_core.model.state import (
     PAGE,
     ExecutionState,
@@ -56,6 +57,8 @@ def dump(state: ExecutionState) -> bytes:
         shape["inbox"] = dump_inbox(state.inbox)
     if state.control != FREE:
         shape["control"] = list(state.control)
+    if state.slots is not NO_SLOTS:
+        shape["slots"] = dump_slots(state.slots)
     return to_json(shape)
 
 
@@ -86,6 +89,7 @@ def read(graph: Graph, shape: Mapping[str, Any]) -> ExecutionState:
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         inbox=read_inbox(shape["inbox"]) if "inbox" in shape else EMPTY,
         control=read_control(*shape["control"]) if "control" in shape else FREE,
+        slots=read_slots(shape["slots"]) if "slots" in shape else NO_SLOTS,
         **plain,
     )
 

@@ -17,6 +17,7 @@ from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.inbox import EMPTY, Inbox
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import BlobRef, Stored
+from harmonia_core.model.slots import NO_SLOTS, Slots
 from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import NOTHING_UNDONE, UndoState
 from harmonia_core.model.values import Hole
@@ -170,6 +171,7 @@ class ExecutionState(NamedTuple):
     ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
     family: whose task the execution carries out. inbox: messages, and who waits for something from outside.
     control: how people steer it.
+    slots: what holds room under a limit, or waits for it.
     """
 
     graph: Graph
@@ -197,6 +199,7 @@ class ExecutionState(NamedTuple):
     family: Family = ALONE
     inbox: Inbox = EMPTY
     control: Control = FREE
+    slots: Slots = NO_SLOTS
 
     @property
     def ends(self) -> int:

@@ -47,10 +47,12 @@ FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UN
 # What this version's events can do; a status that no event reaches yet has no row.
 EXECUTION_TRANSITIONS = MappingProxyType(
     {
-        _E.QUEUED: frozenset({_E.RUNNING}),
+        _E.QUEUED: frozenset({_E.RUNNING, _E.CANCELLING, _E.FAILED}),
+        # Back to queued only in its first batch: under a limit it waits for its turn.
         _E.RUNNING: frozenset(
             {
                 _E.PAUSED,
+                _E.QUEUED,
                 _E.ATTENTION,
                 _E.CANCELLING,
                 _E.COMPENSATING,

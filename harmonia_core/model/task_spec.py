@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from harmonia_core.model.child_spec import OnCancel, read_workflow
 from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
+from harmonia_core.model.limit_spec import ResourceUnits
 from harmonia_core.model.policies import Join, JoinSpec, OnFailure, RetryPolicySpec, Spec, TimeLimit
 
-NOT_YET_IN_WORKFLOW = frozenset(("concurrency",))
+NOT_YET_IN_WORKFLOW = frozenset[str]()
 NOT_YET_IN_TASK = frozenset(("action", "component", "runs_on"))
 NOT_YET_TYPES = frozenset(("component",))
 """Words of the language whose behaviour this version does not have; refused, never ignored."""
@@ -114,6 +115,7 @@ class WorkSpec(Block):
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
     compensate: what undoes the task once it has succeeded. on_failure: what comes before it fails.
+    limits: resources that an attempt needs, with how much of each.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
         max_concurrency, batch_size, tolerate, reduce, pages, enough, mode, output, vars: of maps and
         composites, each of which takes some of them.
@@ -129,6 +131,7 @@ class WorkSpec(Block):
     idempotent: bool | None = Field(None, strict=True)
     compensate: "WorkSpec | None" = None
     on_failure: OnFailure | None = None
+    limits: ResourceUnits | None = None
     description: str = ""
     metadata: JsonObject = Field(default_factory=dict)
     branches: tuple[BranchSpec, ...] | None = None

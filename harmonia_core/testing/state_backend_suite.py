@@ -27,6 +27,7 @@ _PARTS = [
         "search",
         "exchange",
         "documents",
+        "slots",
         "upkeep",
     )
 ]
@@ -41,6 +42,7 @@ from harmonia_core.testing.state_backend_log import LogTests  # noqa: E402
 from harmonia_core.testing.state_backend_named import NamedTests  # noqa: E402
 from harmonia_core.testing.state_backend_queries import QueryTests  # noqa: E402
 from harmonia_core.testing.state_backend_search import SearchTests  # noqa: E402
+from harmonia_core.testing.state_backend_slots import SlotTests  # noqa: E402
 from harmonia_core.testing.state_backend_upkeep import UpkeepTests  # noqa: E402
 
 
@@ -54,6 +56,7 @@ class StateBackendSuite(
     NamedTests,
     ActivityTests,
     InspectionTests,
+    SlotTests,
     UpkeepTests,
 ):
     """Judge a state backend by every method of the contract; subclass it and give `create`."""

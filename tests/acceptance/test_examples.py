@@ -47,6 +47,7 @@ CASES = [
     Case("map", {"words": []}, {"words": [], "letters": []}),
     Case("import-orders", {}, {"orders": 6, "amount": 1374, "largest": "o-1004"}),
     Case("retries", {}, "It took 3 attempts."),
+    Case("limits", {"customer": "acme"}, "Report for acme"),
     Case("wait", {}, "A moment has passed."),
     Case("messages", {"order": 17}, {"amount": 250, "parcel": ["packed", "labelled"]}),
     Case("approval", {"amount": 250}, {"decision": "rejected", "by": None}),

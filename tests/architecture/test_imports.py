@@ -18,7 +18,7 @@ IMPURE = frozenset(
     ]
 )
 IMPURE_CALLS = frozenset({"breakpoint", "input", "open", "print", ".now", ".today", ".utcnow"})
-BESIDE_THE_LOG = {"documents", "appends", "blobs", "requests"}
+BESIDE_THE_LOG = {"documents", "appends", "blobs", "promotions", "requests"}
 PURE_PARTS = ("harmonia_core.ids", "harmonia_core.errors", "harmonia_core.model", "harmonia_core.expressions")
 
 

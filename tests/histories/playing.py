@@ -17,6 +17,7 @@ from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.loading import to_recorded
 from harmonia_core.engine.projections import task_rows, timer_rows
 from harmonia_core.engine.rolling import beginning
+from harmonia_core.engine.slot_rows import slot_rows
 from harmonia_core.host import KernelSettings
 from harmonia_core.model.events import TaskDeferred
 from harmonia_core.model.graph import Graph
@@ -102,6 +103,8 @@ class Stage:
                 case "resolve":
                     path, how, comment = step["path"], step["how"], step.get("comment")
                     await engine.resolve(execution_id, path, how, comment, actor=step.get("actor"))
+                case "limit":
+                    await engine.set_limit(step["kind"], step["name"], most=step["max"])
                 case "pass":
                     harness.clock.advance(step["seconds"])
                 case "see":
@@ -152,6 +155,7 @@ async def put(backend: StateBackend, history: History, graph: Graph) -> None:
         timers=list(timers.values()),
         requests=list(history.requests),
         tokens=list(_tokens(history)),
+        slots=slot_rows(states(graph, history)[-1], head.namespace),
         blobs=[
             BlobRow(head.namespace, key, len(data), "application/json", head.execution_id, data, None)
             for key, data in history.blobs.items()

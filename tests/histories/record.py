@@ -64,6 +64,7 @@ async def _live(stage: Stage, scenario: Scenario) -> str:
             harness.engine._driver._draws = random.Random(scenario.name)
             crash = Crash(harness.engine.backend, life.until) if life.until else None
             if not execution_id:
+                await stage.take(harness, "", scenario.before)
                 execution_id = await harness.engine.start(
                     scenario.definition, scenario.input, labels=scenario.labels, actor=scenario.actor
                 )

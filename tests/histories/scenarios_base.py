@@ -40,8 +40,8 @@ class Life:
 class Scenario:
     """Describe one history. steps: how whoever finds it goes on; none if it has ended.
 
-    chain: it is that of the execution that goes on at the end of the chain. fork: it is that of the one
-        that a step has begun from the first.
+    before: what is done before it is started. chain: it is that of the execution that goes on at the end of
+    the chain. fork: it is that of the one that a step has begun from the first.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Scenario:
     actor: Mapping[str, str] | None = None
     chain: bool = False
     fork: bool = False
+    before: tuple[Step, ...] = ()
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from harmonia_core.contracts.state_backend import DocumentQuery
 from harmonia_core.definitions.errors import KeyReused
 from harmonia_core.engine.driver import LOG
 from harmonia_core.engine.start_keys import COLLECTION, KEEP, fingerprint
+from harmonia_core.engine.starting import Start, Starter, Wanted
 from harmonia_core.errors import InputInvalid, StateLocked, StateUnavailable, VersionConflict
 from harmonia_core.host import Engine, ExecutionQuery, KernelSettings, create_backend, load_plugins
 from harmonia_core.testing.harness import Harness
@@ -194,3 +195,23 @@ async def test_a_conflict_of_a_document_is_told_to_who_starts_and_to_nobody_else
         engine.backend.submit = refuse  # type: ignore[method-assign]
         begun = await engine.start_once(FLOW, key="k")
         assert not begun.existing and await count(engine) == 1
+
+
+async def starts_once(engine: Engine) -> None:
+    """Ask twice with one key, and assert that one execution came of it."""
+    for _ in range(2):
+        await engine.start(FLOW, {"n": 1}, key="k")
+    assert await count(engine) == 1
+
+
+async def test_conductor_1527_a_start_that_ignores_its_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Harness() as harness:
+        await starts_once(harness.engine)
+
+    async def ignore(self: Starter, wanted: Wanted, key: str) -> Start:
+        return Start(await self._begin(wanted, self._new_id()))
+
+    monkeypatch.setattr(Starter, "_once", ignore)
+    async with Harness() as harness:
+        with pytest.raises(AssertionError):
+            await starts_once(harness.engine)

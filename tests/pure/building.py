@@ -15,6 +15,7 @@ from harmonia_core.contracts.rows import RequestRow, TimerRow
 from harmonia_core.engine.arrivals import AnswerFound, Arrival, Due, Ended, Fact, Requested, translate
 from harmonia_core.engine.decide import decide
 from harmonia_core.engine.evolve import evolve
+from harmonia_core.engine.gating import Gate
 from harmonia_core.engine.projections import open_timers
 from harmonia_core.engine.settle import Batch, settle
 from harmonia_core.engine.undo_nodes import flags
@@ -151,8 +152,9 @@ class Play:
         inline_limit: int = 64 * 1024,
         watch: Callable[[ExecutionState, Recorded, ExecutionState], None] | None = None,
         roll_over_after: int = 0,
+        gate: Gate | None = None,
     ) -> None:
-        self.graph, self.now = of, 0.0
+        self.graph, self.now, self.gate = of, 0.0, gate
         self.evaluator = evaluator or Script(answers or {}, slow)
         self.state = begin(of, EXECUTION)
         self.log: list[Recorded] = []
@@ -166,8 +168,9 @@ class Play:
     def arrive(self, *arrivals: Arrival, only_record: bool = False) -> list[Event]:
         """Settle what arrives together, and return what was recorded of it."""
         batch = settle(
-            self.state, arrivals, translate, self.now, self.evaluator, self._limit, only_record, self._most
-        )
+            self.state, arrivals, translate, self.now, self.evaluator, self._limit, only_record, self._most,
+            self.gate,
+        )  # fmt: skip
         for recorded in batch.recorded:
             before = self.state
             self.state = evolve(before, recorded)

@@ -101,7 +101,13 @@ WRONG_SHARES: list[Any] = ["101%", "100.5%", "-1%", "%", "ten", "10", "1.2345%",
         (workflow(timeout=0), "duration-invalid", "timeout"),
         (workflow(timeout="1h"), "duration-invalid", "timeout"),
         (workflow(on_failure="undo"), "value-wrong", "on_failure"),
-        (workflow(concurrency=1), "not-supported", "concurrency"),
+        (workflow(concurrency=0), "value-wrong", "concurrency.max"),
+        (workflow(concurrency={"max": 1, "policy": "drop"}), "value-wrong", "concurrency.policy"),
+        (workflow(concurrency={"max": 1, "key": 3}), "type-wrong", "concurrency.key"),
+        (workflow(concurrency={"max": 1, "kye": "a"}), "key-unknown", "concurrency.kye"),
+        (task(limits=3), "value-wrong", "tasks.a.limits"),
+        (task(limits={"gpu": 0}), "value-wrong", "tasks.a.limits"),
+        (task(limits=["a b"]), "value-wrong", "tasks.a.limits"),
         (workflow(triggers=[]), "key-unknown", "triggers"),
         (workflow(retry_policy={"max_retries": -1}), "value-wrong", "retry_policy.max_retries"),
         (workflow(retry_policy={"max_retries": 1.5}), "type-wrong", "retry_policy.max_retries"),
@@ -189,7 +195,7 @@ def test_the_nearest_key_is_named(data: Any, hint: str) -> None:
 def test_a_key_like_no_other_gets_the_list_of_keys() -> None:
     (problem,) = load_data(workflow(xyz=1)).problems
     assert problem.suggestion is not None
-    assert problem.suggestion.startswith("known keys: catch, description, finally, ")
+    assert problem.suggestion.startswith("known keys: catch, concurrency, description, ")
 
 
 def test_old_words_are_explained() -> None:

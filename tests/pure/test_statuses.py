@@ -8,6 +8,7 @@ from building import ASKED, BOOM, ONCE_MORE, SOME, UNDONE, Play, composite, grap
 from checking import agree
 
 from harmonia_core.engine.arrivals import Fact
+from harmonia_core.engine.gating import Gate
 from harmonia_core.engine.recovery import lost
 from harmonia_core.model import events as e
 from harmonia_core.model.child import Child
@@ -166,8 +167,24 @@ def steered_lives() -> None:
         assert ended.state.status is ExecutionStatus.TERMINATED
 
 
+def limited_lives() -> None:
+    """Let happen what becomes of executions that wait for their turn."""
+    gate = Gate(frozenset({"workflow:w"}))
+    for kind in ("granted", "cancel", "late"):
+        play = Play(graph(task("t"), timeout=9.0), watch=watched, gate=gate)
+        if kind == "late":
+            play.due("", "deadline")
+        elif kind == "cancel":
+            play.request("cancel")
+        else:
+            play.request("slots", path="", seq=play.state.slots.claims[""].seq, granted=True)
+            play.end("t")
+        assert play.final
+
+
 def test_the_tables_are_exactly_what_happens() -> None:
     lives()
+    limited_lives()
     held_lives()
     undone_lives()
     steered_lives()

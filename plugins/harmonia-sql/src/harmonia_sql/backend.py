@@ -15,12 +15,14 @@ from harmonia_core import (
     ExecutionRow,
     HeartbeatRow,
     RequestRow,
+    SlotQuery,
+    SlotRow,
     TaskRow,
     TimerRow,
     TokenRow,
     Unit,
 )
-from harmonia_sql import document_queries, listings, queries
+from harmonia_sql import document_queries, listings, queries, slot_rows
 from harmonia_sql.activity_rows import ActivityRows
 from harmonia_sql.blob_rows import CHUNK, write_chunk
 from harmonia_sql.checking import SqlChecking
@@ -115,6 +117,9 @@ class SqlBackend(ActivityRows, SqlChecking, SqlPruning):
         # Others are told by the store; this engine has to be told here.
         if self._wake is not None:
             self._wake()
+
+    async def slots(self, query: SlotQuery) -> list[SlotRow]:
+        return await self._ask(slot_rows.slots, query)
 
     async def token(self, token_hash: str) -> TokenRow | None:
         return await self._ask(queries.token, token_hash)

@@ -1,6 +1,7 @@
 """The part of the backend that knows, checks, copies and mends a database."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,6 +10,7 @@ from harmonia_core import (
     ExecutionRow,
     Holding,
     Problem,
+    SlotRow,
     StateBackendError,
     StateUnavailable,
     TaskRow,
@@ -76,5 +78,6 @@ class SqlChecking(SqlAccess):
         tasks: Sequence[TaskRow],
         timers: Sequence[TimerRow],
         drop_snapshots: Sequence[int] = (),
+        slots: Mapping[str, Sequence[SlotRow]] = MappingProxyType({}),
     ) -> None:
-        await self._write(replacement(head, tasks, timers, drop_snapshots))
+        await self._write(replacement(head, tasks, timers, drop_snapshots, slots))

@@ -135,6 +135,7 @@ def _astray(core: Connection) -> list[Problem]:
     for table in (
         tables.event, tables.task, tables.timer, tables.snapshot, tables.heartbeat,
         tables.completion_token, tables.activity, tables.blob_reference, tables.execution_label,
+        tables.slot,
     ):  # fmt: skip
         for execution_id in orphans(core, table, MOST_NAMED):
             place = f"{execution_id}/{table.name}"

@@ -1,13 +1,14 @@
 """Write an execution's projections anew, under the fence of its head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import bindparam, update
 
-from harmonia_core import ExecutionRow, StateConflict, TaskRow, TimerRow
+from harmonia_core import ExecutionRow, SlotRow, StateConflict, TaskRow, TimerRow, mending
 from harmonia_sql import tables
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.label_rows import label_rows
+from harmonia_sql.slot_rows import write_slots
 from harmonia_sql.statements import Statements, deletion
 
 # Truths: they are compared, or belong to others.
@@ -19,6 +20,7 @@ def replacement(
     tasks: Sequence[TaskRow],
     timers: Sequence[TimerRow],
     drop_snapshots: Sequence[int],
+    slots: Mapping[str, Sequence[SlotRow]],
 ) -> Callable[[Cursor, Statements], None]:
     """Return the write that puts projections in place of those that stand; it raises StateConflict."""
     key = (head.execution_id,)
@@ -34,6 +36,7 @@ def replacement(
         snapshots = deletion(dialect, tables.snapshot, "execution_id", "seq")
         for seq in drop_snapshots:
             cursor.execute(snapshots, (head.execution_id, seq))
+        write_slots(cursor, statements, mending(head.execution_id, slots))
 
     return write
 

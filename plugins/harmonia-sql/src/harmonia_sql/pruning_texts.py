@@ -13,6 +13,7 @@ from harmonia_sql.statements import Insertion, deletion, insertion
 OWN = (
     *(tables.event, tables.task, tables.activity, tables.snapshot, tables.timer),
     *(tables.heartbeat, tables.request, tables.completion_token, tables.execution_label),
+    tables.slot,
 )
 
 _execution, _blob, _reference = tables.execution.c, tables.blob.c, tables.blob_reference.c

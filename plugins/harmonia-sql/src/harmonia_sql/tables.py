@@ -1,7 +1,8 @@
 """The tables, declared once. Columns stand in the order of the contract's rows.
 
 Truths of their own, never rebuilt: request, completion_token, heartbeat, document*,
-blob*. Projections of the log: execution (but for its fence) with its labels, task, timer. Keys begin
+blob*. Projections of the log: execution (but for its fence) with its labels, task, timer, slot (but for
+who of those that wait has been chosen). Keys begin
 with the execution id, which is time-ordered, so that inserts stay at the edge of the tree.
 """
 
@@ -162,6 +163,34 @@ request = _table(
     _time("created_at"),
     key=("arrival",),
     clustered=False,
+)
+slot = _table(
+    "slot",
+    _text("execution_id"),
+    _text("path"),
+    _text("key"),
+    _text("namespace"),
+    _number("units"),
+    _number("most", null=True),
+    _text("policy"),
+    _number("priority"),
+    _time("since"),
+    _number("seq"),
+    _text("state"),
+    _time("moved"),
+    Index("slot_key", "namespace", "key", "state", "since"),
+    key=("execution_id", "path", "key"),
+)
+# When something began under a limit that has a rate; forgotten as soon as that counts no more.
+slot_start = _table(
+    "slot_start",
+    _text("namespace"),
+    _text("key"),
+    _time("at"),
+    _text("execution_id"),
+    _text("path"),
+    _number("seq"),
+    key=("namespace", "key", "at", "execution_id", "path", "seq"),
 )
 completion_token = _table(
     "completion_token",

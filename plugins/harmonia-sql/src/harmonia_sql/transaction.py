@@ -16,6 +16,7 @@ from harmonia_sql.blob_rows import write_blobs
 from harmonia_sql.dialect import Cursor
 from harmonia_sql.document_rows import write_appends, write_documents
 from harmonia_sql.label_rows import label_rows
+from harmonia_sql.slot_rows import write_slots
 from harmonia_sql.statements import Statements
 
 Results = list[tuple[Unit, StateBackendError | None]]
@@ -25,7 +26,8 @@ LISTS = tuple(field.name for field in fields(Unit) if field.default_factory is l
 def write_group(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -> None:
     """Write all units inside an open transaction; raise if a single one cannot be written.
 
-    Timers are closed before they are set, requests and tokens added before they are closed.
+    Timers are closed before they are set, requests and tokens added before they are closed. Slots come last:
+    who comes to run depends on all else, and whoever has a namespace's turn then waits for nothing more.
     """
     _write_heads(cursor, statements, units)
     rows = units[0] if len(units) == 1 else _merged(units)
@@ -44,6 +46,8 @@ def write_group(cursor: Cursor, statements: Statements, units: Sequence[Unit]) -
         write_documents(cursor, statements, rows.documents)
     if rows.appends:
         write_appends(cursor, statements, rows.appends)
+    if rows.slots or rows.closed_slots or rows.promotions:
+        write_slots(cursor, statements, rows)
 
 
 def write_each(
