@@ -170,7 +170,10 @@ async def test_another_engine_upgrades_what_a_living_one_has_paused() -> None:
 
 
 async def test_a_child_is_forked_but_not_upgraded_and_a_fork_starts_its_own() -> None:
-    child = {"name": "child", "tasks": {"wait": {"type": "wait", "input": {"duration": 60}}, "do": {"type": "do"}}}
+    child = {
+        "name": "child",
+        "tasks": {"wait": {"type": "wait", "input": {"duration": 60}}, "do": {"type": "do"}},
+    }
     parent = {"name": "parent", "tasks": {"ask": {"type": "subworkflow", "workflow": child}}}
     async with Harness(do) as run:
         first = await run.engine.start(parent)
