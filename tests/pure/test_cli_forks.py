@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harmonia_api.cli.board import Board
+from harmonia_api.cli.board import board_of
 from harmonia_api.cli.fork_plan import plan_line, print_plan
 from harmonia_api.cli.lineage import print_tree
 from harmonia_core.model import events as e
@@ -53,8 +53,11 @@ def test_a_large_plan_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_board_begins_with_what_is_reused_and_ends_with_the_rest() -> None:
-    board = Board("x2", "order 1.0.0", (("look", "http"), ("pay", "http")))
-    board.stand("look", "succeeded")
+    never = {"attempt": 0, "started_at": None, "ended_at": None}
+    tasks = [{"path": id, "id": id, "type": "http", "status": "waiting", **never} for id in ("look", "pay")]
+    tasks[0]["status"] = "succeeded"
+    view = {"id": "x2", "workflow": OLD, "seq": 0, "status": "queued", "reason": None, "tasks": tasks}
+    board = board_of({**view, **never})
     assert board.counts["succeeded"] == 1 and board.rows["look"].status == "succeeded"
     forked = e.ExecutionForked("x1", 9, "rerun", "order", "1.0.0", "a", "g", {})
     for seq, event in enumerate((forked, e.TaskScheduled("pay", 1), e.TaskSucceeded("pay", 1, None)), 1):

@@ -124,7 +124,7 @@ async def test_what_is_refused_leaves_nothing_behind() -> None:
         first = await run.run(says("x", "1.0.0", input_schema=schema), {"n": 1})
         with pytest.raises(InputInvalid):
             await run.engine.rerun(first["id"], ["say"], input={"n": "no"})
-        with pytest.raises(ProblemsError, match="rewind-refused|nosuch"):
+        with pytest.raises(ProblemsError, match="nosuch"):
             await run.engine.rerun(first["id"], ["nosuch"])
         with pytest.raises(ProblemsError):
             await run.engine.fork(first["id"], variables={"nosuch": 1})
