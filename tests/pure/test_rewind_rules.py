@@ -120,7 +120,7 @@ def test_a_compensated_result_is_never_reused(monkeypatch: pytest.MonkeyPatch) -
     play = compensated()
     nothing_undone_is_reused(play)
     assert "look" in back(play, FromTasks(("book",))).reused
-    monkeypatch.setattr(rewind_past, "_undone", lambda state: frozenset[str]())
+    monkeypatch.setattr(rewind_past, "undone_in", lambda state: frozenset[str]())
     with pytest.raises(AssertionError):
         nothing_undone_is_reused(play)
 
@@ -135,7 +135,13 @@ def test_what_is_about_to_be_undone_or_was_undone_elsewhere_is_not_reused_either
     plain = Play(graph(task("a"), task("b", "a")))
     plain.end("a")
     elsewhere = Origin(plain.graph, begin(plain.graph, "x"), tuple(plain.log), frozenset({"a"}))
-    assert rewind(elsewhere, FromTasks()).undone == ("a",)
+    assert rewind(elsewhere, FromTasks()).undone == (), "it has been carried out again since, here"
+    first = back(plain, FromTasks(("b",)))
+    child = Onwards(first)
+    child.end("b")
+    inherited = Origin(child.graph, child._state, tuple(child.log), frozenset({"a"}))
+    assert rewind(inherited, FromTasks(("b",))).undone == ("a",)
+    assert set(rewind(inherited, FromTasks(("b",))).again) == {"a", "b"}
 
 
 def test_an_undo_that_a_person_skipped_has_undone_nothing() -> None:
