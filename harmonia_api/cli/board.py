@@ -244,13 +244,6 @@ class Board:
             "failed_tasks": list(getattr(self.last, "failed_tasks", ())),
         }
 
-    def stand(self, path: str, status: str) -> None:
-        """Let a task of the workflow stand in a status that no event told of."""
-        row, before = self.rows[path], self.rows[path].status
-        row.status = status
-        if before != status:
-            self._count(row, before, status)
-
     def restore(self, view: Mapping[str, Any]) -> None:
         """Take an execution's public shape as the state to go on from."""
         self.seq, self.status, self.reason = view["seq"], view["status"], view["reason"] or ""

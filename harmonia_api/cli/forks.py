@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from harmonia_api.cli.board import Board
+from harmonia_api.cli.board import Board, board_of
 from harmonia_api.cli.files import allow_files
 from harmonia_api.cli.fork_plan import plan_line, print_plan
 from harmonia_api.cli.inputs import read_input
@@ -187,10 +187,19 @@ class ForkRun(Run):
 def planned(found: Forked) -> Board:
     """Return the board of an execution that goes on from a state, before its first event."""
     graph, scope = found.plan.graph, found.plan.rewound.state.scope
-    tasks = graph.root.tasks
-    board = Board(
-        found.execution_id or "", f"{graph.name} {graph.version}", ((one.id, one.type) for one in tasks)
-    )
-    for node in tasks:
-        board.stand(node.id, scope.task(node.index).status.value)
-    return board
+    never = {"started_at": None, "ended_at": None}
+    tasks = [
+        {
+            "path": node.id,
+            "id": node.id,
+            "type": node.type,
+            "status": task.status.value,
+            "attempt": task.attempt,
+        }
+        for node in graph.root.tasks
+        for task in [scope.task(node.index)]
+    ]
+    return board_of({
+        "id": found.execution_id, "workflow": {"name": graph.name, "version": graph.version}, "seq": 0,
+        "status": "queued", "reason": None, "tasks": [{**task, **never} for task in tasks], **never,
+    })  # fmt: skip

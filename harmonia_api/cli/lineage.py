@@ -19,19 +19,21 @@ def print_lineage(execution_id: str, limit: int, db: str | None, json: bool) -> 
     if json:
         print_json(found)
         return 0
-    width = terminal_width()
+    print_tree(found, terminal_width())
+    return 0
+
+
+def print_tree(found: dict[str, Any], width: int | None) -> None:
+    """Print a tree, in lines of at most so many characters."""
     wide = width is None or width >= NARROW
     for mark, node in _walk(found["root"], "", ""):
-        here = node["id"] == found["id"]
+        here, status = node["id"] == found["id"], node["status"] or "pruned"
+        room = None if width is None else max(8, width - len(f"{mark}{node['id']}  {status}  "))
         name = paint(node["id"], "bold") if here else node["id"]
-        status = node["status"] or "pruned"
-        front = f"{mark}{node['id']}  {status}  "
-        rest = _rest(node, wide, here)
-        print(f"{mark}{name}  {paint(status, STYLES.get(status, 'bright_black'))}  "
-              f"{cut(rest, None if width is None else max(8, width - len(front)))}".rstrip())  # fmt: skip
+        shown = paint(status, STYLES.get(status, "bright_black"))
+        print(f"{mark}{name}  {shown}  {cut(_rest(node, wide, here), room)}".rstrip())
     if not found["complete"]:
         print(f"More than {found['count']:,} executions: --limit shows more", file=sys.stderr)
-    return 0
 
 
 def _walk(node: dict[str, Any], before: str, under: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -56,9 +58,9 @@ def _rest(node: dict[str, Any], wide: bool, here: bool) -> str:
     if node["gone"]:
         return ""
     kind = node["relation"]
-    parts = [] if kind == "start" else [kind if node["seq"] is None else f"{kind} at {node['seq']}"]
-    if node["path"]:
-        parts.append(f"of task {clean(node['path'])}")
+    where = "" if node["seq"] is None else f" at {node['seq']}"
+    where += f" of task {clean(node['path'])}" if node["path"] else ""
+    parts = [] if kind == "start" else [kind + where]
     if wide:
         parts.append(f"{node['workflow']['name']} {node['workflow']['version']}")
         parts.append(f"{node['created_at'][:19].replace('T', ' ')}Z")

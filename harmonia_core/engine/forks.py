@@ -105,6 +105,7 @@ class Forks:
         self._driver.adopt(live)
         self._driver.arrive(live, *arrivals)
         await live.settled()
+        live.blobs = {}
         return live
 
     async def _whole(self, plan: ForkPlan) -> tuple[ExecutionState, Blobs]:

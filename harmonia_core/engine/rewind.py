@@ -96,7 +96,7 @@ def _rewound(
         rebuild.refuse("not-in-this-log", path, message, "begin with that execution instead")
     answers = _given(rebuild, graph, again, changes.inputs)
     for name in changes.vars:
-        if name not in variables:
+        if name not in graph.vars:
             rebuild.refuse("variable-unknown", f"vars.{name}", f"the workflow has no variable {name!r}")
     if rebuild.problems:
         raise RewindRefused(_once(rebuild.problems))

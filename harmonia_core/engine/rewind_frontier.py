@@ -43,7 +43,8 @@ def regrown(nodes: Scope, tasks: Sequence[TaskState]) -> GraphState:
 
 def unbegun(task: TaskState) -> bool:
     """Tell whether nothing has happened to a task but the ends of what it depends on."""
-    return task.status is TaskStatus.WAITING or (task.status is TaskStatus.READY and not task.attempt)
+    ready = task.status is TaskStatus.READY and not task.attempt and task.reason is None
+    return ready or task.status is TaskStatus.WAITING
 
 
 def judged(node: TaskNode, tasks: Sequence[TaskState]) -> tuple[TaskState, bool]:

@@ -40,6 +40,8 @@ def put_back(rebuild: "Rebuild", node: TaskNode, task: TaskState, path: str, way
         else:
             rebuild.refuse("item-unknown", f"{path}[{index}]", f"the map has {items.width:,} items")
     _void(rebuild, marks, wanted)
+    ends = (rebuild.past.ends.get(item_path(path, index)) for index, found in wanted.items() if found)
+    rebuild.past.look_at(end.seq for end in ends if end is not None)
     for index in sorted({*wanted, *items.flight}):
         new = _item(rebuild, node.item, items, item_path(path, index), index, wanted.get(index, ()))
         marks[index] = MARK_OPEN

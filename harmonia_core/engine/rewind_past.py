@@ -1,6 +1,6 @@
 """What the log of an execution says about its past: one look through it, up to a point. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harmonia_core.engine.evolve import evolve
@@ -68,6 +68,7 @@ class Past:
         self._kept = [origin.beginning]
         self.state = self.last = origin.beginning
         self._writer = ""
+        self._looked_at: dict[int, ExecutionState] = {}
         self.succeeded: set[str] = set()
         for recorded in origin.log:
             self.last = evolve(self.last, recorded)
@@ -81,7 +82,7 @@ class Past:
                 self.state = self.last
                 self._note(recorded)
         self.point = self.state.seq
-        self.undone = origin.undone | undone_in(self.last)
+        self.undone = (origin.undone - self.scheduled.keys()) | undone_in(self.last)
 
     @property
     def inherited(self) -> bool:
@@ -90,13 +91,25 @@ class Past:
 
     def before(self, seq: int) -> ExecutionState:
         """Return the state before an event."""
+        found = self._looked_at.get(seq)
+        if found is not None:
+            return found
         state = self._kept[(seq - 1) // EVERY]
         for recorded in self._between(state.seq, seq):
             state = evolve(state, recorded)
         return state
 
+    def look_at(self, seqs: Iterable[int]) -> None:
+        """Remember the states before these events, by one look through the log."""
+        state = self.beginning
+        for seq in sorted(set(seqs)):
+            state = max(state, self._kept[(seq - 1) // EVERY], key=lambda one: one.seq)
+            for recorded in self._between(state.seq, seq):
+                state = evolve(state, recorded)
+            self._looked_at[seq] = state
+
     def _between(self, after: int, before: int) -> Sequence[e.Recorded]:
-        return [recorded for recorded in self._log[after : before - 1] if after < recorded.seq < before]
+        return self._log[after : before - 1]
 
     def _note(self, recorded: e.Recorded) -> None:
         note = _NOTES.get(type(recorded.event))

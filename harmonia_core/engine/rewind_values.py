@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harmonia_core.engine.rewind_past import Write, lies_below
-from harmonia_core.engine.rewind_scopes import Rebuild
+from harmonia_core.engine.rewind_scopes import Cut, Rebuild
 from harmonia_core.engine.walks import inside_path, levels, node_of
 from harmonia_core.ids import item_path
-from harmonia_core.model.addresses import UNDO, covers
+from harmonia_core.model.addresses import UNDO, covers, heads
 from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.inbox import Inbox
 from harmonia_core.model.rewinding import Repeat
@@ -22,20 +22,18 @@ class Values:
     """Look at what is left of a past after it has been put back."""
 
     def __init__(self, rebuild: Rebuild) -> None:
-        self._past, self._cuts = rebuild.past, rebuild.cuts
+        self._past, self._cuts = rebuild.past, {cut.path: cut for cut in rebuild.cuts}
         self._gone = frozenset(rebuild.gone)
         self._dropped = {write.owner for write in rebuild.past.writes if not self.holds(write)}
 
     def holds(self, write: Write) -> bool:
         """Tell whether something that a task has done is still done."""
-        if lies_below(self._gone, write.writer):
-            return False
-        return not any(
-            write.seq > cut.seq
-            and covers(cut.path, write.writer)
-            and not (cut.kept is not None and covers(cut.kept, write.writer))
-            for cut in self._cuts
-        )
+        for outer, _ in heads(write.writer):
+            cut = self._cuts.get(outer)
+            late = cut is not None and write.seq > cut.seq
+            if outer in self._gone or (late and not _keeps(cut, write.writer)):
+                return False
+        return True
 
     def variables(self) -> Mapping[str, Any]:
         """Return the variables of the workflow."""
@@ -125,6 +123,10 @@ class Values:
             if seq > past.point or not self.holds(Write(seq, "", path, {})):
                 found[path] = Repeat(path, node.idempotent, path in past.succeeded, path in undone)
         return tuple(found.values())
+
+
+def _keeps(cut: Cut | None, path: str) -> bool:
+    return cut is not None and cut.kept is not None and covers(cut.kept, path)
 
 
 def noticed(node: TaskNode) -> bool:

@@ -28,6 +28,7 @@ from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import to_recorded
+from harmonia_core.engine.rolling import blobs_in
 from harmonia_core.engine.runner import Engine
 from harmonia_core.model.codec import STORED
 from harmonia_core.model.refs import BlobRef
@@ -104,7 +105,7 @@ async def _written(
         scenario.about,
         head,
         tuple(await backend.events(execution_id)),
-        await _blobs(backend, head),
+        await _blobs(engine, head),
         view,
         {},
         scenario.steps,
@@ -130,9 +131,12 @@ async def _usable(backend: StateBackend, token: str) -> bool:
     return await backend.token(sha256(token.encode()).hexdigest()) is not None
 
 
-async def _blobs(backend: StateBackend, head: ExecutionRow) -> dict[str, bytes]:
-    """Return the definition and every value that the log refers to."""
-    addresses = {head.definition_hash: None}
+async def _blobs(engine: Engine, head: ExecutionRow) -> dict[str, bytes]:
+    """Return the definition and every value that the log refers to, or the state with which it begins."""
+    backend, addresses = engine.backend, {head.definition_hash: None}
+    graph = await engine._loader.graph(head, strict=True)
+    since = await engine._loader.beginning(head.namespace, graph, head.execution_id)
+    addresses.update({ref.address: None for ref in blobs_in(since)})
     for row in await backend.events(head.execution_id):
         event = to_recorded(row).event
         values = (getattr(event, name, None) for name in sorted(STORED))

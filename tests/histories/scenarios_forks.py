@@ -25,7 +25,7 @@ FORKS = (
     Scenario(
         "rerun", "Run again from what had failed, to its end.",
         {"a": task("add", n="${input.n}"), "b": task("flaky", "a", fails="${input.fails}", code="once"),
-         "c": task("add", "a", n="${tasks.a.output}")},
+         "c": task("add", "a", n="${tasks.a.output.n}")},
         (Life(), Life(steps=({"do": "rerun", "input": {"n": 1, "fails": 0}}, FINISH))),
         (), {"n": 1, "fails": 9}, {"output": "${tasks.b.output}"}, fork=True,
     ),

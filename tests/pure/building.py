@@ -94,7 +94,7 @@ def order(*rules: Rule, enter: tuple[Jump, ...] = (Jump(0),), **more: Any) -> Or
 def started(of: Graph, input: Any = None, now: float = 0.0) -> ExecutionStarted:
     """Return the first event of an execution."""
     deadline = None if of.timeout is None else now + of.timeout
-    return ExecutionStarted("w", "1", "sha256:d", "sha256:g", input, {}, {}, EXECUTION, deadline)
+    return ExecutionStarted("w", "1", "sha256:d", "sha256:g", input, dict(of.vars), {}, EXECUTION, deadline)
 
 
 def running(of: Graph) -> ExecutionState:

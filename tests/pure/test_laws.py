@@ -373,7 +373,10 @@ class Life(Play):
         for found, reason in ((inbox.waiting, "event"), (inbox.approvals, "approval")):
             assert set(found) == {path for path, task in self.begun() if task.reason == reason}
         paused = self.state.status is ExecutionStatus.PAUSED
-        assert not inbox.due or self.final or paused, "messages are at hand, and nobody is given them"
+        first = self.state.undo.owed or self.state.undo.compensation("")  # what is undone comes before
+        assert not inbox.due or self.final or paused or first, (
+            "messages are at hand, and nobody is given them"
+        )
         if self.final:
             assert not self.state.asks and not self.state.answers
             assert {kind for _, kind in self.timers} == set()
