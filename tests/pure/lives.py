@@ -298,7 +298,9 @@ class Drawn:
         """Draw a task. sets: whether it may write the variables of the workflow."""
         random = self.random
         kinds = ["work"] * 5 + ["noop", "map", "map"] + (["set"] * 3 if sets else [])
-        kinds += ["group", "sequence", "sequence", "loop", "try", "items", "race"] if depth < 2 else []
+        kinds += (
+            ["group", "sequence", "sequence", "loop", "try", "decision", "items", "race"] if depth < 2 else []
+        )
         kind = random.choice(kinds)
         fields: dict[str, Any] = {}
         if random.random() < 0.15:
@@ -322,7 +324,7 @@ class Drawn:
         return composite(id, *after, inside=self.scope(path, depth + 1, kind, sets), **fields)
 
     def scope(self, path: str, depth: int, kind: str, sets: bool) -> Scope:
-        random, steps = self.random, kind in ("sequence", "loop", "try")
+        random, steps = self.random, kind in ("sequence", "loop", "try", "decision")
         names = [f"s{n}" for n in range(random.randint(2, 3) if steps else random.randint(1, 3))]
         within = f"{path}[]" if kind == "loop" else path
         sketches = [
@@ -343,8 +345,18 @@ class Drawn:
             rules[0] = Rule((Jump(None),), (Catch(1, name="a"),))
             more["vars"] = {"a": None}
             more["last"] = len(names) - 1 if len(names) > 2 else None
-        last = more.pop("last", None)
-        return scope(*sketches, order=order(*rules, last=last), repeats=kind == "loop", output=ASKED, **more)
+        last, enter = more.pop("last", None), (Jump(0),)
+        if kind == "decision":
+            rules = [Rule((Jump(None),)) for _ in names]
+            enter = tuple(Jump(n, SOME) for n in range(len(names)))
+            self.table[within, "enter"] = random.choice([None, *range(len(names))])
+        return scope(
+            *sketches,
+            order=order(*rules, enter=enter, last=last),
+            repeats=kind == "loop",
+            output=ASKED,
+            **more,
+        )
 
     def life(self, random: Random, store: Store) -> Life:
         """Begin it."""
