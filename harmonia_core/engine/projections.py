@@ -50,7 +50,8 @@ def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[
 
 
 def _held_changes(before: ExecutionState, after: ExecutionState) -> bool:
-    return before.control.holds is not after.control.holds
+    """Tell whether another pause may have changed what is held, or when it is due."""
+    return before.control.holds or after.control.holds
 
 
 def inherited(state: ExecutionState) -> list[str]:
