@@ -13,6 +13,7 @@ from harmonia_core import task_type
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.operating import ActionRefused
 from harmonia_core.errors import ExecutionFinished, InputInvalid, StateUnavailable
+from harmonia_core.host import Inspector
 from harmonia_core.testing.harness import Harness
 
 LIMIT = 10.0
@@ -91,6 +92,14 @@ async def held_at(harness: Harness, definition: Any, **more: Any) -> str:
     return id
 
 
+async def sound(harness: Harness) -> None:
+    """Check everything that the store holds, rows against logs."""
+    inspector = Inspector(harness.engine.backend, harness.engine.plugins)
+    assert await inspector.verify() == []
+    async for report in inspector.check(deep=True):
+        assert report.problems == [], report
+
+
 async def types(harness: Harness, id: str) -> list[str]:
     return [event["type"] for event in await harness.events(id)]
 
@@ -139,7 +148,9 @@ class TestPause:
             await h.engine.pause(id, timers="hold")
             assert await h.engine.backend.timers(id) == []
             h.clock.advance(3600)
+            await sound(h)
             await h.engine.resume(id)
+            await sound(h)
             h.clock.advance(39)
             assert "TimerFired" not in await types(h, id)
             view = await h.finish(id)
