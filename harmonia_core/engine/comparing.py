@@ -208,7 +208,7 @@ def _is_over(page: ItemPage, since: str) -> bool:
 
 
 def _alike(page: ItemPage, old: Sequence[EventRow], new: Sequence[EventRow]) -> bool:
-    """Tell whether nothing can differ: the same marks, nothing in flight, and the same ends, word for word."""
+    """Tell whether nothing can differ: the same marks, nothing in flight, the same ends word for word."""
     if page.before != page.after or page.flying:
         return False
     return [row.data for row in old] == [row.data for row in new]
