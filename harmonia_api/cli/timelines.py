@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from harmonia_api.cli.printing import paint, print_json, terminal_width
@@ -74,7 +75,7 @@ def _page(view: View, width: int, plain: bool) -> Iterator[tuple[str, str]]:
     if view["totals"]:
         told = (f"{kind} {duration(seconds)}" for kind, seconds in _sorted(view["totals"]))
         yield "", ""
-        yield f"all tasks together: {', '.join(told)}", ""
+        yield from ((line, "") for line in wrap(f"all tasks together: {', '.join(told)}", width))
 
 
 def _notes(view: View) -> Iterator[str]:
