@@ -180,7 +180,10 @@ class Comparing(Histories):
         return [change.as_json() for change in definition_changes(old, new)]
 
     async def _values(self, side: Moment, path: str) -> Mapping[str, Any] | None:
-        task = side.state.task(path)
+        try:
+            task = side.state.task(path)
+        except ValueError:  # brackets without a number
+            return None
         if task is None:
             end = await ItemEnds(self.backend, side.row.execution_id, side.state.seq).one(side.state, path)
             return end and {name: await self._whole(side, value) for name, value in end.items()}
