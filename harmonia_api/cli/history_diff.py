@@ -204,9 +204,20 @@ def _field(name: str, pair: View) -> str:
     old, new = pair["before"], pair["after"]
     if name == "items":
         return f"items  {_counts(old)} -> {_counts(new)}" if old and new else f"items  {_counts(new or old)}"
-    if name == "error":
-        old, new = (one and f"{one['code']}: {one['message']}" for one in (old, new))
+    if name == "attempt" and new == 1 and not old:
+        return ""
+    if name in ("error", "workflow"):
+        said = [_said_of(name, one) for one in (old, new)]
+        return f"{name}  {said[1]}" if old is None else f"{name}  {said[0]} -> {said[1]}"
     return f"{name}  {_value(new)}" if old is None else f"{name}  {_value(old)} -> {_value(new)}"
+
+
+def _said_of(name: str, one: View | None) -> str:
+    if one is None:
+        return "none"
+    if name == "workflow":
+        return f"{one['name']} {one['version']} ({one['hash'][:15]}…)"
+    return cut(clean(f"{one['code']}: {one['message']}"), 60)
 
 
 def _counts(items: View) -> str:

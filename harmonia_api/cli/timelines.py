@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from harmonia_api.cli.printing import paint, print_json, terminal_width
@@ -54,7 +55,8 @@ def _page(view: View, width: int, plain: bool) -> Iterator[tuple[str, str]]:
     yield f"{view['start'][:19].replace('T', ' ')}Z, {duration(total)}{so_far}", ""
     yield from ((line, "") for line in _notes(view))
     yield "", ""
-    names = min(max([len(_name(row)) for row in view["tasks"]], default=4) + 2, max(14, width * 3 // 10))
+    longest = max([len(_name(row)) for row in view["tasks"]], default=4)
+    names = min(max(longest + 3, 14), max(14, width * 3 // 10))
     room = width - names - 10
     for span in [{"path": "execution", "spans": view["spans"], "critical": False}] if view["spans"] else []:
         yield _bar("  the execution", span["spans"], total, names, room, plain), "yellow"
@@ -73,7 +75,7 @@ def _page(view: View, width: int, plain: bool) -> Iterator[tuple[str, str]]:
     if view["totals"]:
         told = (f"{kind} {duration(seconds)}" for kind, seconds in _sorted(view["totals"]))
         yield "", ""
-        yield f"all tasks together: {', '.join(told)}", ""
+        yield from ((line, "") for line in wrap(f"all tasks together: {', '.join(told)}", width))
 
 
 def _notes(view: View) -> Iterator[str]:

@@ -180,7 +180,10 @@ class Comparing(Histories):
         return [change.as_json() for change in definition_changes(old, new)]
 
     async def _values(self, side: Moment, path: str) -> Mapping[str, Any] | None:
-        task = side.state.task(path)
+        try:
+            task = side.state.task(path)
+        except ValueError:  # brackets without a number
+            return None
         if task is None:
             end = await ItemEnds(self.backend, side.row.execution_id, side.state.seq).one(side.state, path)
             return end and {name: await self._whole(side, value) for name, value in end.items()}
@@ -208,7 +211,7 @@ def _is_over(page: ItemPage, since: str) -> bool:
 
 
 def _alike(page: ItemPage, old: Sequence[EventRow], new: Sequence[EventRow]) -> bool:
-    """Tell whether nothing can differ: the same marks, nothing in flight, and the same ends, word for word."""
+    """Tell whether nothing can differ: the same marks, nothing in flight, the same ends word for word."""
     if page.before != page.after or page.flying:
         return False
     return [row.data for row in old] == [row.data for row in new]

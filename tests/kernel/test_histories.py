@@ -275,8 +275,9 @@ async def test_values_are_compared_whole_and_by_place(harness: Harness) -> None:
     assert [(c["path"], c["before"], c["after"]) for c in item["changes"]] == [("output.n", 5, 6)]
     rows = await engine.diff_values("rows", one, "end", other)
     assert [change["path"] for change in rows["changes"]] == [f"output[{n}].n" for n in range(3)]
-    with pytest.raises(InputInvalid, match="neither side"):
-        await engine.diff_values("nobody", one)
+    for path in ("nobody", "rows[x]", "rows[17]", "a[0]"):
+        with pytest.raises(InputInvalid, match="neither side"):
+            await engine.diff_values(path, one)
 
 
 async def test_two_versions_are_told_apart_by_definition_and_by_task(harness: Harness) -> None:

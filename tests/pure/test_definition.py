@@ -195,7 +195,7 @@ def test_the_nearest_key_is_named(data: Any, hint: str) -> None:
 def test_a_key_like_no_other_gets_the_list_of_keys() -> None:
     (problem,) = load_data(workflow(xyz=1)).problems
     assert problem.suggestion is not None
-    assert problem.suggestion.startswith("known keys: catch, concurrency, description, ")
+    assert problem.suggestion.startswith("known keys: catch, checkpoints, concurrency, description, ")
 
 
 def test_old_words_are_explained() -> None:
