@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harmonia_core.contracts.task_type import TaskType
+from harmonia_core.engine.memo_nodes import any_memo
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
@@ -122,6 +123,7 @@ def _graph(
         on_failure=definition.on_failure or "fail",
         undoes=undoes,
         holds=holds,
+        memoises=any_memo(scope.tasks),
     )
 
 
@@ -154,6 +156,7 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         *(() if node.scope is None else (_inside(node.scope),)),
         *(() if node.on_failure == "fail" else (node.on_failure,)),
         *(() if node.undo is None else ({"undo": _row(node.undo)},)),
+        *(() if node.memo is None else ({"memo": [node.memo.ttl, node.memo.scope, node.memo.key is None]},)),
     )
 
 

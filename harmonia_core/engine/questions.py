@@ -1,5 +1,6 @@
 """What is asked, and asked again by whoever goes on with an execution whose questions are open. Pure."""
 
+from harmonia_core.engine.memo_commands import recall_of
 from harmonia_core.engine.retry import matches
 from harmonia_core.engine.walks import Level, node_of, visible
 from harmonia_core.model.addresses import UNDO
@@ -43,6 +44,9 @@ def _ask_again(state: ExecutionState, asked: Question) -> Ask:
     if place == "undo":
         undo = node_of(state.graph, path + UNDO)
         return Ask(path, "undo", undo.input, 0, undo)
+    if place == "memo":
+        node = node_of(state.graph, path)
+        return Ask(path, "memo", recall_of(node, state.graph.name), 0, node)
     if place in ("when", "input"):
         node = node_of(state.graph, path)
         subject = node.when if place == "when" and node.when is not None else node.input

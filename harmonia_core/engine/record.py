@@ -5,7 +5,7 @@ from typing import Any
 
 from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, SnapshotRow, TokenRow, Unit
 from harmonia_core.contracts.state_backend import Results, StateBackend
-from harmonia_core.engine import child_rows
+from harmonia_core.engine import child_rows, memo_rows
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outbox import documents, requests
@@ -71,6 +71,8 @@ class Recorder:
         unit.blobs += child_rows.blobs(state, batch.recorded, _held(live, batch), live.namespace)
         unit.documents = documents(state, batch.recorded, live.namespace)
         unit.documents += changes(batch.first, state, live.namespace)
+        if state.graph.memoises:
+            unit.documents += memo_rows.documents(state, batch.recorded, live.namespace)
         if not live.created:
             unit.documents += live.documents
         batch.requests = unit.requests

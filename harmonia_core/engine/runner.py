@@ -30,6 +30,7 @@ from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.memos import Memos
 from harmonia_core.engine.messaging import Messaging
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
@@ -41,7 +42,9 @@ from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
+from harmonia_core.model.commands import Answer
 from harmonia_core.model.definition import WorkflowDefinition
+from harmonia_core.model.memo import Recall
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
@@ -80,6 +83,8 @@ class Engine(Deciding, Messaging):
         self._publisher = Publisher(plugins.manager)
         self.patience = Patience(self._clock, self.settings.store_patience)
         evaluator = Evaluator(self.settings, self._fetch, self._clock.now)
+        self.memos = Memos(backend, self.patience, self._clock, self._catalog.version_of)
+        evaluator.recall = self._recall
         self._driver = Driver(
             backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
             self._dispatcher,
@@ -120,10 +125,15 @@ class Engine(Deciding, Messaging):
                 return str(value)
         return None
 
-    async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
+    def _namespace(self, state: ExecutionState) -> str:
         live = self._driver.lives.get(state.execution_id)
-        namespace = live.namespace if live else "default"
-        return await self.patience.ask(self._loader.value, state, namespace, ref)
+        return live.namespace if live else "default"
+
+    async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
+        return await self.patience.ask(self._loader.value, state, self._namespace(state), ref)
+
+    async def _recall(self, state: ExecutionState, recall: Recall, value: Any) -> Answer:
+        return await self.memos.recall(self._namespace(state), recall, value)
 
     async def __aenter__(self) -> Self:
         """Open the store and begin to serve; raise StateBackendError if the store cannot be used."""

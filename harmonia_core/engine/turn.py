@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from harmonia_core.engine import composites, kernel_tasks, maps
+from harmonia_core.engine import composites, kernel_tasks, maps, memo_commands
 from harmonia_core.engine.ends import again
 from harmonia_core.engine.frontier import verdict
 from harmonia_core.engine.questions import fold_of
@@ -116,8 +116,19 @@ class Turn:
             out.append(ScheduleTask(path, node, 1, True, answer.value))
         elif node.kernel:
             out.extend(kernel_tasks.begin(node, path, answer, self.state))
+        elif node.memo is not None:
+            return self._recall(node, path, answer, out)
         else:
             out.append(ScheduleTask(path, node, 1, True, answer.value, answer.holes))
+        return True
+
+    def _recall(self, node: TaskNode, path: str, input: Answer, out: list[Command]) -> bool:
+        """Take a task further once it is known whether an earlier result may be used again."""
+        found = self._answer((path, "memo"))
+        if found is None:
+            recall = memo_commands.recall_of(node, self.state.graph.name)
+            return self._ask(Ask(path, "memo", recall, 0, node), out)
+        out.extend(memo_commands.begin(node, path, input, found))
         return True
 
     def filled(

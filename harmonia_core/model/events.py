@@ -125,6 +125,7 @@ class TaskScheduled(Event):
         re-dispatches go on with what the first one recorded.
     width: for a map, the number of its items.
     total_deadline: epoch seconds, set with the first attempt if the task has one.
+    memo: the key under which its result is kept for others, if it is.
     """
 
     path: str
@@ -134,6 +135,7 @@ class TaskScheduled(Event):
     holes: tuple[Hole, ...] = ()
     width: int | None = None
     total_deadline: float | None = None
+    memo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +197,17 @@ class AttemptLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskSucceeded(Event):
-    """End a task well."""
+    """End a task well.
+
+    memo: the key under which the output is kept for others. reused: it is an earlier one, of this `execution`
+        and `path`, made `at` this time (epoch seconds); nothing was done.
+    """
 
     path: str
     attempt: int
     output: Stored
+    memo: str | None = None
+    reused: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from harmonia_core.model.child import Child
+from harmonia_core.model.memo import Memo
 from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
@@ -64,7 +65,7 @@ class TaskNode:
     window: for a map, how many items may be begun and not ended at once.
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
-    reduce: of a map whose output is one value.
+    reduce: of a map whose output is one value. memo: whether and how results may be used again.
     scope: for a composite, the tasks inside it. child: for a sub-workflow, what it starts.
     on_failure: what comes before it fails for good: nothing, the undoing of what lies inside, a person.
     undo: what undoes it once it has succeeded.
@@ -96,6 +97,7 @@ class TaskNode:
     undo: "TaskNode | None" = None
     child: Child | None = None
     reduce: Reduce | None = None
+    memo: Memo | None = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""
@@ -177,7 +179,7 @@ class Graph:
         from it, task types included; adoption compares it.
     timeout: seconds from the start of the execution to its deadline.
     on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
-        task has an undo, or waits for a person instead of failing.
+        task has an undo, or waits for a person instead of failing. memoises: whether any has a memo.
     """
 
     name: str
@@ -195,3 +197,4 @@ class Graph:
     on_failure: OnFailure = "fail"
     undoes: bool = False
     holds: bool = False
+    memoises: bool = False

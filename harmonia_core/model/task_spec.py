@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from harmonia_core.model.child_spec import OnCancel, read_workflow
 from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
+from harmonia_core.model.memo import MemoSpec, read_memo
 from harmonia_core.model.policies import Join, JoinSpec, OnFailure, RetryPolicySpec, Spec, TimeLimit
 
 NOT_YET_IN_WORKFLOW = frozenset(("concurrency",))
@@ -113,6 +114,7 @@ class WorkSpec(Block):
     type: name of a task type. input: an object, or one expression that yields one.
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
+    memo: whether and how its results may be used again.
     compensate: what undoes the task once it has succeeded. on_failure: what comes before it fails.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
         max_concurrency, batch_size, tolerate, reduce, pages, enough, mode, output, vars: of maps and
@@ -128,6 +130,7 @@ class WorkSpec(Block):
     heartbeat_timeout: TimeLimit | None = None
     idempotent: bool | None = Field(None, strict=True)
     compensate: "WorkSpec | None" = None
+    memo: Annotated[MemoSpec | None, BeforeValidator(read_memo)] = None
     on_failure: OnFailure | None = None
     description: str = ""
     metadata: JsonObject = Field(default_factory=dict)
