@@ -7,6 +7,7 @@ import typer
 
 from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
+from harmonia_api.cli.memo_commands import memo
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.options import Cursor, Db, Definition, Execution, Json, Limit, Modules, Verbose
 from harmonia_api.cli.reporting import command
@@ -29,6 +30,7 @@ executions = typer.Typer(
 app.add_typer(executions, name="executions")
 register(executions)
 app.add_typer(database, name="db")
+app.add_typer(memo, name="memo")
 app.add_typer(workflows, name="workflows")
 
 Level = Literal["debug", "info", "warning", "error"]

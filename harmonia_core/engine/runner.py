@@ -32,6 +32,7 @@ from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.memos import Memos
 from harmonia_core.engine.messaging import Messaging
+from harmonia_core.engine.named_children import resolver
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.post import PostOffice
@@ -100,6 +101,7 @@ class Engine(Deciding, Messaging):
         self._office = PostOffice(backend, self._driver, self._clock, self.patience)
         self._driver.after.append(self._office.recorded)
         self.definitions = Definitions(backend, self._catalog, self._clock)
+        evaluator.resolve = resolver(self.definitions, self.patience, self._namespace)
         self._starter = Starter(
             self._catalog, self.definitions, self._driver, StartKeys(backend, self._clock), self.patience,
             self._clock, self._new_id, self.settings.output_limit,

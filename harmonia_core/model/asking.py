@@ -35,6 +35,17 @@ class Fold(NamedTuple):
         return (*self.initial.reads, *self.value.reads)
 
 
+class Named(NamedTuple):
+    """What a reference to a published workflow means: the answer is the definition's hash."""
+
+    reference: str
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Return nothing: no data is read."""
+        return ()
+
+
 class Ask(NamedTuple):
     """Evaluate something beside the core; answered by (path, place).
 
@@ -44,7 +55,7 @@ class Ask(NamedTuple):
 
     path: str
     place: Place
-    subject: Template | Expression | Choice | Fold | Recall
+    subject: Template | Expression | Choice | Fold | Recall | Named
     attempt: int = 0
     node: TaskNode | None = None
 

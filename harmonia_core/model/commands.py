@@ -14,6 +14,7 @@ from harmonia_core.model.asking import Answers as Answers
 from harmonia_core.model.asking import Ask as Ask
 from harmonia_core.model.asking import Choice as Choice
 from harmonia_core.model.asking import Fold as Fold
+from harmonia_core.model.asking import Named as Named
 from harmonia_core.model.graph import RetryPolicy, TaskNode
 from harmonia_core.model.memo import Reused
 from harmonia_core.model.message_events import WaitMode

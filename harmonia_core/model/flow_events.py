@@ -9,7 +9,7 @@ from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output", "enter", "then", "caught", "undo", "reduce", "memo"]
+Place = Literal["when", "input", "output", "enter", "then", "caught", "undo", "reduce", "memo", "child"]
 
 
 @dataclass(frozen=True, slots=True)
