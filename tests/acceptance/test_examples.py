@@ -46,6 +46,9 @@ CASES = [
     Case("map", {"words": ["one", "two", "three"]}, {"words": WORDS, "letters": [3, 3, 5]}),
     Case("map", {"words": []}, {"words": [], "letters": []}),
     Case("import-orders", {}, {"orders": 6, "amount": 1374, "largest": "o-1004"}),
+    Case(
+        "memo", {"names": ["Ada", "Grace", "Ada"]}, [{"text": f"Dear {n}"} for n in ("Ada", "Grace", "Ada")]
+    ),
     Case("retries", {}, "It took 3 attempts."),
     Case("wait", {}, "A moment has passed."),
     Case("messages", {"order": 17}, {"amount": 250, "parcel": ["packed", "labelled"]}),
@@ -244,6 +247,7 @@ def words_of(name: str) -> list[str]:
         "diamond": ["250 EUR"],
         "map": ["three"],
         "import-orders": ["1374", "o-1004"],
+        "memo": ["Dear Grace"],
         "messages": ["250", "labelled"],
         "approval": ["rejected"],
         "retries": ["It took 3 attempts."],
