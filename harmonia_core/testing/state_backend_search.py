@@ -168,7 +168,7 @@ class SearchTests:
         await backend.prune([execution_id(4), execution_id(6)])
         assert _numbers((await backend.find(ExecutionQuery(None, labels=(("team", "a"),))))[0]) == [3, 1]
         assert await backend.find(ExecutionQuery(None, origin=execution_id(1))) == ([], None)
-        assert await backend.verify() == []
+        assert [one for one in await backend.verify() if one.code != "not-verified"] == []
 
     async def test_labels_that_are_written_anew_are_found_instead_of_the_old(
         self, backend: StateBackend
