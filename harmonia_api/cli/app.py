@@ -10,6 +10,7 @@ from harmonia_api.cli.decision_commands import register
 from harmonia_api.cli.fork_commands import register as register_forks
 from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.limits_commands import limits
+from harmonia_api.cli.memo_commands import memo
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.operating_commands import register as register_operating
 from harmonia_api.cli.options import Cursor, Db, Definition, Execution, Json, Limit, Modules, Verbose
@@ -36,6 +37,7 @@ register_forks(executions)
 register_history(executions)
 register_operating(executions)
 app.add_typer(database, name="db")
+app.add_typer(memo, name="memo")
 app.add_typer(workflows, name="workflows")
 app.add_typer(limits, name="limits")
 

@@ -59,6 +59,32 @@ class ExecutionQuery:
         """Tell whether only executions that ended with an error are selected."""
         return not (self.error_code is self.error_category is self.error_text is None)
 
+    @property
+    def ids(self) -> tuple[str | None, str | None]:
+        """Return what ids do not stand before and what they stand before, by the time that is in them."""
+        start, stop = self.created_from, self.created_to
+        return None if start is None else id_bound(start), None if stop is None else id_bound(stop)
+
+    @property
+    def behind(self) -> tuple[float, str] | None:
+        """Return end and id of the last row of the page before, in a listing by end."""
+        if self.cursor is None:
+            return None
+        moment, _, execution_id = self.cursor.partition(" ")
+        return float(moment), execution_id
+
+    def cursor_behind(self, row: ExecutionRow) -> str:
+        """Return the cursor of what follows a row."""
+        return f"{row.ended_at!r} {row.execution_id}" if self.ended else row.execution_id
+
+    def matches(self, row: ExecutionRow) -> bool:
+        """Tell whether an execution is selected, whatever the cursor."""
+        return _matches(row, self)
+
+    def matches_json(self, row: ExecutionRow) -> bool:
+        """Tell whether what an execution holds as JSON is as wanted: labels, origin, error, actor."""
+        return _matches_json(row, self)
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentQuery:
@@ -82,24 +108,7 @@ def id_bound(moment: float) -> str:
     return f"{text[:8]}-{text[8:]}"
 
 
-def end_place(row: ExecutionRow) -> tuple[float, str]:
-    """Return where an ended execution stands in a listing by end."""
-    return row.ended_at or 0.0, row.execution_id
-
-
-def end_cursor(row: ExecutionRow) -> str:
-    """Return the cursor behind a row of a listing by end."""
-    return f"{row.ended_at!r} {row.execution_id}"
-
-
-def read_end_cursor(cursor: str) -> tuple[float, str]:
-    """Return the place that a cursor of a listing by end names; raise ValueError if it names none."""
-    moment, _, execution_id = cursor.partition(" ")
-    return float(moment), execution_id
-
-
-def matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
-    """Tell whether a query selects an execution, whatever its cursor."""
+def _matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
     return (
         (query.namespace is None or row.namespace == query.namespace)
         and (not query.status or row.status in query.status)
@@ -110,12 +119,11 @@ def matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
         and _is(row.root_id, query.root)
         and _is(row.reason, query.reason)
         and _in_time(row, query)
-        and matches_json(row, query)
+        and _matches_json(row, query)
     )
 
 
-def matches_json(row: ExecutionRow, query: ExecutionQuery) -> bool:
-    """Tell whether what an execution holds as JSON is as a query has it: labels, origin, error, actor."""
+def _matches_json(row: ExecutionRow, query: ExecutionQuery) -> bool:
     return (
         (not query.labels or _labelled(_object(row.labels), query))
         and (query.origin is None or _object(row.origin).get("execution") == query.origin)
@@ -129,9 +137,10 @@ def _is(found: str | None, wanted: str | None) -> bool:
 
 
 def _in_time(row: ExecutionRow, query: ExecutionQuery) -> bool:
+    first, stop = query.ids
     return (
-        (query.created_from is None or row.execution_id >= id_bound(query.created_from))
-        and (query.created_to is None or row.execution_id < id_bound(query.created_to))
+        (first is None or row.execution_id >= first)
+        and (stop is None or row.execution_id < stop)
         and _within(row.started_at, query.started_from, query.started_to)
         and _within(row.ended_at, query.ended_from, query.ended_to)
         and (row.ended_at is not None or not query.ended)

@@ -123,5 +123,10 @@ class Shelf:
 
 def content_hash(data: Any) -> str:
     """Return the hash of a definition as it is stored: of its canonical JSON."""
+    return f"sha256:{sha256(content_text(data)).hexdigest()}"
+
+
+def content_text(data: Any) -> bytes:
+    """Return the canonical JSON of a definition, over which its hash is."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return f"sha256:{sha256(text.encode()).hexdigest()}"
+    return text.encode()

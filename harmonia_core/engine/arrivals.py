@@ -96,7 +96,7 @@ def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[C
         answer = arrival.answer
         if arrival.question in state.asks:
             yield (
-                Answered(arrival.question, answer.value, answer.holes, answer.error, answer.width),
+                Answered(arrival.question, *answer),
                 None,
                 None,
             )

@@ -99,6 +99,11 @@ class Catalog:
             map_window=settings.map_window,
         )
 
+    def version_of(self, task_type: str) -> str:
+        """Return the distribution behind a task type, with its version."""
+        origin = self._registry.origin(TASK_TYPES.name, task_type)
+        return f"{origin.distribution} {origin.version}"
+
     def versions(self, graph: Graph | None = None) -> dict[str, str]:
         """Return the versions of Harmonia and of the distributions behind task types (all, or a graph's)."""
         found = {"harmonia": harmonia_core.__version__}

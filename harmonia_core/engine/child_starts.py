@@ -21,6 +21,7 @@ from harmonia_core.engine.child_requests import handed_on
 from harmonia_core.engine.child_rows import START, report
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
+from harmonia_core.engine.named_children import published
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.record import forget
 from harmonia_core.engine.settle import Batch
@@ -70,7 +71,7 @@ class ChildStarts:
 
     def _at_once(self, live: Live, event: ChildRequested, row: RequestRow) -> None:
         child = node_of(live.state.graph, event.path).child
-        graph = None if child is None or child.pinned else child.graph or live.state.graph
+        graph = None if child is None or event.pinned else child.graph or live.state.graph
         body = from_json(row.body)
         if graph is None or isinstance(handed_on(body, "input"), BlobRef):
             self._group.start_soon(self._slowly, row)
@@ -91,6 +92,8 @@ class ChildStarts:
         ask, body = self._patience.ask, from_json(row.body)
         address: str = body["definition_hash"]
         text: bytes | None = await ask(self._backend.blob, row.namespace, address)
+        if text is None and body["pinned"]:
+            text = await ask(published, self._backend, row.namespace, address)
         if text is None:
             message = f"The store has no definition {address}."
             await self._refuse(row, body, "definition-missing", message)

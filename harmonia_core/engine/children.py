@@ -33,6 +33,20 @@ def begin(node: TaskNode, path: str, answer: Answer, state: ExecutionState) -> l
     return [schedule, request(node, path, 1, state)]
 
 
+def begin_named(
+    node: TaskNode, path: str, attempt: int, input: Answer, found: Answer, state: ExecutionState
+) -> list[Command]:
+    """Return the commands with which a child is asked for whose workflow is named, once that is looked up."""
+    schedule = ScheduleTask(path, node, attempt, attempt == 1, input.value, input.holes)
+    if found.error is not None:
+        return [schedule, FailTask(path, attempt, found.error, node.retry)]
+    if state.family.depth + 1 >= MAX_DEPTH:
+        return [schedule, FailTask(path, attempt, _too_deep())]
+    child = node.child
+    assert child is not None
+    return [schedule, RequestChild(state.execution_id, path, attempt, str(found.value), child.detach, True)]
+
+
 def request(node: TaskNode, path: str, attempt: int, state: ExecutionState) -> RequestChild:
     """Return what asks for the child of an attempt."""
     child = node.child

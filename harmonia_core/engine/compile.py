@@ -15,6 +15,7 @@ from typing import Any
 from harmonia_core.contracts.task_type import TaskType
 from harmonia_core.engine.checkpoint_policy import checkpoint_policy
 from harmonia_core.engine.limit_words import any_limits, concurrency
+from harmonia_core.engine.memo_nodes import any_memo
 from harmonia_core.engine.scopes import Whole, root_scope
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
@@ -131,6 +132,7 @@ def _graph(
         priority=definition.priority,
         concurrency=limit,
         limited=limit is not None or any_limits(scope.tasks),
+        memoises=any_memo(scope.tasks),
     )
 
 
@@ -164,6 +166,7 @@ def _row(node: TaskNode) -> tuple[Any, ...]:
         *(() if node.on_failure == "fail" else (node.on_failure,)),
         *(() if not node.limits else ({"limits": node.limits},)),
         *(() if node.undo is None else ({"undo": _row(node.undo)},)),
+        *(() if node.memo is None else ({"memo": [node.memo.ttl, node.memo.scope, node.memo.key is None]},)),
     )
 
 

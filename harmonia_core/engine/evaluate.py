@@ -20,7 +20,8 @@ from harmonia_core.engine.walks import visible
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.evaluator import condition, fill
 from harmonia_core.expressions.schema import check_value
-from harmonia_core.model.commands import Answer, Ask, Choice, Fold
+from harmonia_core.model.commands import Answer, Ask, Choice, Fold, Named
+from harmonia_core.model.memo import Recall
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import BlobRef, ItemsRef
 from harmonia_core.model.state import ExecutionState
@@ -28,6 +29,8 @@ from harmonia_core.model.values import Expression, Template
 from harmonia_core.settings import KernelSettings
 
 Fetch = Callable[[ExecutionState, Ref], Awaitable[Any]]
+Lookup = Callable[[ExecutionState, Recall, Any], Awaitable[Answer]]
+NO_STORE = ErrorInfo("infrastructure", "value-unavailable", "Nobody can look that up here.")
 
 
 class ValueCache:
@@ -53,17 +56,20 @@ class ValueCache:
 class Evaluator:
     """Evaluate templates and conditions on states.
 
-    fetch: loads a reference's value from the store. now: gives epoch seconds.
+    fetch: loads a reference's value from the store. now: gives epoch seconds. recall, resolve: look earlier
+        results of tasks up, and what names of workflows mean, if somebody set them.
     """
 
     def __init__(self, settings: KernelSettings, fetch: Fetch, now: Callable[[], float]) -> None:
         self._settings, self._fetch, self._now = settings, fetch, now
         self._env = {name: _text(os.environ[name]) for name in settings.env_allow if name in os.environ}
         self.cache = ValueCache(32 * 1024 * 1024)
+        self.recall: Lookup | None = None
+        self.resolve: Callable[[ExecutionState, str], Awaitable[Answer]] | None = None
 
     def quick(self, state: ExecutionState, ask: Ask) -> Answer | None:
         """Return the answer, or None if values must be fetched or are over the quick limit."""
-        if isinstance(ask.subject, Fold):
+        if isinstance(ask.subject, Fold | Recall | Named):
             return None
         try:
             return self._answer(state, ask, self._at_hand)
@@ -75,6 +81,11 @@ class Evaluator:
         if isinstance(ask.subject, Fold):
             limit = self._settings.output_limit
             return await Reduction(state, ask, self._now(), self._env, self.value, limit).answer()
+        if isinstance(ask.subject, Recall):
+            return await self._recalled(state, ask, ask.subject)
+        if isinstance(ask.subject, Named):
+            lookup = self.resolve
+            return Answer(error=NO_STORE) if lookup is None else await lookup(state, ask.subject.reference)
         held: dict[Ref, Any] = {}
 
         def at_hand(ref: Ref, in_part: bool) -> Any:
@@ -87,6 +98,14 @@ class Evaluator:
                 return await anyio.to_thread.run_sync(self._answer, state, ask, at_hand)
             except NotAtHand as missing:
                 held[missing.ref] = await self.value(state, missing.ref)
+
+    async def _recalled(self, state: ExecutionState, ask: Ask, recall: Recall) -> Answer:
+        """Look an earlier result up, by the task's input or by what its author tells results apart by."""
+        subject = recall.input if recall.memo.key is None else recall.memo.key
+        told = await self.slowly(state, Ask(ask.path, "input", subject, 0, ask.node))
+        if told.error is not None or self.recall is None:
+            return Answer(error=told.error or NO_STORE)
+        return await self.recall(state, recall, told.value)
 
     async def value(self, state: ExecutionState, ref: Ref) -> Any:
         """Return what a reference of a state stands for; raise StateBackendError if it cannot be read."""

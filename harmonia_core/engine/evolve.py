@@ -245,7 +245,7 @@ def _answered(state: ExecutionState, event: e.Answered, at: Recorded) -> Executi
     question = state.asks.get(event.id)
     if question is None:
         return state
-    answer = Answer(event.value, event.holes, event.error, event.width)
+    answer = Answer(event.value, event.holes, event.error, event.width, event.memo, event.reused)
     asks = {key: value for key, value in state.asks.items() if key != event.id}
     return state._replace(asks=asks, answers={**state.answers, (question.path, question.place): answer})
 

@@ -29,7 +29,12 @@ def _schedule(command: c.ScheduleTask, now: float) -> Event:
         command.holes,
         command.width,
         None if total is None else now + total,
+        command.memo,
     )
+
+
+def _reuse(command: c.ReuseResult, now: float) -> Event:
+    return e.TaskSucceeded(command.path, command.attempt, command.output, reused=command.reused)
 
 
 def _timer(command: c.StartTimer, now: float) -> Event:
@@ -157,6 +162,8 @@ def _roll_over(command: c.RollOver, now: float) -> Event:
 
 _EVENTS: dict[type, Callable[[Any, float], Event]] = {
     c.ScheduleTask: _schedule,
+    c.ScheduleReused: _schedule,
+    c.ReuseResult: _reuse,
     c.StartTimer: _timer,
     c.AwaitMessage: _await,
     c.TakeMessages: _take,

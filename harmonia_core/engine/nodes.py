@@ -7,6 +7,7 @@ from pydantic_core import to_json
 
 from harmonia_core.engine.dependencies import Dependencies, StepOrder
 from harmonia_core.engine.inputs import TypeFacts, retry_policy
+from harmonia_core.engine.memo_nodes import memo_of
 from harmonia_core.engine.readings import REDUCING, Place, Readings
 from harmonia_core.engine.subworkflows import Subworkflows
 from harmonia_core.engine.task_types import TypeCatalog
@@ -175,7 +176,7 @@ class NodeBuilder:
             keys = _OF_AN_ATTEMPT if composite else _OF_ATTEMPTS
             self._misplaced(work, path, keys, f"the engine itself carries out {work.type!r}, once")
         given = work.idempotent
-        return {
+        fields = {
             "type": work.type,
             "input": self._input(work, facts, place, kernel),
             "kernel": kernel,
@@ -186,6 +187,8 @@ class NodeBuilder:
             "heartbeat_timeout": work.heartbeat_timeout or (kind and kind.heartbeat_timeout),
             "idempotent": given if given is not None else kind is None or kind.idempotent,
         }
+        memo = memo_of(work, facts, place, fields, self._template, self._readings, self._problems)
+        return {**fields, "memo": memo}
 
     def _input(self, work: WorkSpec, facts: TypeFacts | None, place: Place, kernel: bool) -> Template:
         value, found = work.input, len(self._problems)

@@ -1,9 +1,10 @@
 """What is asked, and asked again by whoever goes on with an execution whose questions are open. Pure."""
 
+from harmonia_core.engine.memo_commands import recall_of
 from harmonia_core.engine.retry import matches
 from harmonia_core.engine.walks import Level, node_of, visible
 from harmonia_core.model.addresses import UNDO
-from harmonia_core.model.commands import Ask, Choice, Fold
+from harmonia_core.model.commands import Ask, Choice, Fold, Named
 from harmonia_core.model.graph import Catch, Jump, TaskNode
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.state import ExecutionState, Question, TaskState
@@ -43,6 +44,13 @@ def _ask_again(state: ExecutionState, asked: Question) -> Ask:
     if place == "undo":
         undo = node_of(state.graph, path + UNDO)
         return Ask(path, "undo", undo.input, 0, undo)
+    if place == "memo":
+        node = node_of(state.graph, path)
+        return Ask(path, "memo", recall_of(node, state.graph.name), 0, node)
+    if place == "child":
+        node = node_of(state.graph, path)
+        assert node.child is not None and node.child.reference is not None
+        return Ask(path, "child", Named(node.child.reference), asked.attempt, node)
     if place in ("when", "input"):
         node = node_of(state.graph, path)
         subject = node.when if place == "when" and node.when is not None else node.input

@@ -5,7 +5,7 @@ from typing import Any
 
 from harmonia_core.contracts.rows import BlobRow, ExecutionRow, HeadWrite, SnapshotRow, TokenRow, Unit
 from harmonia_core.contracts.state_backend import Results, StateBackend
-from harmonia_core.engine import child_rows
+from harmonia_core.engine import child_rows, memo_rows
 from harmonia_core.engine.arrivals import Arrival, Ended, Requested
 from harmonia_core.engine.checkpoint_rows import automatic
 from harmonia_core.engine.live import Live
@@ -75,6 +75,8 @@ class Recorder:
         unit.documents += changes(batch.first, state, live.namespace)
         if state.graph.checkpoints is not None:
             unit.documents += automatic(state, batch.recorded)
+        if state.graph.memoises:
+            unit.documents += memo_rows.documents(state, batch.recorded, live.namespace)
         if not live.created:
             unit.documents += live.documents
         if state.slots is not NO_SLOTS or batch.first.slots is not NO_SLOTS:

@@ -32,7 +32,9 @@ from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.limiting import Limiting
 from harmonia_core.engine.loading import Loader
+from harmonia_core.engine.memos import Memos
 from harmonia_core.engine.messaging import Messaging
+from harmonia_core.engine.named_children import resolver
 from harmonia_core.engine.operating import Operating
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
@@ -46,7 +48,9 @@ from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.slot_keeper import SlotKeeper
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
+from harmonia_core.model.commands import Answer
 from harmonia_core.model.definition import WorkflowDefinition
+from harmonia_core.model.memo import Recall
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
@@ -87,6 +91,8 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting):
         self._publisher = Publisher(plugins.manager)
         self.patience = Patience(self._clock, self.settings.store_patience)
         evaluator = Evaluator(self.settings, self._fetch, self._clock.now)
+        self.memos = Memos(backend, self.patience, self._clock, self._catalog.version_of)
+        evaluator.recall = self._recall
         self._driver = Driver(
             backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
             self._dispatcher,
@@ -107,6 +113,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting):
         self._keys = StartKeys(backend, self._clock)
         self._forks = Forks(backend, self._loader, self._driver, self.patience, self._clock)
         self._owner.begin_upgraded = self.begin_upgraded
+        evaluator.resolve = resolver(self.definitions, self.patience, self._namespace)
         self._starter = Starter(
             self._catalog, self.definitions, self._driver, self._keys, self.patience, self._clock,
             self._new_id, self.settings.output_limit,
@@ -132,10 +139,15 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting):
                 return str(value)
         return None
 
-    async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
+    def _namespace(self, state: ExecutionState) -> str:
         live = self._driver.lives.get(state.execution_id)
-        namespace = live.namespace if live else "default"
-        return await self.patience.ask(self._loader.value, state, namespace, ref)
+        return live.namespace if live else "default"
+
+    async def _fetch(self, state: ExecutionState, ref: Ref) -> Any:
+        return await self.patience.ask(self._loader.value, state, self._namespace(state), ref)
+
+    async def _recall(self, state: ExecutionState, recall: Recall, value: Any) -> Answer:
+        return await self.memos.recall(self._namespace(state), recall, value)
 
     async def __aenter__(self) -> Self:
         """Open the store and begin to serve; raise StateBackendError if the store cannot be used."""

@@ -48,12 +48,14 @@ class Subworkflows:
         own = Child(detach=bool(work.detach), abandon=work.on_cancel == "abandon")
         written = work.workflow
         if written is None:
-            message = "a sub-workflow needs a 'workflow': a definition, {file: …}, {hash: …} or self"
+            message = "a sub-workflow needs a 'workflow': a definition, a name, {file: …}, {hash: …} or self"
             self.problems.append(Problem("key-missing", f"{path}.workflow", message))
             return None
         if written == SELF:
             self._check_input(self.definition.input_schema, input, path)
             return own
+        if isinstance(written, str):
+            return replace(own, reference=written)
         if named(written, "hash"):
             return replace(own, definition_hash=written["hash"])
         found = self._inline(written, input, path)

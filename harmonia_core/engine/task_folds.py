@@ -26,6 +26,9 @@ from harmonia_core.model.state import (
 from harmonia_core.model.statuses import FINAL_TASK
 from harmonia_core.model.statuses import TaskStatus as T
 
+REUSED = "reused"
+"""Why a task has succeeded that has done nothing."""
+
 Fold = Callable[[TaskState, Any, Recorded], TaskState]
 
 
@@ -50,6 +53,7 @@ def _scheduled(task: TaskState, event: e.TaskScheduled, at: Recorded) -> TaskSta
         total_deadline=event.total_deadline,
         items=None if event.width is None else _items(event.width),
         begun_at=at.at,
+        memo=event.memo,
     )
 
 
@@ -108,6 +112,7 @@ def _succeeded(task: TaskState, event: e.TaskSucceeded, at: Recorded) -> TaskSta
     return TaskState(
         T.SUCCEEDED,
         event.attempt,
+        None if event.reused is None else REUSED,
         tally=task.tally,
         input=task.input,
         holes=task.holes,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from harmonia_core.engine import composites, kernel_tasks, maps
+from harmonia_core.engine import children, composites, kernel_tasks, maps, memo_commands
 from harmonia_core.engine.ends import again
 from harmonia_core.engine.frontier import verdict
 from harmonia_core.engine.questions import fold_of
@@ -16,6 +16,7 @@ from harmonia_core.model.commands import (
     Command,
     FailTask,
     MarkUnreachable,
+    Named,
     ScheduleTask,
     SkipTask,
 )
@@ -95,6 +96,8 @@ class Turn:
     def begin(self, node: TaskNode, path: str, task: TaskState, out: list[Command]) -> bool:
         """Take one ready task a step further; tell whether more than a question came of it."""
         if task.attempt:
+            if task.reason == "retry" and node.child is not None and node.child.reference is not None:
+                return self._named(node, path, task.attempt, Answer(task.input, task.holes), out)
             out.extend(further(node, path, task, self.state))
             return True
         if task.reason == GRANTED:
@@ -121,10 +124,32 @@ class Turn:
             out.append(FailTask(path, 0, answer.error))
         elif node.scope is not None:
             out.append(ScheduleTask(path, node, 1, True, answer.value))
+        elif node.child is not None and node.child.reference is not None:
+            return self._named(node, path, 0, answer, out)
         elif node.kernel:
             out.extend(kernel_tasks.begin(node, path, answer, self.state))
+        elif node.memo is not None:
+            return self._recall(node, path, answer, out)
         else:
             out.append(ScheduleTask(path, node, 1, True, answer.value, answer.holes))
+        return True
+
+    def _named(self, node: TaskNode, path: str, attempt: int, input: Answer, out: list[Command]) -> bool:
+        """Take a task further once it is known which workflow its author has named."""
+        assert node.child is not None and node.child.reference is not None
+        found = self._answer((path, "child"))
+        if found is None:
+            return self._ask(Ask(path, "child", Named(node.child.reference), attempt, node), out)
+        out.extend(children.begin_named(node, path, attempt + 1, input, found, self.state))
+        return True
+
+    def _recall(self, node: TaskNode, path: str, input: Answer, out: list[Command]) -> bool:
+        """Take a task further once it is known whether an earlier result may be used again."""
+        found = self._answer((path, "memo"))
+        if found is None:
+            recall = memo_commands.recall_of(node, self.state.graph.name)
+            return self._ask(Ask(path, "memo", recall, 0, node), out)
+        out.extend(memo_commands.begin(node, path, input, found))
         return True
 
     def filled(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from harmonia_core.model.events import Place
 from harmonia_core.model.graph import TaskNode
+from harmonia_core.model.memo import Recall, Reused
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.paths import Path
 from harmonia_core.model.refs import Stored
@@ -34,6 +35,17 @@ class Fold(NamedTuple):
         return (*self.initial.reads, *self.value.reads)
 
 
+class Named(NamedTuple):
+    """What a reference to a published workflow means: the answer is the definition's hash."""
+
+    reference: str
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Return nothing: no data is read."""
+        return ()
+
+
 class Ask(NamedTuple):
     """Evaluate something beside the core; answered by (path, place).
 
@@ -43,7 +55,7 @@ class Ask(NamedTuple):
 
     path: str
     place: Place
-    subject: Template | Expression | Choice | Fold
+    subject: Template | Expression | Choice | Fold | Recall | Named
     attempt: int = 0
     node: TaskNode | None = None
 
@@ -51,13 +63,16 @@ class Ask(NamedTuple):
 class Answer(NamedTuple):
     """Hold what an Ask evaluated to; an error is an answer.
 
-    width: number of items, when the question was a map's input.
+    width: number of items, when the question was a map's input. memo: under which a result is kept;
+        reused: where the value comes from, if it is an earlier result.
     """
 
     value: Stored = None
     holes: tuple[Hole, ...] = ()
     error: ErrorInfo | None = None
     width: int | None = None
+    memo: str | None = None
+    reused: Reused | None = None
 
 
 AnswerKey = tuple[str, str]

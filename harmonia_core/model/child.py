@@ -13,6 +13,7 @@ class Child:
 
     definition_hash: None for the workflow itself (recursion). graph, text: compiled, and as it is
         stored; None if it is the workflow itself or is pinned by its hash alone.
+    reference: names a published workflow; what it means is known when the task begins.
     detach: the task does not wait. abandon: it goes on when the task is cancelled.
     """
 
@@ -21,6 +22,7 @@ class Child:
     text: bytes | None = None
     detach: bool = False
     abandon: bool = False
+    reference: str | None = None
 
     @property
     def pinned(self) -> bool:

@@ -6,14 +6,20 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
+from harmonia_core.ids import NAME
+
 SUBWORKFLOW = "subworkflow"
 SELF = "self"
 """Stands for the workflow in which it is written."""
 
 OnCancel = Literal["cancel", "abandon"]
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
-_NO_NAMES = "workflows cannot be named in this version; give a file, a hash or a definition"
-_FORMS = "'workflow' is a definition, {file: …}, {hash: …} or the word self"
+_NUMBERS = r"(0|[1-9]\d{0,17})(\.(0|[1-9]\d{0,17})){0,2}"
+_REFERENCE = re.compile(
+    rf"{NAME.pattern}(@(latest|\^?{_NUMBERS}|{_NUMBERS}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?))?", re.ASCII
+)
+_NO_REFERENCE = "this names no published workflow; write NAME, NAME@1.4.0, NAME@^1.4 or NAME@1"
+_FORMS = "'workflow' is a definition, the name of a published one, {file: …}, {hash: …} or the word self"
 
 
 def named(value: Any, key: str) -> bool:
@@ -31,7 +37,7 @@ def read_workflow(value: Any) -> Any:
     if isinstance(value, BaseModel) or value is None or value == SELF:
         return value
     if isinstance(value, str):
-        raise PydanticCustomError("not-supported", _NO_NAMES)
+        return _reference(value)
     if not isinstance(value, dict):
         raise PydanticCustomError("type-wrong", _FORMS)
     if named(value, "file"):
@@ -40,8 +46,15 @@ def read_workflow(value: Any) -> Any:
     if named(value, "hash"):
         _check_hash(value)
     elif by_name(value):
-        raise PydanticCustomError("not-supported", _NO_NAMES)
+        version = value.get("version")
+        return _reference(str(value["name"]) if version is None else f"{value['name']}@{version}")
     return value
+
+
+def _reference(text: str) -> str:
+    if _REFERENCE.fullmatch(text) is None:
+        raise PydanticCustomError("reference-invalid", _NO_REFERENCE)
+    return text
 
 
 def _check_hash(value: dict[str, Any]) -> None:

@@ -14,7 +14,9 @@ from harmonia_core.model.asking import Answers as Answers
 from harmonia_core.model.asking import Ask as Ask
 from harmonia_core.model.asking import Choice as Choice
 from harmonia_core.model.asking import Fold as Fold
+from harmonia_core.model.asking import Named as Named
 from harmonia_core.model.graph import RetryPolicy, TaskNode
+from harmonia_core.model.memo import Reused
 from harmonia_core.model.message_events import WaitMode
 from harmonia_core.model.message_inputs import ApprovalInput
 from harmonia_core.model.outcomes import ErrorInfo
@@ -24,7 +26,7 @@ from harmonia_core.model.values import Hole
 
 
 class ScheduleTask(NamedTuple):
-    """Begin an attempt. first: input and holes are new and to be recorded."""
+    """Begin an attempt. first: input and holes are new and to be recorded. memo: its result is kept there."""
 
     path: str
     node: TaskNode
@@ -33,6 +35,22 @@ class ScheduleTask(NamedTuple):
     input: Stored = None
     holes: tuple[Hole, ...] = ()
     width: int | None = None
+    memo: str | None = None
+
+
+class ScheduleReused(ScheduleTask):
+    """Record a task whose earlier result is used again; nothing is dispatched."""
+
+    __slots__ = ()
+
+
+class ReuseResult(NamedTuple):
+    """End a task well with an earlier result. reused: where that comes from."""
+
+    path: str
+    attempt: int
+    output: Stored
+    reused: Reused
 
 
 class StartTimer(NamedTuple):
@@ -232,6 +250,7 @@ Command = (
     | EmitMessage
     | RequestApproval
     | SucceedTask
+    | ReuseResult
     | FailTask
     | SkipTask
     | MarkUnreachable

@@ -134,6 +134,7 @@ class TaskScheduled(Event):
         re-dispatches go on with what the first one recorded.
     width: for a map, the number of its items.
     total_deadline: epoch seconds, set with the first attempt if the task has one.
+    memo: the key under which its result is kept for others, if it is.
     """
 
     path: str
@@ -143,6 +144,7 @@ class TaskScheduled(Event):
     holes: tuple[Hole, ...] = ()
     width: int | None = None
     total_deadline: float | None = None
+    memo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +206,19 @@ class AttemptLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskSucceeded(Event):
-    """End a task well. given: a person skipped it and gave the output, so there is nothing to undo."""
+    """End a task well.
+
+    memo: the key under which the output is kept for others. reused: it is an earlier one, of this `execution`
+        and `path`, made `at` this time (epoch seconds); nothing was done.
+    given: a person skipped it and gave the output, so there is nothing to undo.
+    """
 
     path: str
     attempt: int
     output: Stored
     given: bool = False
+    memo: str | None = None
+    reused: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

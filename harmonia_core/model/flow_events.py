@@ -9,7 +9,9 @@ from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.refs import Stored
 from harmonia_core.model.values import Hole
 
-Place = Literal["when", "input", "output", "enter", "then", "caught", "undo", "reduce", "given"]
+Place = Literal[
+    "when", "input", "output", "enter", "then", "caught", "undo", "reduce", "memo", "child", "given"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,16 @@ class Asked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Answered(Event):
-    """Record what an open question evaluated to: a value with its holes, or an error."""
+    """Record what an open question evaluated to: a value with its holes, or an error.
+
+    memo: the key under which the result of the task is to be kept. reused: the value is an earlier result, of
+        this `execution` and `path`, made `at` this time (epoch seconds).
+    """
 
     id: str
     value: Stored = None
     holes: tuple[Hole, ...] = ()
     error: ErrorInfo | None = None
     width: int | None = None
+    memo: str | None = None
+    reused: Mapping[str, Any] | None = None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from harmonia_core.model.checkpoints import CheckpointPolicy
 from harmonia_core.model.child import Child
+from harmonia_core.model.memo import Memo
 from harmonia_core.model.values import Expression, Template
 
 Count = Literal["all", "any"] | int
@@ -77,7 +78,7 @@ class TaskNode:
     window: for a map, how many items may be begun and not ended at once.
     batch: how many values make an item, None for one that is not in a list. tolerate: how many items
         may fail, as a number or as a share of them all. enough: it ends once so many have succeeded.
-    reduce: of a map whose output is one value.
+    reduce: of a map whose output is one value. memo: whether and how results may be used again.
     limits: resources that an attempt needs, with how many units of each.
     scope: for a composite, the tasks inside it. child: for a sub-workflow, what it starts.
     on_failure: what comes before it fails for good: nothing, the undoing of what lies inside, a person.
@@ -111,6 +112,7 @@ class TaskNode:
     child: Child | None = None
     reduce: Reduce | None = None
     limits: tuple[tuple[str, int], ...] = ()
+    memo: Memo | None = None
 
     def gives_up(self, failed: int, width: int) -> bool:
         """Tell whether a map of so many items ends because so many of them have failed."""
@@ -192,7 +194,7 @@ class Graph:
         from it, task types included; adoption compares it.
     timeout: seconds from the start of the execution to its deadline.
     on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
-        task has an undo, or waits for a person instead of failing.
+        task has an undo, or waits for a person instead of failing. memoises: whether any has a memo.
     priority: of executions that are started without one of their own.
     concurrency: how many executions may run at once. limited: whether that, or any task, names a limit.
     """
@@ -216,3 +218,4 @@ class Graph:
     priority: int = 0
     concurrency: Concurrency | None = None
     limited: bool = False
+    memoises: bool = False

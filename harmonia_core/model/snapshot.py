@@ -195,12 +195,14 @@ def _holes(holes: tuple[Hole, ...]) -> list[Any]:
 def _answer(answer: Answer) -> dict[str, Any]:
     error = answer.error.as_json() if answer.error else None
     value = _stored(answer.value)
-    return {"value": value, "holes": _holes(answer.holes), "error": error, "width": answer.width}
+    shape = {"value": value, "holes": _holes(answer.holes), "error": error, "width": answer.width}
+    return shape if answer.memo is None else {**shape, "memo": answer.memo, "reused": answer.reused}
 
 
 def _read_answer(shape: Mapping[str, Any]) -> Answer:
     holes = tuple(Hole.from_json(hole) for hole in shape["holes"])
-    return Answer(_read_stored(shape["value"]), holes, _read_error(shape["error"]), shape["width"])
+    memo = shape.get("memo"), shape.get("reused")
+    return Answer(_read_stored(shape["value"]), holes, _read_error(shape["error"]), shape["width"], *memo)
 
 
 def _task(task: TaskState) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class TaskState(NamedTuple):
     due: when its timer fires. ended_seq: of the event that made it final.
     started_at: when its first attempt began; begun_at: when the running one did.
     items: of a map; inside: of a composite. child: id of the execution that carries it out.
+    memo: the key under which its result is going to be kept.
     """
 
     status: TaskStatus = TaskStatus.WAITING
@@ -106,6 +107,7 @@ class TaskState(NamedTuple):
     begun_at: float | None = None
     inside: "InsideState | None" = None
     child: str | None = None
+    memo: str | None = None
 
 
 class GraphState(NamedTuple):

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from harmonia_core.model.child_spec import OnCancel, read_workflow
 from harmonia_core.model.definition_values import Input, Json, JsonObject, Name, When, one_or_many
 from harmonia_core.model.limit_spec import ResourceUnits
+from harmonia_core.model.memo import MemoSpec, read_memo
 from harmonia_core.model.policies import Join, JoinSpec, OnFailure, RetryPolicySpec, Spec, TimeLimit
 
 NOT_YET_IN_WORKFLOW = frozenset[str]()
@@ -114,6 +115,7 @@ class WorkSpec(Block):
     type: name of a task type. input: an object, or one expression that yields one.
     timeout, heartbeat_timeout: per attempt; total_timeout: from first schedule to end.
     idempotent: None leaves it to the task type.
+    memo: whether and how its results may be used again.
     compensate: what undoes the task once it has succeeded. on_failure: what comes before it fails.
     limits: resources that an attempt needs, with how much of each.
     task, tasks, steps, branches, cases, default, while, until, times, max_iterations, catch, finally,
@@ -130,6 +132,7 @@ class WorkSpec(Block):
     heartbeat_timeout: TimeLimit | None = None
     idempotent: bool | None = Field(None, strict=True)
     compensate: "WorkSpec | None" = None
+    memo: Annotated[MemoSpec | None, BeforeValidator(read_memo)] = None
     on_failure: OnFailure | None = None
     limits: ResourceUnits | None = None
     description: str = ""

@@ -168,4 +168,15 @@ class SearchTests:
         await backend.prune([execution_id(4), execution_id(6)])
         assert _numbers((await backend.find(ExecutionQuery(None, labels=(("team", "a"),))))[0]) == [3, 1]
         assert await backend.find(ExecutionQuery(None, origin=execution_id(1))) == ([], None)
-        assert await backend.verify() == []
+        assert [one for one in await backend.verify() if one.code != "not-verified"] == []
+
+    async def test_labels_that_are_written_anew_are_found_instead_of_the_old(
+        self, backend: StateBackend
+    ) -> None:
+        await submit(backend, [_started(row) for row in ROWS])
+        stood = await backend.head(execution_id(1))
+        assert stood is not None
+        await backend.replace_projections(stood._replace(labels=_json(team="c", area="x")), [], [])
+        for label, expected in ((("team", "c"), [1]), (("team", "a"), [6, 4, 3]), (("area", None), [1])):
+            rows, _ = await backend.find(ExecutionQuery(None, labels=(label,)))
+            assert _numbers(rows) == expected

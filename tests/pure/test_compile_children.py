@@ -13,6 +13,7 @@ from harmonia_core.builtin.documents import YAML
 from harmonia_core.builtin.subworkflow import SUBWORKFLOW
 from harmonia_core.definitions.files import Opened
 from harmonia_core.definitions.load import Loaded, check_loaded, compile_loaded, load_data, load_text
+from harmonia_core.definitions.versions import read_reference
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.errors import DefinitionInvalid, ProblemsError
 from harmonia_core.model.child import Child
@@ -123,8 +124,10 @@ def test_what_reading_has_not_touched_compiles_as_well() -> None:
     ("fields", "expected"),
     [
         ({}, ("key-missing", "workflow")),
-        ({"workflow": "other"}, ("not-supported", "workflow")),
-        ({"workflow": {"name": "other", "version": "1.0"}}, ("not-supported", "workflow")),
+        ({"workflow": "no name"}, ("reference-invalid", "workflow")),
+        ({"workflow": "other@x"}, ("reference-invalid", "workflow")),
+        ({"workflow": "other@^01"}, ("reference-invalid", "workflow")),
+        ({"workflow": {"name": "other", "version": "^x"}}, ("reference-invalid", "workflow")),
         ({"workflow": 3}, ("type-wrong", "workflow")),
         ({"workflow": {"hash": "abc"}}, ("value-wrong", "workflow")),
         ({"workflow": {"hash": HASH, "name": "x"}}, ("value-wrong", "workflow")),
@@ -252,3 +255,18 @@ def test_a_definition_may_be_nested_so_deep_and_no_deeper() -> None:
         data = flow(workflow=data)
     with pytest.raises(DefinitionInvalid, match="too-deep"):
         compile_loaded(load_data(data), KINDS)
+
+
+@pytest.mark.parametrize(
+    ("written", "reference"),
+    [
+        *((text, text) for text in ("other", "other@latest", "other@1", "other@^1.4", "other@1.4.0-rc.1+b")),
+        ({"name": "other"}, "other"),
+        ({"name": "other", "version": "1.4"}, "other@1.4"),
+    ],
+)
+def test_a_published_workflow_is_named_as_everywhere(written: Any, reference: str) -> None:
+    child = compiled(flow(workflow=written)).root.tasks[0].child
+    assert child is not None
+    assert (child.reference, child.graph, child.definition_hash) == (reference, None, None)
+    assert str(read_reference(reference)) == reference.removesuffix("@latest")

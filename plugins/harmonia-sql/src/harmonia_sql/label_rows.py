@@ -5,9 +5,7 @@ does not; whoever finds an execution by it looks at the labels themselves.
 """
 
 from collections.abc import Iterable, Sequence
-from json import dumps
-
-from pydantic_core import from_json
+from json import dumps, loads
 
 from harmonia_core import ExecutionRow
 
@@ -31,7 +29,7 @@ def label_rows(rows: Iterable[ExecutionRow]) -> list[LabelRow]:
 def label_places(labels: str) -> Sequence[tuple[str, str]]:
     """Return where the labels of an execution stand in the index; nowhere if they cannot be read."""
     try:
-        found = from_json(labels)
+        found = loads(labels)
     except ValueError:
         return ()
     if not isinstance(found, dict):

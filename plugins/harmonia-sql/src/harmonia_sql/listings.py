@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, literal, select, text, tuple_
 
 from harmonia_core import ExecutionQuery, ExecutionRow
-from harmonia_core.contracts.queries import end_cursor, end_place, id_bound, matches_json, read_end_cursor
 from harmonia_sql import tables
 from harmonia_sql.label_rows import key_place, value_place
 from harmonia_sql.origins import OriginId
@@ -30,15 +29,19 @@ _END = (_row.ended_at, _row.execution_id)
 def page(core: Connection, query: ExecutionQuery) -> tuple[list[ExecutionRow], str | None]:
     """Return one page of what a query selects, and the cursor of the next."""
     found = {row.execution_id: row for one in listings(query) for row in _asked(core, one, query)}
-    rows = sorted(found.values(), key=end_place if query.ended else _id_of, reverse=True)
+    rows = sorted(found.values(), key=_end_of if query.ended else _id_of, reverse=True)
     shown = rows[: query.limit]
     if not shown or len(rows) <= query.limit:
         return shown, None
-    return shown, end_cursor(shown[-1]) if query.ended else shown[-1].execution_id
+    return shown, query.cursor_behind(shown[-1])
 
 
 def _id_of(row: ExecutionRow) -> str:
     return row.execution_id
+
+
+def _end_of(row: ExecutionRow) -> tuple[float, str]:
+    return row.ended_at or 0.0, row.execution_id
 
 
 def _asked(core: Connection, question: Select[Any], query: ExecutionQuery) -> Iterator[ExecutionRow]:
@@ -48,7 +51,7 @@ def _asked(core: Connection, question: Select[Any], query: ExecutionQuery) -> It
     while left:
         part, size = question if behind is None else _behind(question, query, behind), max(left, least)
         rows = [ExecutionRow._make(row) for row in core.execute(part.limit(size))]
-        kept = [row for row in rows if matches_json(row, query)][:left]
+        kept = [row for row in rows if query.matches_json(row)][:left]
         yield from kept
         left = 0 if len(rows) < size else left - len(kept)
         behind = rows[-1] if rows else None
@@ -56,7 +59,7 @@ def _asked(core: Connection, question: Select[Any], query: ExecutionQuery) -> It
 
 def _behind(question: Select[Any], query: ExecutionQuery, row: ExecutionRow) -> Select[Any]:
     if query.ended:
-        return question.where(tuple_(*_END) < tuple_(*map(literal, end_place(row))))
+        return question.where(tuple_(*_END) < tuple_(*map(literal, _end_of(row))))
     return question.where((_label if query.labels else _row).execution_id < row.execution_id)
 
 
@@ -93,11 +96,14 @@ def _selected(query: ExecutionQuery, ids: Any = _row.execution_id) -> Select[Any
     found = _filtered(select(tables.execution), query).order_by(ids.desc())
     if query.cursor is not None:
         found = found.where(ids < query.cursor)
-    if query.created_from is not None:
-        found = found.where(ids >= id_bound(query.created_from))
-    if query.created_to is not None:
-        found = found.where(ids < id_bound(query.created_to))
-    return found
+    return _begun(found, query, ids)
+
+
+def _begun(found: Select[Any], query: ExecutionQuery, ids: Any) -> Select[Any]:
+    first, stop = query.ids
+    if first is not None:
+        found = found.where(ids >= first)
+    return found if stop is None else found.where(ids < stop)
 
 
 def _labelled(query: ExecutionQuery) -> Select[Any]:
@@ -119,13 +125,9 @@ def _by_end(query: ExecutionQuery) -> Select[Any]:
         found = found.where(_row.ended_at >= query.ended_from)
     if query.ended_to is not None:
         found = found.where(_row.ended_at < query.ended_to)
-    if query.created_from is not None:
-        found = found.where(_row.execution_id >= id_bound(query.created_from))
-    if query.created_to is not None:
-        found = found.where(_row.execution_id < id_bound(query.created_to))
-    if query.cursor is not None:
-        found = found.where(tuple_(*_END) < tuple_(*map(literal, read_end_cursor(query.cursor))))
-    return _with_labels(found, query.labels)
+    if query.behind is not None:
+        found = found.where(tuple_(*_END) < tuple_(*map(literal, query.behind)))
+    return _with_labels(_begun(found, query, _row.execution_id), query.labels)
 
 
 def _with_labels(found: Select[Any], labels: Iterable[tuple[str, str | None]]) -> Select[Any]:
