@@ -21,6 +21,7 @@ from harmonia_core.definitions.versions import read_reference
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
+from harmonia_core.engine.explaining import TaskNotFound
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
@@ -112,6 +113,7 @@ __all__ = (
     "Start",
     "StateBackend",
     "SystemClock",
+    "TaskNotFound",
     "TaskStatus",
     "VersionDiff",
     "Workflow",

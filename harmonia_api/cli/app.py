@@ -7,6 +7,7 @@ import typer
 
 from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
+from harmonia_api.cli.explain_commands import explain_execution
 from harmonia_api.cli.message_commands import approve, publish, signal
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
@@ -263,6 +264,7 @@ def cancel_execution(
 app.command()(publish)
 executions.command()(signal)
 executions.command()(approve)
+executions.command("explain")(explain_execution)
 
 
 def own_commands() -> frozenset[str]:

@@ -11,6 +11,7 @@ from harmonia_core.host import (
     ProblemsError,
     PublishRefused,
     RequestNotConsumed,
+    TaskNotFound,
 )
 
 COMPLETED = 0
@@ -29,6 +30,7 @@ _BY_ERROR: tuple[tuple[type[HarmoniaError], int], ...] = (
     (PublishRefused, INVALID),
     (KeyReused, INVALID),
     (ExecutionNotFound, NOT_FOUND),
+    (TaskNotFound, NOT_FOUND),
     (NotPublished, NOT_FOUND),
     (Fenced, NOT_ENDED),
     (RequestNotConsumed, NOT_ENDED),

@@ -28,6 +28,7 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.explaining import Explaining
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
@@ -50,7 +51,7 @@ Definition = WorkflowDefinition | Mapping[str, Any]
 REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
 
 
-class Engine(Deciding, Messaging):
+class Engine(Deciding, Messaging, Explaining):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
