@@ -6,7 +6,15 @@ What only the store and the engines know (owners, requests, children) is added i
 from collections.abc import Iterable, Iterator
 
 from harmonia_core.engine.explain_causes import FEW, Cause, Step, command
-from harmonia_core.engine.explain_survey import below, in_scope, map_full, survey, window_full
+from harmonia_core.engine.explain_survey import (
+    below,
+    has_room,
+    in_scope,
+    map_full,
+    survey,
+    undoing,
+    window_full,
+)
 from harmonia_core.engine.explain_tasks import question
 from harmonia_core.engine.walks import Level, inside_path, levels, node_of
 from harmonia_core.engine.winding import winding
@@ -20,6 +28,7 @@ from harmonia_core.model.state import (
     PAGE,
     ExecutionState,
     GraphState,
+    Question,
     TaskState,
 )
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, ExecutionStatus, TaskStatus
@@ -36,7 +45,17 @@ def explain_state(state: ExecutionState, path: str | None = None) -> list[Cause]
         found = list(_of_task(state, path))
     else:
         found = list(_of_execution(state))
+    owed = [one for one in state.asks.values() if one.place == "undo"] if state.undo.owed else []
+    if owed:
+        found = [_held_up(state, one, owed[0]) for one in found]
     return [one._replace(execution=state.execution_id) for one in found]
+
+
+def _held_up(state: ExecutionState, cause: Cause, owed: Question) -> Cause:
+    """Return a cause as it is while nothing is decided before it is known how something can be undone."""
+    if cause.code != "about-to-go-on":
+        return cause
+    return question(state, owed)._replace(path=cause.path, paths=cause.paths, many=cause.many)
 
 
 def _of_execution(state: ExecutionState) -> Iterator[Cause]:
@@ -92,7 +111,7 @@ def _waiting_behind(state: ExecutionState) -> Iterator[Cause]:
     first = [node for node, _ in zip(waiting, range(FEW), strict=False)]
     if first:
         behind = _dependency(state, nodes, scope, "", first[0], first[0].id)
-        yield behind._replace(paths=tuple(node.id for node in first), count=count)
+        yield behind._replace(paths=tuple(node.id for node in first), many=count)
 
 
 def _of_task(state: ExecutionState, path: str) -> Iterator[Cause]:
@@ -170,7 +189,7 @@ def _exactly(
         yield _task_ended(state, path, task)
     elif task.status is TaskStatus.WAITING:
         yield from _waiting(state, level, path)
-    elif task.status is TaskStatus.READY and not task.attempt:
+    elif task.status is TaskStatus.READY and level.item is None and task.child is None:
         yield from _ready(state, level, path)
     else:
         yield from _chained(state, (_step(state, path, task.status.value),), below(state, node, path, task))
@@ -178,10 +197,13 @@ def _exactly(
 
 
 def _asked_within(state: ExecutionState, path: str) -> Iterator[Cause]:
+    """Yield what a task waits for that is neither a task nor an item inside it."""
     within = (f"{path}/", f"{path}[")
     for asked in state.asks.values():
         if asked.path == path or asked.path.startswith(within):
             yield question(state, asked)
+    if any(one.path == path or one.path.startswith(within) for one in state.undo.open):
+        yield from undoing(state)
 
 
 def _chained(state: ExecutionState, chain: tuple[Step, ...], causes: Iterable[Cause]) -> Iterator[Cause]:
@@ -241,7 +263,7 @@ def _waiting(state: ExecutionState, level: Level, path: str) -> Iterator[Cause]:
         return
     for root, chain in _roots(state, nodes, graph, prefix, start):
         node, task = nodes.tasks[root], graph.task(root)
-        if task.status is TaskStatus.READY and not task.attempt:
+        if task.status is TaskStatus.READY and task.child is None:
             yield from _chained(state, chain, _idle(state, nodes, graph, prefix, root))
         else:
             here = prefix + node.id
@@ -282,7 +304,7 @@ def _way(
     came: dict[int, int | None],
     position: int,
 ) -> list[Step]:
-    way, at = [], came[position] if position in came else None
+    way, at = [], came[position]
     way.append(_step(state, prefix + nodes.tasks[position].id, graph.task(position).status.value))
     while at is not None:
         way.append(_step(state, prefix + nodes.tasks[at].id, graph.task(at).status.value))
@@ -318,11 +340,11 @@ def _not_reached(state: ExecutionState, level: Level, path: str) -> Iterator[Cau
     inside, prefix = level.inside, _prefix(level)
     cursor = -1 if inside is None else inside.cursor
     step = level.nodes.tasks[cursor] if cursor >= 0 else None
-    chain = (_step(state, path, TaskStatus.WAITING.value),)
+    chain: tuple[Step, ...] = (_step(state, path, TaskStatus.WAITING.value),)
     if step is not None and step.index != level.position:
         at, task = prefix + step.id, level.graph.task(cursor)
         chain = (*chain, _step(state, at, task.status.value))
-        if task.status is TaskStatus.READY and not task.attempt:
+        if task.status is TaskStatus.READY and task.child is None:
             yield from _chained(state, chain, _idle(state, level.nodes, level.graph, prefix, cursor))
         else:
             yield from _chained(state, chain, below(state, step, at, task))
@@ -362,7 +384,7 @@ def _idle(
     owed = [one for one in state.asks.values() if one.place == "undo"]
     if asked or (owed and state.undo.owed):
         yield from (question(state, one) for one in asked or owed)
-    elif nodes.window - graph.outstanding - len(state.asks) <= 0:
+    elif not has_room(state, nodes, graph):
         since = _ready_since(state, nodes, graph, position)
         yield window_full(state, nodes, graph, prefix, (path,), 1)._replace(since=since)
     else:
@@ -381,7 +403,7 @@ def _no_item(
 ) -> Iterator[Cause]:
     """Yield why an item is not at work: the map has not begun, its window is full, or it has ended."""
     items, index = task.items, level.item or 0
-    if items is None or task.status in FINAL_TASK and items.cursor <= index:
+    if items is None or (task.status in FINAL_TASK and items.cursor <= index):
         yield from _outside(state, level, node, owner, task, path)
     elif index >= items.width:
         text = f"{owner} has {items.width:,} items, numbered from 0."
@@ -394,7 +416,7 @@ def _no_item(
         chain = (_step(state, path, TaskStatus.WAITING.value),)
         at_work = (one for one in below(state, node, owner, task) if one.code != "window-full")
         yield from _chained(state, chain, at_work)
-        yield map_full(node, owner, items)._replace(path=path, paths=(path,), count=1, since=task.started_at)
+        yield map_full(node, owner, items)._replace(path=path, paths=(path,), many=1, since=task.started_at)
 
 
 _MARKS = {MARK_SUCCEEDED: "succeeded", MARK_FAILED: "failed", MARK_CANCELLED: "cancelled"}

@@ -90,7 +90,7 @@ class Cause(NamedTuple):
     path: of the task that is in this situation, empty for the execution. blocking: what it waits for,
     with its kind. since, until: epoch seconds, as far as they are known. help: commands that do
     something about it. chain: from the task that was asked about to this one. paths: the first of
-    those in the same situation, of `count`.
+    those in the same situation, of `many`.
     """
 
     code: str
@@ -103,7 +103,7 @@ class Cause(NamedTuple):
     execution: str = ""
     chain: tuple[Step, ...] = ()
     paths: tuple[str, ...] = ()
-    count: int = 1
+    many: int = 1
 
     @property
     def needs(self) -> Needs:
@@ -143,7 +143,7 @@ def _one(group: list[Cause]) -> Cause:
     since = min((one.since for one in group if one.since is not None), default=None)
     rest = [one.path for one in group if one is not first]
     paths = (first.path, *rest[: FEW - 1])
-    return first._replace(since=since, paths=paths, count=sum(one.count for one in group))
+    return first._replace(since=since, paths=paths, many=sum(one.many for one in group))
 
 
 def cause_view(cause: Cause) -> dict[str, Any]:
@@ -160,6 +160,6 @@ def cause_view(cause: Cause) -> dict[str, Any]:
         "help": list(cause.help),
         "chain": [step._asdict() for step in cause.chain],
     }
-    if cause.count > 1:
-        view |= {"count": cause.count, "paths": list(cause.paths)}
+    if cause.many > 1:
+        view |= {"count": cause.many, "paths": list(cause.paths)}
     return view

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import EngineRow, ExecutionRow, RequestRow, TimerRow
-from harmonia_core.engine.explain_causes import FEW, Cause, command
+from harmonia_core.engine.explain_causes import FEW, Cause
 
 OVERDUE = 30.0
 """Seconds behind a timer's time after which its engine counts as one that does not act."""
@@ -56,16 +56,19 @@ def abandoned(drive: Drive, now: float) -> list[Cause]:
     if drive.adopts is not None:
         text = f"Nobody drives it; this engine looks for such executions every {drive.adopts:g} s."
         return [_cause("adoption-due", row, text, facts, drive.heard, now + 2 * drive.adopts)]
-    taker = (
-        f" {drive.others} other engine{'s are' if drive.others > 1 else ' is'} alive at this store; one that adopts takes it."
-        if drive.others
-        else " No other engine is alive at this store."
-    )
+    taker = _takers(drive.others)
     if row.owner is None:
         text = f"Nobody drives it: it was left to be adopted.{taker}"
         return [_cause("no-owner", row, text, facts, drive.heard, None, recover)]
     text = f"The process of {drive.place} is gone; it was last heard of then.{taker}"
     return [_cause("owner-dead", row, text, facts, drive.heard, None, recover)]
+
+
+def _takers(others: int) -> str:
+    if not others:
+        return " No other engine is alive at this store."
+    are = "engine is" if others == 1 else "engines are"
+    return f" {others} other {are} alive at this store; one that adopts takes it."
 
 
 def _cause(

@@ -22,21 +22,44 @@ def survey(state: ExecutionState) -> Iterator[Cause]:
     """Yield why each thing does not go on that has begun in an execution and not ended."""
     yield from (question(state, asked) for asked in state.asks.values())
     yield from in_scope(state, state.graph.root, state.scope, "")
+    yield from undoing(state)
+
+
+def undoing(state: ExecutionState) -> Iterator[Cause]:
+    """Yield the causes of what is being undone."""
     for number in state.undo.working:
         entry = state.undo.entry(number)
         path = entry.path + UNDO
-        yield from below(state, node_of(state.graph, path), path, entry.task)
+        later = [one for one in state.undo.working if one > number]
+        if entry.task.status is TaskStatus.READY and later:
+            yield _undone_before(path, state.undo.entry(later[-1]).path + UNDO)
+        else:
+            yield from below(state, node_of(state.graph, path), path, entry.task)
     yield from (compensating(state, one) for one in state.undo.open)
+
+
+def _undone_before(path: str, later: str) -> Cause:
+    """Return that an undo waits, because what was done after it is undone before it."""
+    text = f"What was done after it is undone before it: {later} has not ended."
+    return Cause("dependency-open", path, text, {"kind": "task", "path": later}, paths=(path,))
 
 
 def in_scope(state: ExecutionState, nodes: Scope, scope: GraphState, prefix: str) -> Iterator[Cause]:
     """Yield the causes of what has begun in a scope, and of what is ready to."""
     for position in positions(scope.active):
-        node = nodes.tasks[position]
-        yield from below(state, node, prefix + node.id, scope.task(position))
+        node, task = nodes.tasks[position], scope.task(position)
+        if task.status is TaskStatus.READY and task.child is None and not has_room(state, nodes, scope):
+            yield window_full(state, nodes, scope, prefix, (prefix + node.id,), 1)
+        else:
+            yield from below(state, node, prefix + node.id, task)
     asked = {one.path for one in state.asks.values()}
     if scope.ready & ~scope.active and not _ends_early(state, prefix):
         yield from _not_begun(state, nodes, scope, prefix, asked)
+
+
+def has_room(state: ExecutionState, nodes: Scope, scope: GraphState) -> bool:
+    """Tell whether one more task of a graph may be at work."""
+    return nodes.window - scope.outstanding - len(state.asks) > 0
 
 
 def _ends_early(state: ExecutionState, prefix: str) -> bool:
@@ -54,13 +77,13 @@ def _not_begun(
     count = idle.bit_count() - len(asked.intersection(prefix + nodes.tasks[p].id for p in positions(idle)))
     if count <= 0:
         return
-    if nodes.window - scope.outstanding - len(state.asks) <= 0:
+    if not has_room(state, nodes, scope):
         yield window_full(state, nodes, scope, prefix, tuple(first), count)
     else:
         text = "It can begin, and is about to." if count == 1 else "They can begin, and are about to."
         paths = tuple(first[:FEW])
         yield Cause(
-            "about-to-go-on", paths[0] if paths else "", text, {"kind": "engine"}, paths=paths, count=count
+            "about-to-go-on", paths[0] if paths else "", text, {"kind": "engine"}, paths=paths, many=count
         )
 
 
@@ -90,7 +113,7 @@ def window_full(
         "by": fill[:FEW],
     }
     text = f"{nodes.window} tasks may be at work at once, and are."
-    return Cause("window-full", paths[0] if paths else "", text, blocking, paths=paths[:FEW], count=count)
+    return Cause("window-full", paths[0] if paths else "", text, blocking, paths=paths[:FEW], many=count)
 
 
 def below(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> Iterator[Cause]:
@@ -124,7 +147,8 @@ def _in_map(
 
 def _asked(state: ExecutionState, path: str) -> bool:
     undone = state.undo.compensation(path) is not None
-    return undone or any(one.path == path for one in state.asks.values())
+    below = f"{path}["
+    return undone or any(one.path == path or one.path.startswith(below) for one in state.asks.values())
 
 
 def map_full(node: TaskNode, path: str, items: MapState) -> Cause:
@@ -136,14 +160,14 @@ def map_full(node: TaskNode, path: str, items: MapState) -> Cause:
         f"{node.window:,} items may be at work at once, and are; {count:,} of {items.width:,} have not begun."
     )
     first = tuple(item_path(path, items.cursor + n) for n in range(min(count, FEW)))
-    return Cause("window-full", first[0], text, blocking, paths=first, count=count)
+    return Cause("window-full", first[0], text, blocking, paths=first, many=count)
 
 
 def _in_composite(
     state: ExecutionState, nodes: Scope, path: str, task: TaskState, inside: InsideState
 ) -> Iterator[Cause]:
     within = inside_path(path, nodes, inside)
-    quiet = True
+    quiet = not inside.graph.active
     for cause in in_scope(state, nodes, inside.graph, f"{within}/"):
         quiet = False
         yield cause

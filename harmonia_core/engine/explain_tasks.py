@@ -6,8 +6,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from harmonia_core.clock import rfc3339
-from harmonia_core.engine.child_folds import CHILD
 from harmonia_core.engine.child_folds import CANCELLING as CHILD_CANCELLING
+from harmonia_core.engine.child_folds import CHILD
 from harmonia_core.engine.explain_causes import FEW, Cause, command
 from harmonia_core.engine.winding import winding
 from harmonia_core.model.addresses import undone_by
@@ -100,9 +100,14 @@ def _line(text: str) -> str:
 
 
 def _timer(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> Cause:
-    skip = (command("resolve", state.execution_id, path, "--skip"),)
+    skip = _skip(state, path)
     timer = {"kind": "timer", "due": _time(task.due)}
     return Cause("timer-running", path, "It waits for its time.", timer, task.begun_at, task.due, skip)
+
+
+def _skip(state: ExecutionState, path: str) -> tuple[str, ...]:
+    """Return how a task is gone on without; an undo that is at work cannot be."""
+    return () if undone_by(path) is not None else (command("resolve", state.execution_id, path, "--skip"),)
 
 
 def _time(seconds: float | None) -> str | None:
@@ -112,7 +117,7 @@ def _time(seconds: float | None) -> str | None:
 def _deferred(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> Cause:
     text = f"Attempt {task.attempt} goes on elsewhere, and somebody has to complete it with its token."
     attempt = {"kind": "attempt", "attempt": task.attempt, "timeout": node.timeout}
-    skip = (command("resolve", state.execution_id, path, "--skip"),)
+    skip = _skip(state, path)
     return Cause("attempt-deferred", path, text, attempt, task.begun_at, task.due, skip)
 
 
@@ -196,7 +201,7 @@ def _attention(state: ExecutionState, node: TaskNode, path: str, task: TaskState
     text = _DECISIONS.get(task.reason or "", "A person must decide about it") + said + "."
     if undone_by(path) is not None:
         code = "undo-failed"
-        ways = ("--retry", "--done", "--skip")
+        ways: tuple[str, ...] = ("--retry", "--done", "--skip")
     else:
         ways = ("--retry", "--skip", "--fail") if node.item is None else ("--skip", "--fail")
     if error is not None and error.code == "secret-missing":

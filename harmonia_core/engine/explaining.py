@@ -63,6 +63,7 @@ class Look(NamedTuple):
 class Explaining(Listening):
     """Answer why something does not go on; the part of an engine that explains."""
 
+    engine_id: str
     patience: Patience
 
     async def explain(self, execution_id: str, path: str | None = None) -> dict[str, Any]:
@@ -92,9 +93,10 @@ class Explaining(Listening):
 
     def _outage(self, live: Live, said: str, now: float) -> Cause:
         since = self.patience.since
-        text = f"The store does not answer ({said}) The engine tries again for {self.settings.store_patience:g} s."
-        blocking = {"kind": "store", "error": said, "patience": self.settings.store_patience}
-        until = None if since is None else since + self.settings.store_patience
+        patience = self.settings.store_patience
+        text = f"The store does not answer; the engine tries again for {patience:g} s. {said}"
+        blocking = {"kind": "store", "error": said, "patience": patience}
+        until = None if since is None else since + patience
         help = ("harmonia db status",)
         return Cause("store-unavailable", "", text, blocking, since or now, until, help, live.execution_id)
 
@@ -191,8 +193,8 @@ class Asking:
         if found or (row.owner is None and not here):
             found += await self._facts.unrunnable(row)
         found += self._let_go(row)
-        if here and engine.patience.tried:
-            found.append(engine._outage(look.live, "it is tried again.", now))
+        if look.live is not None and engine.patience.tried:
+            found.append(engine._outage(look.live, "What was to be written is kept.", now))
         requests = await engine.backend.requests([row.execution_id])
         found += unanswered(drive, requests, now, engine.settings.request_timeout)
         found += overdue(drive, await engine.backend.timers(row.execution_id), now)
