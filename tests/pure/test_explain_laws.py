@@ -49,10 +49,8 @@ def sound(state: ExecutionState, causes: Iterable[Cause]) -> None:
     """Assert that causes speak of what is there, in words that are known, and help with what works."""
     for cause in causes:
         assert (
-            (cause.code in CODES
-            and cause.message.endswith((".", "?", "!", ")")))
-            or cause.code == "approval-open"
-        )
+            cause.code in CODES and cause.message.endswith((".", "?", "!", ")"))
+        ) or cause.code == "approval-open"
         assert cause_view(cause)["execution"] == state.execution_id
         for path in (cause.path, *cause.paths, *(step.path for step in cause.chain)):
             assert not path or node_of(state.graph, path.partition("[]")[0])
