@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harmonia_api.cli.hints import without_password
+from harmonia_api.cli.hints import explain_command, without_password
 from harmonia_api.cli.printing import paint, print_json, terminal_width
 from harmonia_api.cli.reading import read_store
 from harmonia_api.cli.text import clean, cut, duration
@@ -50,6 +50,16 @@ def lines(found: View, db: str | None, width: int) -> Iterator[str]:
     for number, cause in enumerate(found["causes"], 1):
         yield ""
         yield from _cause(number, cause, found, db, width)
+
+
+def in_a_line(found: View, db: str | None) -> str | None:
+    """Return the first cause in short, with the command that tells all; None if something is at work."""
+    if found["progressing"] or not found["causes"]:
+        return None
+    first = found["causes"][0]
+    text = clean(f"{_where(first, found)}: {first['message']}".removeprefix(": "))
+    room = (terminal_width() or PLAIN_WIDTH) - 11
+    return f"{cut(text, room)}\n{'':<10} {explain_command(db, found['execution'])}"
 
 
 def verdict(found: View) -> str:

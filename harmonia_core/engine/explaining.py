@@ -192,7 +192,7 @@ class Asking:
         found = abandoned(drive, now)
         if found or (row.owner is None and not here):
             found += await self._facts.unrunnable(row)
-        found += self._let_go(row)
+        found += [] if drive.alive and row.owner != engine.engine_id else self._let_go(row)
         if look.live is not None and engine.patience.tried:
             found.append(engine._outage(look.live, "What was to be written is kept.", now))
         requests = await engine.backend.requests([row.execution_id])
