@@ -57,7 +57,7 @@ def in_a_line(found: View, db: str | None) -> str | None:
     if found["progressing"] or not found["causes"]:
         return None
     first = found["causes"][0]
-    text = clean(f"{_where(first, found)}: {first['message']}".removeprefix(": "))
+    text = clean(f"{_where(first, found)}: {first['message']}".removeprefix("the execution: "))
     room = (terminal_width() or PLAIN_WIDTH) - 11
     return f"{cut(text, room)}\n{'':<10} {explain_command(db, found['execution'])}"
 
@@ -90,9 +90,10 @@ def _cause(number: int, cause: View, found: View, db: str | None, width: int) ->
 
 
 def _where(cause: View, found: View) -> str:
-    path = cause["path"] or ""
+    path = cause["path"] or "the execution"
     if cause["execution"] != found["execution"]:
-        path = f"{path} of execution {cause['execution']}" if path else f"execution {cause['execution']}"
+        path = f"{cause['path']} of " if cause["path"] else ""
+        path = f"{path}execution {cause['execution']}"
     count = cause.get("count", 1)
     return f"{path} and {count - 1:,} more" if count > 1 else path
 
@@ -132,4 +133,7 @@ def _step(step: View, execution: str) -> str:
 
 
 def _with_store(line: str, db: str | None) -> str:
-    return line if db is None else f"{line} --db {shlex.quote(without_password(db))}"
+    """Return a command with the store that this one was called with."""
+    if db is None or line == "harmonia plugins":
+        return line
+    return f"{line} --db {shlex.quote(without_password(db))}"

@@ -111,6 +111,9 @@ def _waiting_behind(state: ExecutionState) -> Iterator[Cause]:
     first = [node for node, _ in zip(waiting, range(FEW), strict=False)]
     if first:
         behind = _dependency(state, nodes, scope, "", first[0], first[0].id)
+        if count > 1:
+            text = f"{count:,} tasks wait for others; {first[0].id} for {behind.blocking['path']}."
+            behind = behind._replace(message=text)
         yield behind._replace(paths=tuple(node.id for node in first), many=count)
 
 

@@ -60,19 +60,20 @@ CODES: Mapping[str, Kind] = MappingProxyType(
         "request-waiting": Kind("nothing", "A request is recorded and is about to be taken."),
         "attempt-orphaned": Kind("other", "An attempt was at work when its process ended."),
         "ended": Kind("other", "Nothing is wrong: it has ended."),
+        "cancelling": Kind("other", "The execution is ending early, and something of it is still at work."),
+        "compensating": Kind("other", "What was done is being undone."),
+        "child-open": Kind("other", "The execution that a task has started has not ended."),
+        "window-full": Kind("other", "As many tasks or items as may be at work at once are at work."),
         "dependency-open": Kind("other", "A task that it depends on has not ended."),
         "step-not-reached": Kind("other", "Its sequence stands at another step."),
         "not-begun": Kind("other", "What it lies in has not begun."),
-        "window-full": Kind("other", "As many tasks or items as may be at work at once are at work."),
-        "child-open": Kind("other", "The execution that a task has started has not ended."),
-        "compensating": Kind("other", "What was done is being undone."),
-        "cancelling": Kind("other", "The execution is ending early, and something of it is still at work."),
         "deadline-running": Kind("other", "The execution has a deadline."),
     }
 )
 TROUBLES = frozenset(
     code for code, kind in CODES.items() if kind.needs == "engine" and code not in ("heartbeat-overdue",)
 )
+_ORDER = {code: number for number, code in enumerate(CODES)}
 _RANKS = {need: rank for rank, need in enumerate(Needs.__args__)}  # type: ignore[attr-defined]
 
 
@@ -118,7 +119,13 @@ def command(*words: str) -> str:
 
 def ordered(causes: Iterable[Cause]) -> list[Cause]:
     """Return the causes: those that somebody has to do something about first, the oldest of them first."""
-    return sorted(causes, key=lambda one: (_RANKS[one.needs], one.since or float("inf")))
+    return sorted(causes, key=_rank)
+
+
+def _rank(cause: Cause) -> tuple[int, int, float]:
+    needs = cause.needs
+    since = float("inf") if cause.since is None else cause.since
+    return _RANKS[needs], _ORDER[cause.code] if needs == "other" else 0, since
 
 
 def gathered(causes: Iterable[Cause]) -> list[Cause]:
@@ -139,7 +146,7 @@ def _place(path: str) -> str:
 
 
 def _one(group: list[Cause]) -> Cause:
-    first = min(group, key=lambda one: (one.until or float("inf"), one.since or float("inf")))
+    first = min(group, key=lambda one: float("inf") if one.until is None else one.until)
     since = min((one.since for one in group if one.since is not None), default=None)
     rest = [one.path for one in group if one is not first]
     paths = (first.path, *rest[: FEW - 1])

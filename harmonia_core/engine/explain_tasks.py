@@ -102,7 +102,9 @@ def _line(text: str) -> str:
 def _timer(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> Cause:
     skip = _skip(state, path)
     timer = {"kind": "timer", "due": _time(task.due)}
-    return Cause("timer-running", path, "It waits for its time.", timer, task.begun_at, task.due, skip)
+    return Cause(
+        "timer-running", path, "A `wait` that is not over yet.", timer, task.begun_at, task.due, skip
+    )
 
 
 def _skip(state: ExecutionState, path: str) -> tuple[str, ...]:

@@ -229,7 +229,7 @@ class Asking:
         return [
             one._replace(chain=(*way, *(one.chain or _own(one))))
             for one in below
-            if one.code not in ("ended", "deadline-running")
+            if one.needs != "other" or one.code in ("cancelling", "compensating", "attempt-orphaned")
         ]
 
     async def _unbegun(self, cause: Cause, child: str, way: tuple[Step, ...]) -> list[Cause]:

@@ -255,7 +255,7 @@ def test_an_execution_that_is_cancelled_names_the_attempt_that_does_not_answer()
     found = why(play)
     assert [(one.code, one.path) for one in found] == [("attempt-not-stopping", "a"), ("cancelling", "")]
     assert found[1].blocking["reason"] == "enough"
-    assert codes(play, "b")[-1] == "cancelling"
+    assert "cancelling" in codes(play, "b")
 
 
 def test_a_slow_question_is_at_work() -> None:
