@@ -23,6 +23,7 @@ from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.explaining import TaskNotFound
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
+from harmonia_core.engine.operating import ActionRefused, Steered
 from harmonia_core.engine.pruner import Pruner
 from harmonia_core.engine.recovery import Recovery
 from harmonia_core.engine.runner import Engine
@@ -61,6 +62,7 @@ __all__ = (
     "FINAL_TASK",
     "KINDS",
     "KIND_STABILITY",
+    "ActionRefused",
     "ActivityEntry",
     "AlreadyDecided",
     "ApprovalNotOpen",
@@ -112,6 +114,7 @@ __all__ = (
     "Running",
     "Start",
     "StateBackend",
+    "Steered",
     "SystemClock",
     "TaskNotFound",
     "TaskStatus",

@@ -9,6 +9,7 @@ from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
 from harmonia_api.cli.explain_commands import explain_execution
 from harmonia_api.cli.message_commands import approve, publish, signal
+from harmonia_api.cli.operating_commands import register as register_operating
 from harmonia_api.cli.options import Db, Definition, Execution, Json, Modules, Verbose
 from harmonia_api.cli.reporting import command
 from harmonia_api.cli.workflows_commands import workflows
@@ -28,6 +29,7 @@ executions = typer.Typer(
 )
 app.add_typer(executions, name="executions")
 register(executions)
+register_operating(executions)
 app.add_typer(database, name="db")
 app.add_typer(workflows, name="workflows")
 
@@ -63,6 +65,10 @@ def run(
             "--key", metavar="TEXT", help="Of two runs with one key, the second goes on with the first."
         ),
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option("--priority", metavar="N", help="From -100 to 100; default: the definition's, or 0."),
+    ] = None,
     modules: Modules = None,
     db: Db = None,
     json: Json = False,
@@ -76,7 +82,7 @@ def run(
     with command(json, verbose) as finish:
         from harmonia_api.cli.run import Wish, run_one
 
-        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()))
+        wish = Wish(what, tuple(input or ()), input_file, key, tuple(modules or ()), priority)
         finish(run_one(wish, db, json))
 
 

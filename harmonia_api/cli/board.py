@@ -40,12 +40,16 @@ _EXECUTION = {
     "ExecutionCancelled": "cancelled",
     "CompensationBegun": "compensating",
     "ExecutionCompensated": "compensated",
+    "ExecutionPaused": "paused",
+    "ExecutionResumed": "running",
+    "ExecutionTerminated": "terminated",
 }
 FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
 
 
-ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in ("running", "cancelling"))
+_OPEN = ("running", "cancelling", "paused")
+ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in _OPEN)
 
 
 class Row:
@@ -196,7 +200,7 @@ class Board:
             self.ended, self.last = at, event
             error = getattr(event, "error", None)
             self.error = None if error is None else clean(f"{error.code}: {error.message}")
-        self.reason = getattr(event, "reason", None) or self.reason
+        self.reason = getattr(event, "reason", None) or ("" if kind == "ExecutionResumed" else self.reason)
 
     def _task(self, row: Row, status: str, event: Any, at: float) -> None:
         before = row.status
@@ -241,7 +245,7 @@ class Board:
 
     def restore(self, view: Mapping[str, Any]) -> None:
         """Take an execution's public shape as the state to go on from."""
-        self.seq, self.status = view["seq"], view["status"]
+        self.seq, self.status, self.reason = view["seq"], view["status"], view["reason"] or ""
         self.started = parse_rfc3339(view["started_at"]) if view["started_at"] else None
         self.ended = parse_rfc3339(view["ended_at"]) if view["ended_at"] else None
         for task in view["tasks"]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harmonia_api.cli.board import Board, Row
 from harmonia_core.host import ExecutionContinued, Recorded
 
-_LAST = frozenset({"ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled"})
+_LAST = frozenset({"ExecutionCompleted", "ExecutionFailed", "ExecutionCancelled", "ExecutionTerminated"})
 Change = tuple[Board, Row | None, Recorded]
 
 

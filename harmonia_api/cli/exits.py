@@ -23,7 +23,7 @@ NOT_ENDED = 5
 BUG = 70
 INTERRUPTED = 130
 
-_BY_STATUS = {"completed": COMPLETED, "attention": NOT_ENDED}
+_BY_STATUS = {"completed": COMPLETED, "attention": NOT_ENDED, "paused": NOT_ENDED}
 _BY_ERROR: tuple[tuple[type[HarmoniaError], int], ...] = (
     (ProblemsError, INVALID),
     (PluginsRefused, INVALID),

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from harmonia_api.cli.board import FINAL, Board, Row
-from harmonia_api.cli.text import counted, cut, duration
+from harmonia_api.cli.text import clean, counted, cut, duration
 from harmonia_api.cli.words import STYLES, outline, progress, took
 
 Span = tuple[str, str]
@@ -45,6 +45,7 @@ def _execution(board: Board, look: Look, room: int) -> list[Line]:
         (board.workflow, "bold"),
         ("  ", ""),
         (board.status, STYLES.get(board.status, "")),
+        (f" ({clean(board.reason)})" if board.reason and board.status == "paused" else "", DIM),
         (f"  {_elapsed(board, look.now)}  {outline(board)}", DIM),
     ]
     head = _fitted(head, look.width)

@@ -26,6 +26,12 @@ def explain_command(db: str | None, execution_id: str) -> str:
     return shlex.join([*words, *(["--db", without_password(db)] if db else [])])
 
 
+def resume_command(db: str | None, execution_id: str) -> str:
+    """Return the command that lets a paused execution go on."""
+    words = ["harmonia", "executions", "resume", execution_id]
+    return shlex.join([*words, *(["--db", without_password(db)] if db else [])])
+
+
 def without_password(url: str) -> str:
     """Return a URL for people's eyes: the passwords in it are replaced."""
     front, mark, query = url.partition("?")

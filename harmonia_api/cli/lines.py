@@ -16,6 +16,7 @@ from harmonia_api.cli.text import clean, counted
 from harmonia_api.cli.words import progress, took
 from harmonia_core.host import ActivityEntry, Recorded
 
+_STEERED = frozenset({"ExecutionPaused", "ExecutionResumed", "ExecutionTerminated"})
 EVERY = 1.0  # seconds between two lines about one map
 
 
@@ -69,6 +70,9 @@ class LineDisplay:
             path = getattr(recorded.event, "path", "")
             if row is not None and path == row.path:
                 lines.append(self._prefix(board) + line(row))
+            elif type(recorded.event).__name__ in _STEERED:
+                why = f" ({clean(board.reason)})" if board.reason and board.status == "paused" else ""
+                lines.append(f"{self._prefix(board)}execution {board.status}{why}")
             elif row is not None:
                 self._maps[f"{board.execution_id} {row.path}"] = board, row
         return lines

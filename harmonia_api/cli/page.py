@@ -44,7 +44,13 @@ def _head(view: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "parent", f"{view['parent_id']}, task {view['parent_path']}"
     yield "started", f"{view['started_at'] or 'not yet'}{_took(view, '  took ')}"
     if owner is not None and view["status"] not in FINAL_EXECUTION:
-        yield "owner", f"engine {owner['engine']}, {'alive' if owner['alive'] else 'gone: harmonia recover'}"
+        way = "harmonia executions resume" if view["status"] == "paused" else "harmonia recover"
+        yield "owner", f"engine {owner['engine']}, {'alive' if owner['alive'] else f'gone: {way}'}"
+    if "paused" in view:
+        how = "time stands still" if view["paused"]["timers"] == "hold" else "what is due acts at resume"
+        yield "paused", f"since {view['paused']['since']}; {how}"
+    if view.get("priority"):
+        yield "priority", str(view["priority"])
     for name, text in view["labels"].items():
         yield "label", f"{name}={clean(text)}"
     width = terminal_width() or PLAIN_WIDTH
@@ -74,7 +80,10 @@ def _note(task: dict[str, Any]) -> str:
         return clean(f"{task['error']['code']}: {task['error']['message']}")
     if "awaits" in task:
         until = f", until {task['next_at']}" if task["next_at"] else ""
+        until += f", {duration(max(0.0, task['held_for']))} left, held" if "held_for" in task else ""
         return f"{of_view(task['awaits'])}{until}"
+    if "held_for" in task:
+        return f"{duration(max(0.0, task['held_for']))} left, held"
     if task["next_at"]:
         return f"until {task['next_at']}"
     items = task.get("items")

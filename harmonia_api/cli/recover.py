@@ -14,7 +14,7 @@ from harmonia_api.cli.board import board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
 from harmonia_api.cli.files import FILES_LABEL, allow_files
-from harmonia_api.cli.hints import recover_command
+from harmonia_api.cli.hints import recover_command, resume_command
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, allow_modules, modules_in
 from harmonia_api.cli.printing import json_line
@@ -40,7 +40,7 @@ def recover_all(
     hint = recover_command(db, folders)
 
     async def drive() -> int:
-        recovering = Recovering(Engine(backend, plugins, settings), given, hint, json)
+        recovering = Recovering(Engine(backend, plugins, settings), given, hint, json, db)
         return await recovering.go(take_over, retry_lost)
 
     return anyio.run(drive)
@@ -49,7 +49,8 @@ def recover_all(
 class Recovering:
     """Adopt, show and wait. given: settings as the environment has them."""
 
-    def __init__(self, engine: Engine, given: KernelSettings, hint: str, json: bool) -> None:
+    def __init__(self, engine: Engine, given: KernelSettings, hint: str, json: bool, db: str | None) -> None:
+        self._db = db
         self._engine, self._given, self._hint, self._json = engine, given, hint, json
         self._ask = engine.patience.ask
         self._display = create_display(Boards(), json)
@@ -121,11 +122,9 @@ class Recovering:
             self._display.result(board, board.result(status, output))
 
     async def _report(self) -> None:
-        query = ExecutionQuery(namespace=None, status=("attention",), limit=100)
-        attention, _ = await self._ask(self._engine.find, query)
-        waiting = [view["id"] for view in attention]
+        waiting, paused = await self._in("attention"), await self._in("paused")
         if self._json:
-            print(json_line(self._document(waiting)), flush=True)
+            print(json_line(self._document(waiting, paused)), flush=True)
             return
         for execution_id, status in self._statuses.items():
             print(f"{execution_id}: {status}")
@@ -133,19 +132,28 @@ class Recovering:
             print(f"{execution_id}: left alone, {await self._describe(owner)} is at work on it")
         for execution_id in (one for one in waiting if one not in self._statuses):
             print(f"{execution_id}: needs a person (attention); --retry-lost tries lost tasks again")
+        for execution_id in (one for one in paused if one not in self._found.living):
+            known = "" if execution_id in self._statuses else "paused; "
+            print(f"{execution_id}: {known}`{resume_command(self._db, execution_id)}` lets it go on")
         for reason in self._found.refused.values():
             print(clean(reason), file=sys.stderr)
         await self._suggest_modules()
         if not self._statuses and not self._found.refused:
             print("Nothing to recover.")
 
-    def _document(self, waiting: list[str]) -> dict[str, Any]:
+    async def _in(self, status: str) -> list[str]:
+        query = ExecutionQuery(namespace=None, status=(status,), limit=100)
+        found, _ = await self._ask(self._engine.find, query)
+        return [view["id"] for view in found]
+
+    def _document(self, waiting: list[str], paused: list[str]) -> dict[str, Any]:
         return {
             "type": "recovery",
             "adopted": self._statuses,
             "living": self._found.living,
             "refused": self._found.refused,
             "attention": waiting,
+            "paused": paused,
         }
 
     async def _describe(self, owner: str) -> str:

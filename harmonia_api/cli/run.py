@@ -13,7 +13,7 @@ from harmonia_api.cli.board import Board, board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
 from harmonia_api.cli.files import allow_files, announce_files
-from harmonia_api.cli.hints import explain_command, recover_command, resolve_command
+from harmonia_api.cli.hints import explain_command, recover_command, resolve_command, resume_command
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside, modules_in
@@ -35,6 +35,7 @@ class Wish:
     input_file: Path | None = None
     key: str | None = None
     folders: tuple[Path, ...] = ()
+    priority: int | None = None
 
 
 def run_one(wish: Wish, db: str | None, json: bool) -> int:
@@ -62,7 +63,7 @@ def run_one(wish: Wish, db: str | None, json: bool) -> int:
 
     async def drive() -> int:
         engine = Engine(backend, plugins, settings)
-        return await Run(engine, board, db, json, definition, given, labels, wish.key).go()
+        return await Run(engine, board, db, json, definition, given, labels, wish.key, wish.priority).go()
 
     return anyio.run(drive)
 
@@ -94,7 +95,9 @@ class Run:
         given: Any,
         labels: dict[str, str],
         key: str | None = None,
+        priority: int | None = None,
     ) -> None:
+        self._priority = priority
         self._engine, self._board, self._json, self._key = engine, board, json, key
         self._definition, self._input, self._labels, self._db = definition, given, labels, db
         self._joined: str | None = None
@@ -139,7 +142,7 @@ class Run:
                 self._display.say(f"{head.execution_id}: {head.status}")
 
     async def _start(self) -> Start:
-        rest: dict[str, Any] = {"labels": self._labels, "actor": actor()}
+        rest: dict[str, Any] = {"labels": self._labels, "actor": actor(), "priority": self._priority}
         if self._key is None:
             return Start(await self._engine.start(self._definition, self._input, **rest))
         return await self._engine.start_once(self._definition, self._input, key=self._key, **rest)
@@ -172,7 +175,10 @@ class Run:
         length = f" in {duration(board.ended - board.started)}" if board.ended and board.started else ""
         if board.error:
             print(f"error: {clean(board.error)}", file=sys.stderr)
-        print(f"{status}{length}, execution {board.execution_id}", file=sys.stderr)
+        why = f" ({clean(board.reason)})" if status == "paused" and board.reason else ""
+        print(f"{status}{why}{length}, execution {board.execution_id}", file=sys.stderr)
+        if status == "paused":
+            print(f"`{resume_command(self._db, board.execution_id)}` lets it go on.", file=sys.stderr)
         if status == "attention":
             waiting = [row.path for row in board.active.values() if row.status in ("attention", "blocked")]
             print(

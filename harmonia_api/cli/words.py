@@ -17,6 +17,8 @@ STYLES: Mapping[str, str] = {
     "cancelling": "yellow",
     "compensating": "yellow",
     "compensated": "bold yellow",
+    "paused": "bold yellow",
+    "terminated": "bold red",
     "cancelled": "yellow",
     "skipped": "bright_black",
     "unreachable": "bright_black",

@@ -29,7 +29,8 @@ class Adopter:
         self._driver, self._owner, self._interval = driver, owner, interval
         self._missing: set[str] = set()
         self._left: set[str] = set()
-        self._refused: dict[str, int] = {}
+        # By id and seq: who moves is looked at again at once.
+        self._refused: dict[tuple[str, int], int] = {}
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -72,18 +73,20 @@ class Adopter:
         rows = [
             row
             for row in await self._backend.unfinished()
-            if (row.owner in gone or row.execution_id in again) and self._may_try(row.execution_id)
+            if (row.owner in gone or row.execution_id in again) and self._may_try((row.execution_id, row.seq))
         ]
         report = await self._owner.adopt_all(rows)
-        self._refused |= dict.fromkeys((*report.refused, *report.attention), RESPITE)
+        left = {*report.refused, *report.attention, *report.paused}
+        tried = ((row.execution_id, row.seq) for row in rows if row.execution_id in left)
+        self._refused |= dict.fromkeys(tried, RESPITE)
         if report.adopted:
             LOG.info("Took over %d execution(s) whose engine is gone.", len(report.adopted))
 
-    def _may_try(self, execution_id: str) -> bool:
-        left = self._refused.get(execution_id, 0) - 1
+    def _may_try(self, one: tuple[str, int]) -> bool:
+        left = self._refused.get(one, 0) - 1
         if left < 0:
             return True
-        self._refused[execution_id] = left
+        self._refused[one] = left
         if left == 0:
-            del self._refused[execution_id]
+            del self._refused[one]
         return False

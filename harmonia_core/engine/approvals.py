@@ -80,7 +80,7 @@ def _answerable(state: ExecutionState, path: str, by: str | None) -> tuple[Appro
 def overdue(state: ExecutionState, path: str, now: float) -> Iterator[Event]:
     """Yield what becomes of an approval whose timer is due: it escalates, or its deadline has come."""
     found = open_approval(state, path)
-    if found is None or found[1].due is None or found[1].due > now:
+    if found is None or found[1].due is None or found[1].due > now or state.control.holds:
         return
     approval, task = found
     if approval.escalate_to:

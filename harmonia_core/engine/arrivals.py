@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import RequestRow
 from harmonia_core.engine.approvals import APPROVAL, overdue
+from harmonia_core.engine.families import set_free
 from harmonia_core.engine.late import refused
 from harmonia_core.engine.outcomes import from_outcome, from_timer
 from harmonia_core.engine.postings import MESSAGE
@@ -82,6 +83,8 @@ def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[C
         yield from ((event, None, None) for event in overdue(state, arrival.path, now))
     elif isinstance(arrival, Due):
         event = from_timer(state, arrival.path, arrival.kind, now, arrival.draw)
+        if event is not None and arrival.kind == "deadline":
+            yield from ((free, None, None) for free in set_free(state))
         if event is not None:
             yield event, None, None
     elif isinstance(arrival, Requested):

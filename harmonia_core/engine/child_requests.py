@@ -51,7 +51,11 @@ def _failed(state: ExecutionState, task: TaskState, wish: "Wish") -> Event:
     if ending and body.get("error") is None:
         return e.TaskCancelled(path, task.attempt)
     policy = None if ending else node.retry
-    return for_good(state, node, judge(policy, path, task.attempt, error_of(body), wish.now, wish.draw))
+    return for_good(
+        state,
+        node,
+        judge(policy, path, task.attempt, error_of(body), state.control.time(wish.now), wish.draw),
+    )
 
 
 def error_of(body: Mapping[str, Any]) -> ErrorInfo:
@@ -64,7 +68,8 @@ def error_of(body: Mapping[str, Any]) -> ErrorInfo:
     if shape is None:
         message = f"Execution {child}, which carried out the task, has ended as {body['status']}"
         reason = f": {body['reason']}." if body.get("reason") else "."
-        code = f"child-{body['status']}"
+        ended = body["status"]
+        code = "execution-terminated" if ended == "terminated" else f"child-{ended}"
         details = {"execution": child}
         return ErrorInfo("cancelled", code, message + reason, retryable=False, details=details)
     error = reported(shape)

@@ -33,6 +33,7 @@ def start(out: "Outgoing") -> Iterator[RequestRow]:
         "path": event.path,
         "attempt": event.attempt,
         "depth": out.state.family.depth + 1,
+        **({"priority": out.state.control.priority} if out.state.control.priority else {}),
         "reports": "end" if not event.detached else "begin" if event.pinned else "nothing",
         "pinned": event.pinned,
         "definition_hash": event.definition_hash,
@@ -46,6 +47,18 @@ def cancel(out: "Outgoing") -> Iterator[RequestRow]:
     event: Any = out.recorded.event
     body = {"reason": f"cancelled with task {event.path} of execution {out.state.execution_id}"}
     yield _row(f"cancel:{event.child_id}", event.child_id, "cancel", body, out)
+
+
+def control(out: "Outgoing") -> Iterator[RequestRow]:
+    """Yield the request that pauses, resumes or terminates a child; each time it is another one."""
+    event: Any = out.recorded.event
+    body: dict[str, Any] = {"by": "parent"}
+    if event.action == "pause":
+        body["timers"] = event.timers
+    elif event.action == "terminate":
+        body["reason"] = f"terminated with task {event.path} of execution {out.state.execution_id}"
+    request_id = f"{event.action}:{event.child_id}:{out.state.execution_id}:{out.recorded.seq}"
+    yield _row(request_id, event.child_id, event.action, body, out)
 
 
 def begun(out: "Outgoing") -> Iterator[RequestRow]:

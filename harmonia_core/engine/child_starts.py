@@ -158,6 +158,8 @@ class ChildStarts:
             body["attempt"],
             body["depth"],
             body["reports"],
+            # What its parent was given counts for the work that is done for it.
+            body.get("priority", graph.priority),
         )
 
     async def _refuse(self, row: RequestRow, body: Mapping[str, Any], code: str, message: str) -> None:

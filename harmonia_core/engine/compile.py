@@ -122,6 +122,7 @@ def _graph(
         on_failure=definition.on_failure or "fail",
         undoes=undoes,
         holds=holds,
+        priority=definition.priority,
     )
 
 

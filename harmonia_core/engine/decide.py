@@ -15,12 +15,13 @@ from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
 _EMPTY: Answers = {}
+_STILL = FINAL_EXECUTION | {ExecutionStatus.QUEUED, ExecutionStatus.PAUSED}
 
 
 def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> list[Command]:
     """Return the commands that the state calls for; none if it only waits or has ended."""
-    if state.status in FINAL_EXECUTION or state.status is ExecutionStatus.QUEUED:
-        return []
+    if state.status in _STILL:
+        return _meanwhile(state, answers)
     undo = state.undo
     if not (graph.undoes or graph.holds or undo.wanted):
         return _forward(graph, state, answers)
@@ -35,6 +36,17 @@ def decide(graph: Graph, state: ExecutionState, answers: Answers = _EMPTY) -> li
     else:
         commands += _forward(graph, state, answers)
     return list(heeded(graph, state, commands))
+
+
+def _meanwhile(state: ExecutionState, answers: Answers) -> list[Command]:
+    """Return what a pause does not put off: how to undo what an attempt in flight has done.
+
+    It is asked about what the attempt found, before a person may change that.
+    """
+    turn = Turn(state, answers)
+    if state.status is ExecutionStatus.PAUSED and state.undo.owed:
+        record_owed(turn, state)
+    return turn.out
 
 
 def _forward(graph: Graph, state: ExecutionState, answers: Answers) -> list[Command]:

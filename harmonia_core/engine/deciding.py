@@ -7,6 +7,7 @@ from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.resolving import open_decisions, refusal
 from harmonia_core.engine.waiting import Waiting
 from harmonia_core.errors import ExecutionFinished, HarmoniaError
+from harmonia_core.model.refusal import Refusal
 from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.model.undo_events import Resolution
 
@@ -21,15 +22,17 @@ class NothingToResolve(HarmoniaError):
 
     code = "nothing-to-resolve"
 
-    def __init__(self, execution_id: str, path: str, reason: str, waiting: Mapping[str, str]) -> None:
+    def __init__(self, execution_id: str, path: str, refusal: Refusal, waiting: Mapping[str, str]) -> None:
         self.execution_id, self.path, self.waiting = execution_id, path, dict(waiting)
+        self.refusal = refusal
         listed = ", ".join(f"{path} ({why})" for path, why in self.waiting.items())
         rest = f"A person must decide about: {listed}." if listed else "Nothing waits for a person there."
-        super().__init__(f"{path} of execution {execution_id}: {reason}. {rest}")
+        super().__init__(f"{path} of execution {execution_id}: {refusal.reason}. {rest}")
 
     def details(self) -> dict[str, Any]:
-        """Return what could be resolved."""
-        return {"execution_id": self.execution_id, "path": self.path, "waiting": self.waiting}
+        """Return why, and what could be resolved."""
+        why = {"code": self.refusal.code, "reason": self.refusal.reason}
+        return {"execution_id": self.execution_id, "path": self.path, "refusal": why, "waiting": self.waiting}
 
 
 class Deciding(Waiting):
@@ -121,9 +124,9 @@ class Deciding(Waiting):
         row = await self._requests.open_head(execution_id)
         execution_id = row.execution_id
         state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
-        reason = refusal(state, how, path)
-        if reason is not None:
-            raise NothingToResolve(execution_id, path, reason, open_decisions(state))
+        found = refusal(state, path, how)
+        if found is not None:
+            raise NothingToResolve(execution_id, path, found, open_decisions(state))
         body = {"path": path, "comment": comment}
         request = self._requests.row(execution_id, how, body, actor, self._new_id())
         await self._requests.put(request)

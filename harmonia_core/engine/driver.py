@@ -98,6 +98,7 @@ class Driver:
                     work.append((live, batch))
                 else:
                     live.land()
+                    self.tell_parents(live)
         if work:
             self._recorder.submit(work)
 
@@ -122,6 +123,7 @@ class Driver:
         live.arrivals.extend(arrivals)
         if live.rest.is_set():
             live.rest = anyio.Event()  # it rested; the batch that comes of this says whether it still does
+            self.tell_parents(live)
         if not live.queued and live.batch is None:
             live.queued = True
             self._queue.append(live)
@@ -153,6 +155,10 @@ class Driver:
         self.lives.pop(live.execution_id, None)
         for earlier in live.formerly if live.successor is None else ():
             self.formerly.pop(earlier, None)
+
+    def now(self) -> float:
+        """Return the time, in epoch seconds."""
+        return self._clock.now()
 
     def draw(self) -> float:
         """Return a number in [-1, 1] for a jitter."""

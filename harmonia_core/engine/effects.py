@@ -9,7 +9,6 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.outcomes import wanted
-from harmonia_core.engine.resolving import RESOLVED
 from harmonia_core.engine.settle import Batch
 from harmonia_core.engine.walks import below, node_of
 from harmonia_core.engine.winding import winding
@@ -17,10 +16,12 @@ from harmonia_core.errors import StateBackendError
 from harmonia_core.ids import stable_key
 from harmonia_core.model.addresses import undone_by
 from harmonia_core.model.commands import Answer, Ask, ScheduleTask
-from harmonia_core.model.events import ScopeStopped, TaskSkipped
+from harmonia_core.model.events import ExecutionTerminated, ScopeStopped, TaskResolved
 from harmonia_core.model.outcomes import AttemptKey, ErrorInfo, Job, Outcome
 from harmonia_core.model.refs import BlobRef
 from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import FINAL_TASK
+from harmonia_core.model.undo import lies_in
 
 
 class Effects:
@@ -52,13 +53,16 @@ class Effects:
                 if winding(state, key.path):
                     self._dispatcher.cancel(live.execution_id, key.path)
         for _, path, kind in batch.timers[1]:
-            if kind == "total":
+            if kind == "total" and not _held(state, path):
                 self._interrupt(live, path)
         for recorded in batch.recorded:
             event = recorded.event
-            by_hand = isinstance(event, TaskSkipped) and event.reason == RESOLVED
-            if by_hand or isinstance(event, ScopeStopped):
-                self._interrupt(live, event.path)  # type: ignore[attr-defined]
+            if isinstance(event, TaskResolved) and event.resolution == "skip":
+                self._end_inside(live, event.path)
+            elif isinstance(event, ScopeStopped):
+                self._interrupt(live, event.path)
+            elif isinstance(event, ExecutionTerminated):
+                self._dispatcher.cancel(live.execution_id)
 
     def begin(self, live: Live, batch: Batch) -> None:
         """Begin the attempts of a batch, and work on its questions."""
@@ -99,12 +103,24 @@ class Effects:
                 if winding(live.state, part):
                     self._dispatcher.cancel(live.execution_id, part)
 
+    def _end_inside(self, live: Live, path: str) -> None:
+        """Interrupt the attempts of a task that a person has skipped, and of all that lies inside it."""
+        for key in self._dispatcher.in_flight(live.execution_id):
+            if key.path == path or lies_in(key.path, path):
+                self._dispatcher.cancel(live.execution_id, key.path)
+
     async def _answer(self, live: Live, state: ExecutionState, question: str, ask: Ask) -> None:
         try:
             answer = await self._evaluator.slowly(state, ask)
         except StateBackendError as error:
             answer = Answer(error=ErrorInfo("infrastructure", "value-unavailable", str(error)))
         self._answered(live, question, answer)
+
+
+def _held(state: ExecutionState, path: str) -> bool:
+    """Tell whether a total timeout stands still, and is not over."""
+    task = state.task(path) if state.control.holds else None
+    return task is not None and task.status not in FINAL_TASK and task.reason != "total-timeout"
 
 
 def _job(live: Live, state: ExecutionState, command: ScheduleTask, input: Any) -> Job:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
+from harmonia_core.engine.control_folds import CONTROL_FOLDS, lifted, started_with
 from harmonia_core.engine.frontier import put
 from harmonia_core.engine.inbox_folds import INBOX_FOLDS, WAITS, of_task
 from harmonia_core.engine.items import item, put_item
@@ -134,6 +135,7 @@ def _moved(
         state.undo,
         state.family,
         state.inbox,
+        state.control,
     )
 
 
@@ -147,6 +149,7 @@ def _started(state: ExecutionState, event: e.ExecutionStarted, at: Recorded) -> 
         started_at=at.at,
         deadline=event.deadline,
         family=family_of(event),
+        control=started_with(event),
     )
 
 
@@ -166,13 +169,14 @@ def _unchanged(state: ExecutionState, event: Any, at: Recorded) -> ExecutionStat
 
 
 def _cancel_requested(state: ExecutionState, event: e.CancelRequested, at: Recorded) -> ExecutionState:
+    state = lifted(state, at.at)
     undo = state.undo._replace(wanted=state.undo.wanted or event.compensate)
     status = ExecutionStatus.ATTENTION if undo.held else ExecutionStatus.CANCELLING
     return state._replace(status=status, reason=event.reason, cancelling=True, undo=undo)
 
 
 def _deadline(state: ExecutionState, event: e.TimerFired, at: Recorded) -> ExecutionState:
-    return state._replace(timed_out=True)
+    return lifted(state, at.at)._replace(timed_out=True)
 
 
 def _completed(state: ExecutionState, event: e.ExecutionCompleted, at: Recorded) -> ExecutionState:
@@ -185,6 +189,10 @@ def _failed(state: ExecutionState, event: e.ExecutionFailed, at: Recorded) -> Ex
 
 def _cancelled(state: ExecutionState, event: e.ExecutionCancelled, at: Recorded) -> ExecutionState:
     return _ended(state, ExecutionStatus.CANCELLED, at)._replace(reason=event.reason)
+
+
+def _terminated(state: ExecutionState, event: e.ExecutionTerminated, at: Recorded) -> ExecutionState:
+    return _ended(lifted(state, at.at), ExecutionStatus.TERMINATED, at)._replace(reason=event.reason)
 
 
 def _compensated(state: ExecutionState, event: e.ExecutionCompensated, at: Recorded) -> ExecutionState:
@@ -242,6 +250,9 @@ _EXECUTION_FOLDS: dict[type, Callable[[ExecutionState, Any, Recorded], Execution
     e.TaskResolved: _unchanged,
     **UNDO_FOLDS,
     **dict.fromkeys(INBOX_FOLDS, _inbox),
+    **CONTROL_FOLDS,
+    e.ExecutionTerminated: _terminated,
+    e.ChildControlRequested: _unchanged,
     e.ExecutionRolledOver: _rolled_over,
     e.ExecutionContinued: _continued,
 }

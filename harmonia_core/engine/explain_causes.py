@@ -41,6 +41,8 @@ CODES: Mapping[str, Kind] = MappingProxyType(
         "child-not-begun": Kind("engine", "The execution that a task started has not begun."),
         "timer-overdue": Kind("engine", "A timer was due, and its engine has not acted on it."),
         "heartbeat-overdue": Kind("engine", "A running attempt is silent for longer than it may be."),
+        "paused": Kind("person", "The execution is paused."),
+        "paused-by-parent": Kind("person", "The execution whose task it carries out is paused."),
         "attention-lost": Kind("person", "A task that may not run twice lost its process."),
         "attention-lost-repeatedly": Kind("person", "A task lost its process again and again."),
         "attention-failed": Kind("person", "A task has failed, and its policy is to hold."),
@@ -136,7 +138,7 @@ def gathered(causes: Iterable[Cause]) -> list[Cause]:
     found: list[Cause] = []
     for group in groups.values():
         found += group if len(group) <= APART else [_one(group)]
-    return found
+    return [one._replace(paths=one.paths[:FEW]) for one in found]
 
 
 def _place(path: str) -> str:

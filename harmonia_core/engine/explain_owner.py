@@ -110,7 +110,7 @@ def _take_over(row: ExecutionRow) -> tuple[str, ...]:
 def overdue(drive: Drive, timers: Sequence[TimerRow], now: float) -> list[Cause]:
     """Return that the owner lets a timer pass, if it is alive elsewhere and does."""
     late = [one for one in timers if now - one.due > OVERDUE]
-    if not late or drive.here or not drive.alive:
+    if not late or drive.here or not drive.alive or drive.row.status == "paused":
         return []
     first = min(late, key=lambda one: one.due)
     facts = {

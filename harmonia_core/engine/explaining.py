@@ -24,7 +24,7 @@ from harmonia_core.engine.explain_owner import (
     unread,
 )
 from harmonia_core.engine.listening import Listening
-from harmonia_core.engine.live import Live, idle
+from harmonia_core.engine.live import Live, at_work, idle
 from harmonia_core.engine.patience import Patience
 from harmonia_core.errors import ExecutionNotFound, HarmoniaError, StateCorrupt, StateUnavailable
 from harmonia_core.model.paths import nearest
@@ -33,6 +33,7 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
 FOLLOWED = 20
 """Executions that are looked at for one answer."""
+_OF_CHILDREN = frozenset({"cancelling", "compensating", "attempt-orphaned"})
 _GONE = frozenset({"owner-dead", "no-owner", "adoption-due"})
 
 
@@ -129,6 +130,11 @@ def progressing(causes: Sequence[Cause]) -> bool:
     return any(cause.needs == "nothing" and cause.execution not in troubled for cause in causes)
 
 
+def _rests(state: ExecutionState) -> bool:
+    """Tell whether only a person can go on with an execution."""
+    return not at_work(state) if state.status is ExecutionStatus.PAUSED else idle(state)
+
+
 class Asking:
     """Gather the causes for one answer, over as many executions as it takes. statuses: of those seen."""
 
@@ -188,7 +194,7 @@ class Asking:
         engine, row, now = self._engine, look.row, self._now
         adopts = engine.settings.adopt_interval if engine.settings.adopt_orphans else None
         here = look.live is not None
-        drive = await self._facts.drive(row, here, adopts, idle(look.state))
+        drive = await self._facts.drive(row, here, adopts, _rests(look.state))
         found = abandoned(drive, now)
         if found or (row.owner is None and not here):
             found += await self._facts.unrunnable(row)
@@ -226,11 +232,13 @@ class Asking:
         below = await self.execution(row)
         status = self.statuses.setdefault(row.execution_id, row.status)
         way = (*way, Step(row.execution_id, "", status))
-        return [
-            one._replace(chain=(*way, *(one.chain or _own(one))))
-            for one in below
-            if one.needs != "other" or one.code in ("cancelling", "compensating", "attempt-orphaned")
-        ]
+        return [one._replace(chain=(*way, *(one.chain or _own(one)))) for one in below if self._matters(one)]
+
+    def _matters(self, cause: Cause) -> bool:
+        """Tell whether a cause of a child says more than its parent's own do."""
+        if cause.code == "paused-by-parent":
+            return cause.blocking["id"] not in self.statuses
+        return cause.needs != "other" or cause.code in _OF_CHILDREN
 
     async def _unbegun(self, cause: Cause, child: str, way: tuple[Step, ...]) -> list[Cause]:
         start = await self._facts.start_of(child)

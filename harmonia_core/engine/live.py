@@ -66,10 +66,12 @@ class Live:
 
     @property
     def resting(self) -> bool:
-        """Tell whether nothing more happens here: final, let go, or only a person can go on."""
+        """Tell whether nothing more happens here: final, let go, paused, or only a person can go on."""
         state = self.state
         if self.trouble is not None or state.status in FINAL_EXECUTION:
             return True
+        if state.status is ExecutionStatus.PAUSED:
+            return not self.arrivals and not at_work(state)
         # A `finally` may be in attention while its execution is being cancelled.
         held = state.status is ExecutionStatus.ATTENTION or (state.cancelling and state.scope.held > 0)
         return (held or bool(self.stuck)) and idle(state, self.stuck) and not self.arrivals
@@ -104,6 +106,14 @@ class Live:
             self.rest.set()
         elif self.rest.is_set():
             self.rest = anyio.Event()
+
+
+def at_work(state: ExecutionState) -> bool:
+    """Tell whether an attempt is in flight here, deferred ones aside."""
+    return any(
+        task.status is TaskStatus.RUNNING and task.items is None and task.inside is None
+        for _, task in begun(state.graph, state)
+    )
 
 
 def idle(state: ExecutionState, stuck: Container[str] = ()) -> bool:

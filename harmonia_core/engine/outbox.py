@@ -77,11 +77,13 @@ def _continue(of: Outgoing) -> Iterator[RequestRow]:
 REQUESTS: Mapping[type[Event], Callable[[Outgoing], Iterator[RequestRow]]] = {
     e.ChildRequested: child_rows.start,
     e.ChildCancelRequested: child_rows.cancel,
+    e.ChildControlRequested: child_rows.control,
     e.ExecutionStarted: child_rows.begun,
     e.ExecutionCompleted: child_rows.ended,
     e.ExecutionFailed: child_rows.ended,
     e.ExecutionCancelled: child_rows.ended,
     e.ExecutionCompensated: child_rows.ended,
+    e.ExecutionTerminated: child_rows.ended,
     e.ExecutionRolledOver: _continue,
     MessageEmitted: _sent,
 }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from harmonia_core.engine.child_folds import CANCELLING
+from harmonia_core.engine.control_folds import is_held
 from harmonia_core.engine.ends import total_timeout
 from harmonia_core.engine.retry import held, judge
 from harmonia_core.engine.undoing import hold_reason
@@ -42,7 +43,7 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
     if outcome.kind == "cancelled" or outcome.error is None:
         return _interrupted(state, path, attempt)
     policy = None if winding(state, path) else node.retry
-    return for_good(state, node, judge(policy, path, attempt, outcome.error, now, draw))
+    return for_good(state, node, judge(policy, path, attempt, outcome.error, state.control.time(now), draw))
 
 
 def for_good(state: ExecutionState, node: TaskNode, judged: Event) -> Event:
@@ -73,11 +74,15 @@ def from_timer(state: ExecutionState, path: str, kind: str, now: float, draw: fl
     task = state.task(path)
     if task is None or task.status in FINAL_TASK or not _applies(task, kind, now):
         return None
+    if state.control.holds and (kind == "total" or is_held(task)):
+        return None
     if kind == "attempt":
         node = node_of(state.graph, path)
         message = f"Not completed within its timeout of {node.timeout} s."
         error = ErrorInfo("timeout", "attempt-timeout", message)
-        return for_good(state, node, judge(node.retry, path, task.attempt, error, now, draw))
+        return for_good(
+            state, node, judge(node.retry, path, task.attempt, error, state.control.time(now), draw)
+        )
     return e.TimerFired(path, kind)  # type: ignore[arg-type]
 
 

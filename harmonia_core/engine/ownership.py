@@ -15,11 +15,11 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact, Requested
 from harmonia_core.engine.child_starts import ChildStarts
 from harmonia_core.engine.driver import Driver
-from harmonia_core.engine.live import Live, idle
+from harmonia_core.engine.live import Live, at_work, idle
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.questions import open_questions
-from harmonia_core.engine.recovery import OF_LOSS, Recovery, lost, retry_request
+from harmonia_core.engine.recovery import HELD_UP, OF_LOSS, Recovery, lost, retry_request
 from harmonia_core.engine.succession import Succession
 from harmonia_core.engine.walks import begun
 from harmonia_core.errors import (
@@ -41,6 +41,7 @@ from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus, TaskS
 LOG = logging.getLogger("harmonia.engine")
 # Adoptions at once: enough to share commits, few enough that their states fit beside each other.
 AT_ONCE = 16
+_MOVING = frozenset({"running", "backoff", "blocked", "ready"})
 
 
 class Owner:
@@ -112,7 +113,7 @@ class Owner:
             await self.starts.begin(row)
         for head in await self._backend.heads(waiting):
             child = self._driver.lives.get(head.execution_id)
-            if head.status == ExecutionStatus.ATTENTION if child is None else child.resting:
+            if head.status in HELD_UP if child is None else child.resting:
                 live.stuck.add(head.execution_id)
         live.stir()
         self._driver.tell_parents(live)
@@ -213,17 +214,18 @@ class Owner:
     ) -> Recovery:
         """Adopt executions, several at once, and report what became of each.
 
-        Those that wait for a person alone are left as they are, unless `retry_lost`.
+        Those that are paused or wait for a person alone are left as they are (these unless `retry_lost`).
         """
         report = report or Recovery()
         limiter = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(row: ExecutionRow) -> None:
             async with limiter:
-                if row.status == ExecutionStatus.ATTENTION and not (
-                    retry_lost or await self._patience.ask(self._stirred, row)
+                left = report.left(row.status)
+                if left is not None and not (
+                    (retry_lost and left is report.attention) or await self._patience.ask(self._stirred, row)
                 ):
-                    report.attention.append(row.execution_id)
+                    left.append(row.execution_id)
                     return
                 await self._recover(row, report, retry_lost)
 
@@ -258,14 +260,17 @@ class Owner:
         return live
 
     async def _stirred(self, row: ExecutionRow) -> bool:
-        """Tell whether an execution in attention has anything else to go on with."""
+        """Tell whether an execution that is paused or in attention has anything else to go on with."""
         if await self._backend.requests([row.execution_id]):
             return True
         tasks = await self._backend.tasks(row.execution_id)
-        if any(task.status in ("running", "backoff", "blocked", "ready") for task in tasks):
+        paused = row.status == ExecutionStatus.PAUSED
+        if not paused and any(task.status in _MOVING for task in tasks):
             return True
         try:  # a person may have decided something that nobody has acted on
             state, _ = await self._loader.state(row, await self._loader.graph(row, strict=False))
         except (StateCorrupt, DefinitionInvalid):
             return True  # adopting it says what is wrong
-        return not idle(state)
+        if not paused:
+            return not idle(state)
+        return at_work(state) or (state.deadline is not None and state.deadline <= self._driver.now())

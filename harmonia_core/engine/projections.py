@@ -6,6 +6,7 @@ from pydantic_core import to_json
 
 from harmonia_core.contracts.rows import TaskRow, TimerRow
 from harmonia_core.engine.child_folds import CANCELLING
+from harmonia_core.engine.control_folds import is_held
 from harmonia_core.engine.inbox_folds import INBOX_FOLDS
 from harmonia_core.engine.task_folds import TASK_FOLDS
 from harmonia_core.engine.walks import begun, node_of
@@ -19,12 +20,13 @@ ClosedTimer = tuple[str, str, str]
 
 _ROWLESS = frozenset({e.Asked, e.LateResultRefused, e.StepEntered, e.VariablesSet, e.ScopeStopped,
                        e.UndoOwed, e.UndoRecorded, e.CompensationBegun, e.TaskResolved,
+                       e.ChildControlRequested,
                        *INBOX_FOLDS})  # fmt: skip
 _SET = frozenset({e.TimerSet, e.TimerFired, e.RetryScheduled, e.TaskDeferred, e.ChildCancelRequested,
                   e.ApprovalRequested, e.ApprovalEscalated})  # fmt: skip
 _ENDS = frozenset({e.TaskSucceeded, e.TaskFailed, e.TaskCancelled, e.TaskSkipped, e.TaskAttention})
 _OF_EXECUTION = frozenset({e.ExecutionStarted, e.ExecutionCompleted, e.ExecutionFailed, e.ExecutionCancelled,
-                           e.ExecutionCompensated})  # fmt: skip
+                           e.ExecutionCompensated, e.ExecutionTerminated})  # fmt: skip
 _OF_ALL = frozenset({e.ExecutionRolledOver, e.ExecutionContinued})
 _TIMELESS = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.CONTINUED})
 
@@ -111,7 +113,10 @@ def timer_rows(
     opened: list[TimerRow] = []
     closed: list[ClosedTimer] = []
     execution = before.execution_id
-    for path in _touched(before, recorded):
+    paths = _touched(before, recorded)
+    if before.control.pause is not after.control.pause and before.control.holds is not after.control.holds:
+        paths |= dict.fromkeys(path for state in (before, after) for path, _ in begun(state.graph, state))
+    for path in paths:
         old, new = _timers(before, path), _timers(after, path)
         opened += [TimerRow(execution, path, kind, due) for kind, due in new.items() if old.get(kind) != due]
         closed += [(execution, path, kind) for kind in old if kind not in new]
@@ -146,8 +151,9 @@ def _timers(state: ExecutionState, path: str) -> dict[str, float]:
     task = state.task(path)
     if task is None or task.status in FINAL_TASK:
         return {}
-    found = {} if task.due is None else {due_kind(task): task.due}
-    if task.total_deadline is not None and task.reason not in ("total-timeout", CANCELLING):
+    held = state.control.pause is not None and state.control.holds
+    found = {} if task.due is None or (held and is_held(task)) else {due_kind(task): task.due}
+    if task.total_deadline is not None and not held and task.reason not in ("total-timeout", CANCELLING):
         found["total"] = task.total_deadline
     return found
 

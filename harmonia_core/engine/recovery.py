@@ -7,8 +7,10 @@ from harmonia_core.engine.live import Live
 from harmonia_core.engine.walks import begun
 from harmonia_core.model.events import AttemptLost
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import TaskStatus
+from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
+HELD_UP = frozenset({ExecutionStatus.ATTENTION, ExecutionStatus.PAUSED})
+"""Where an execution stands that only a person can help on."""
 OF_LOSS = frozenset({"lost", "lost-repeatedly"})
 """Why a task needs a person whose attempt was lost."""
 
@@ -17,13 +19,18 @@ OF_LOSS = frozenset({"lost", "lost-repeatedly"})
 class Recovery:
     """Report what `recover` found: ids adopted, owned by the living, and not adoptable with the reason.
 
-    attention: ids left as they are, because only a person can go on with them.
+    attention, paused: ids left as they are, because only a person can go on with them.
     """
 
     adopted: list[str] = field(default_factory=list)
     living: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     attention: list[str] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
+
+    def left(self, status: str) -> list[str] | None:
+        """Return the list of those that are left as they are in a status, None if they are adopted."""
+        return {"attention": self.attention, "paused": self.paused}.get(status)
 
 
 def lost(state: ExecutionState) -> list[AttemptLost]:

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from harmonia_core.engine import controlling
+from harmonia_core.engine.actions import refused as refused_action
 from harmonia_core.engine.approvals import decided, delegated
 from harmonia_core.engine.child_requests import from_child
+from harmonia_core.engine.families import set_free
 from harmonia_core.engine.late import refused
 from harmonia_core.engine.messages import receive
 from harmonia_core.engine.outcomes import for_good, reported
-from harmonia_core.engine.resolving import resolve
+from harmonia_core.engine.resolving import given_in, resolve
 from harmonia_core.engine.retry import judge
 from harmonia_core.engine.walks import node_of
 from harmonia_core.model import events as e
@@ -35,19 +38,21 @@ def from_request(state: ExecutionState, kind: str, wish: Wish) -> Iterator[Event
 
 
 def _cancel(state: ExecutionState, wish: Wish) -> Iterator[Event]:
-    if not state.cancelling and not state.undo.compensation(""):
+    if refused_action(state, "cancel") is None:
+        yield from set_free(state)
         yield e.CancelRequested(wish.body.get("reason"))
 
 
 def _undo(state: ExecutionState, wish: Wish) -> Iterator[Event]:
-    if not state.undo.wanted and not state.undo.compensation(""):
+    if refused_action(state, "undo") is None:
+        yield from set_free(state)
         yield e.CancelRequested(wish.body.get("reason"), compensate=True)
 
 
 def _resolved(how: Resolution) -> Callable[[ExecutionState, Wish], Iterator[Event]]:
     def resolved(state: ExecutionState, wish: Wish) -> Iterator[Event]:
-        comment = wish.body.get("comment")
-        return resolve(state, how, str(wish.body.get("path", "")), comment, wish.now)
+        path, comment = str(wish.body.get("path", "")), wish.body.get("comment")
+        return resolve(state, how, path, comment, wish.now, given_in(wish.body))
 
     return resolved
 
@@ -63,7 +68,9 @@ def _complete(state: ExecutionState, wish: Wish) -> Iterator[Event]:
         yield from refused(state, path, attempt, outcome, body.get("output"))
     elif body.get("error"):
         node = node_of(state.graph, path)
-        judged = judge(node.retry, path, attempt, reported(body["error"]), wish.now, wish.draw)
+        judged = judge(
+            node.retry, path, attempt, reported(body["error"]), state.control.time(wish.now), wish.draw
+        )
         yield for_good(state, node, judged)
     else:
         yield e.TaskSucceeded(path, attempt, body.get("output"))
@@ -85,6 +92,11 @@ _KINDS: Mapping[str, Callable[[ExecutionState, Wish], Iterator[Event]]] = {
     "skip": _resolved("skip"),
     "fail": _resolved("fail"),
     "done": _resolved("done"),
+    "pause": controlling.pause,
+    "resume": controlling.resume,
+    "terminate": controlling.terminate,
+    "set": controlling.set_variables,
+    "priority": controlling.prioritise,
     "complete": _complete,
     "child": from_child,
     "message": receive,

@@ -23,7 +23,6 @@ from harmonia_core.engine.activity_store import activity_store
 from harmonia_core.engine.adoption import Adopter
 from harmonia_core.engine.catalog import Catalog, Compiled
 from harmonia_core.engine.child_starts import ChildStarts
-from harmonia_core.engine.deciding import Deciding
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
@@ -32,6 +31,7 @@ from harmonia_core.engine.explaining import Explaining
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.messaging import Messaging
+from harmonia_core.engine.operating import Operating
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.post import PostOffice
@@ -48,10 +48,12 @@ from harmonia_core.plugins.load import Plugins
 from harmonia_core.settings import KernelSettings
 
 Definition = WorkflowDefinition | Mapping[str, Any]
-REQUEST_KINDS = ("cancel", "undo", "retry", "skip", "fail", "done")
+REQUEST_KINDS = (
+    "cancel", "undo", "retry", "skip", "fail", "done", "pause", "resume", "terminate", "set", "priority",
+)  # fmt: skip
 
 
-class Engine(Deciding, Messaging, Explaining):
+class Engine(Operating, Messaging, Explaining):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is
@@ -183,14 +185,17 @@ class Engine(Deciding, Messaging, Explaining):
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
         key: str | None = None,
+        priority: int | None = None,
     ) -> str:
         """Record a new execution, let it run, and return its id once the start is durable.
 
         definition: itself, or the name under which it is published, such as `order@^1.4`. key: as for
-            `start_once`. Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
+            `start_once`. priority: from -100 to 100, the definition's without.
+        Raises DefinitionInvalid, InputInvalid, NotPublished, ReferenceInvalid, KeyReused,
             then nothing has been recorded; StateBackendError.
         """
-        return (await self._starter.start(definition, input, namespace, labels, actor, key)).execution_id
+        start = await self._starter.start(definition, input, namespace, labels, actor, key, priority)
+        return start.execution_id
 
     async def start_once(
         self,
@@ -201,13 +206,14 @@ class Engine(Deciding, Messaging, Explaining):
         namespace: str = "default",
         labels: Mapping[str, str] | None = None,
         actor: Mapping[str, str] | None = None,
+        priority: int | None = None,
     ) -> Start:
         """Start an execution unless a start with this key did; return its id, and whether it existed.
 
         key: 1 to 255 characters, of the workflow's name in its namespace, kept for 30 days. Raises KeyReused
             if it stands for another definition, input or labels; otherwise as `start`.
         """
-        return await self._starter.start(definition, input, namespace, labels, actor, key)
+        return await self._starter.start(definition, input, namespace, labels, actor, key, priority)
 
     async def request(
         self, execution_id: str, kind: str, body: Any = None, *, actor: Mapping[str, str] | None = None

@@ -11,6 +11,7 @@ from harmonia_core.definitions.errors import KeyReused
 from harmonia_core.definitions.named import Definitions
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.catalog import Catalog, Compiled
+from harmonia_core.engine.controlling import check_priority
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.output import taken_in
@@ -40,6 +41,7 @@ class Wanted(NamedTuple):
     namespace: str
     labels: Mapping[str, str]
     actor: str | None
+    priority: int = 0
 
 
 class Starter:
@@ -68,6 +70,7 @@ class Starter:
         labels: Mapping[str, str] | None,
         actor: Mapping[str, str] | None,
         key: str | None,
+        priority: int | None = None,
     ) -> Start:
         """Begin an execution unless its key says that it was; return once that is durable."""
         if isinstance(definition, str):
@@ -80,7 +83,9 @@ class Starter:
         if problems:
             raise InputInvalid(problems)
         who = None if actor is None else to_json(dict(actor)).decode()
-        wanted = Wanted(compiled, input, namespace, dict(labels or {}), who)
+        priority = graph.priority if priority is None else priority
+        check_priority(priority)
+        wanted = Wanted(compiled, input, namespace, dict(labels or {}), who, priority)
         if key is None:
             return Start(await self._begin(wanted, self._new_id()))
         check_key(key)
@@ -110,6 +115,7 @@ class Starter:
             graph.name, graph.version, graph.definition_hash, graph.graph_hash, wanted.input,
             dict(graph.vars), {**graph.labels, **wanted.labels}, execution_id,
             None if graph.timeout is None else now + graph.timeout, self._catalog.versions(graph),
+            priority=wanted.priority,
         )  # fmt: skip
         live = Live(
             begin(graph, execution_id), wanted.namespace, 1, created=False, definition=wanted.compiled.text

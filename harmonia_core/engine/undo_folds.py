@@ -36,7 +36,7 @@ def followed(before: ExecutionState, state: ExecutionState, recorded: Recorded, 
     event, undo = recorded.event, state.undo
     kind = type(event)
     if kind is e.TaskSucceeded:
-        if node_of(state.graph, path).undo is None:
+        if node_of(state.graph, path).undo is None or event.given:  # type: ignore[attr-defined]
             return _forgotten(state, path)
         owed = Owed(path, event.output)  # type: ignore[attr-defined]
         return state._replace(undo=undo._replace(owed=(*undo.owed, owed)))

@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.engine.awaiting import awaits
+from harmonia_core.engine.control_views import control_view, with_held
 from harmonia_core.engine.undo_views import counts, listed, undo_path, with_undos
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.ids import item_path
@@ -76,6 +77,7 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
     statuses = Counter(task["status"] for task in tasks if task["path"] == task["id"])
     undos = {entry.path: _undo(state, number, entry, rest) for number, entry in listed(state)}
     tasks = list(with_undos(tasks, undos)) if undos else tasks
+    with_held(state, tasks)
     view = head_view(row, alive)
     view |= {
         "status": state.status.value,
@@ -87,6 +89,7 @@ def execution_view(row: ExecutionRow, state: ExecutionState, alive: bool | None)
         "ended_at": _time(state.ended_at),
         "seq": state.seq,
         **_family(state.family),
+        **control_view(state),
         "counts": dict(statuses),
         "tasks": tasks,
     }

@@ -1,7 +1,10 @@
 """Wait for executions, whoever drives them."""
 
+from harmonia_core.engine.families import waited_for
 from harmonia_core.engine.listening import Listening
+from harmonia_core.engine.live import Live
 from harmonia_core.engine.patience import Patience
+from harmonia_core.engine.recovery import HELD_UP
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
 _OVER = FINAL_EXECUTION - {ExecutionStatus.CONTINUED}
@@ -13,7 +16,7 @@ class Waiting(Listening):
     patience: Patience
 
     async def wait(self, execution_id: str) -> str:
-        """Return the status once an execution is final, or in attention with nothing else to do.
+        """Return the status once an execution is final, or paused or in attention with nothing else to do.
 
         One that goes on in another log has not ended: it is waited for the end of the chain.
         For an execution that another engine drives, wait for its end. Raises Fenced if this
@@ -25,18 +28,30 @@ class Waiting(Listening):
                 await live.rest.wait()
                 if live.trouble is not None:
                     raise live.trouble
-                if live.successor is None:
-                    return "attention" if live.stuck else live.state.status.value
+                if live.successor is None and not await self._family_at_work(live):
+                    paused = live.state.status is ExecutionStatus.PAUSED
+                    return "attention" if live.stuck and not paused else live.state.status.value
                 continue
             row = await self.patience.ask(self._owner.succession.end, execution_id)
             execution_id = row.execution_id
             for one in (execution_id, await self._owner.succession.successor(row)):
                 if one in self._driver.troubles:
                     raise self._driver.troubles[one]
-            if row.status in _OVER or (row.status == "attention" and row.owner is None):
+            if row.status in _OVER or (row.status in HELD_UP and not await self._owner.alive(row)):
                 return row.status
             if self._driver.live(execution_id) is None:
                 await self._requests.next_change(0.5)
+
+    async def _family_at_work(self, live: Live) -> bool:
+        """Wait for an execution that a paused one waits for, if one is at work here; tell whether one was."""
+        if live.state.status is not ExecutionStatus.PAUSED:
+            return False
+        for _, _, task in waited_for(live.state):
+            child = self._driver.live(task.child or "")
+            if child is not None and not child.resting:
+                await child.rest.wait()
+                return True
+        return False
 
     @property
     def driving(self) -> tuple[str, ...]:

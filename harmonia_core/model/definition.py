@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, PrivateAttr
 
+from harmonia_core.model.control import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from harmonia_core.model.definition_values import Json, JsonObject, Name, Version
 from harmonia_core.model.placing import Positions
 from harmonia_core.model.pointer import Pointer
@@ -33,6 +34,7 @@ class WorkflowDefinition(Spec):
     retry_policy: of every task that has none of its own.
     catch, finally: what is done about errors of its tasks, and at the end in any case.
     on_failure: what comes before the execution fails, or (hold) before one of its own tasks does.
+    priority: of its executions, where executions queue; a start may give another one.
     """
 
     name: Name
@@ -48,6 +50,7 @@ class WorkflowDefinition(Spec):
     catch: tuple[HandlerSpec, ...] | None = None
     last: Block | None = Field(None, alias="finally")
     on_failure: OnFailure | None = None
+    priority: int = Field(0, ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, strict=True)
     labels: dict[str, str] = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
 

@@ -11,6 +11,11 @@ from typing import Any, Literal, NamedTuple
 
 from harmonia_core.model.child_events import ChildCancelRequested as ChildCancelRequested
 from harmonia_core.model.child_events import ChildRequested as ChildRequested
+from harmonia_core.model.control_events import ChildControlRequested as ChildControlRequested
+from harmonia_core.model.control_events import ExecutionPaused as ExecutionPaused
+from harmonia_core.model.control_events import ExecutionPrioritised as ExecutionPrioritised
+from harmonia_core.model.control_events import ExecutionResumed as ExecutionResumed
+from harmonia_core.model.control_events import ExecutionTerminated as ExecutionTerminated
 from harmonia_core.model.event import Event as Event
 from harmonia_core.model.family import Reports
 from harmonia_core.model.flow_events import Answered as Answered
@@ -67,6 +72,7 @@ class ExecutionStarted(Event):
     parent_attempt: int = 0
     depth: int = 0
     reports: Reports = "end"
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +201,12 @@ class AttemptLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskSucceeded(Event):
-    """End a task well."""
+    """End a task well. given: a person skipped it and gave the output, so there is nothing to undo."""
 
     path: str
     attempt: int
     output: Stored
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

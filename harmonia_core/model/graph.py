@@ -178,6 +178,7 @@ class Graph:
     timeout: seconds from the start of the execution to its deadline.
     on_failure: whether what was done is undone before the execution fails. undoes, holds: whether any
         task has an undo, or waits for a person instead of failing.
+    priority: of executions that are started without one of their own.
     """
 
     name: str
@@ -195,3 +196,4 @@ class Graph:
     on_failure: OnFailure = "fail"
     undoes: bool = False
     holds: bool = False
+    priority: int = 0

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from harmonia_core.model.codec import read_ref
 from harmonia_core.model.commands import Answer
+from harmonia_core.model.control import FREE, read_control
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.inbox import EMPTY, dump_inbox, read_inbox
@@ -30,7 +31,7 @@ from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 from harmonia_core.model.undo import NOTHING_UNDONE, Compensation, Owed, UndoEntry, UndoPage, UndoState
 from harmonia_core.model.values import Hole
 
-FORMAT = 5
+FORMAT = 6
 
 _PLAIN = ("execution_id", "seq", "status", "reason", "vars", "labels", "root_id", "started_at", "ended_at",
           "deadline", "cancelling", "timed_out", "failed", "ends_before")  # fmt: skip
@@ -53,6 +54,8 @@ def dump(state: ExecutionState) -> bytes:
         shape["family"] = list(state.family)
     if state.inbox != EMPTY:
         shape["inbox"] = dump_inbox(state.inbox)
+    if state.control != FREE:
+        shape["control"] = list(state.control)
     return to_json(shape)
 
 
@@ -82,6 +85,7 @@ def read(graph: Graph, shape: Mapping[str, Any]) -> ExecutionState:
         family=Family(*shape["family"]) if "family" in shape else ALONE,
         answers={(path, place): _read_answer(answer) for path, place, answer in shape["answers"]},
         inbox=read_inbox(shape["inbox"]) if "inbox" in shape else EMPTY,
+        control=read_control(*shape["control"]) if "control" in shape else FREE,
         **plain,
     )
 

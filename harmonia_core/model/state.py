@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from harmonia_core.model.addresses import read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
+from harmonia_core.model.control import FREE, Control
 from harmonia_core.model.family import ALONE, Family
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.inbox import EMPTY, Inbox
@@ -151,6 +152,7 @@ class ExecutionState(NamedTuple):
     asks: open questions by id; answers: recorded ones that no decision has used yet.
     ends_before: `ends` when the owner took over. undo: what can be undone, and what is.
     family: whose task the execution carries out. inbox: messages, and who waits for something from outside.
+    control: how people steer it.
     """
 
     graph: Graph
@@ -177,6 +179,7 @@ class ExecutionState(NamedTuple):
     undo: UndoState = NOTHING_UNDONE
     family: Family = ALONE
     inbox: Inbox = EMPTY
+    control: Control = FREE
 
     @property
     def ends(self) -> int:

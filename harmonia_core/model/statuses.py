@@ -49,17 +49,27 @@ EXECUTION_TRANSITIONS = MappingProxyType(
     {
         _E.QUEUED: frozenset({_E.RUNNING}),
         _E.RUNNING: frozenset(
-            {_E.ATTENTION, _E.CANCELLING, _E.COMPENSATING, _E.COMPLETED, _E.FAILED, _E.CONTINUED}
+            {
+                _E.PAUSED,
+                _E.ATTENTION,
+                _E.CANCELLING,
+                _E.COMPENSATING,
+                _E.COMPLETED,
+                _E.FAILED,
+                _E.CONTINUED,
+                _E.TERMINATED,
+            }
         ),
-        _E.ATTENTION: frozenset({_E.RUNNING, _E.CANCELLING, _E.COMPENSATING}),
-        _E.CANCELLING: frozenset({_E.ATTENTION, _E.COMPENSATING, _E.CANCELLED}),
-        _E.COMPENSATING: frozenset({_E.ATTENTION, _E.COMPENSATED}),
+        _E.PAUSED: frozenset({_E.RUNNING, _E.ATTENTION, _E.CANCELLING, _E.TERMINATED}),
+        _E.ATTENTION: frozenset({_E.RUNNING, _E.PAUSED, _E.CANCELLING, _E.COMPENSATING}),
+        _E.CANCELLING: frozenset({_E.ATTENTION, _E.COMPENSATING, _E.CANCELLED, _E.TERMINATED}),
+        _E.COMPENSATING: frozenset({_E.ATTENTION, _E.COMPENSATED, _E.TERMINATED}),
     }
 )
 
 TASK_TRANSITIONS = MappingProxyType(
     {
-        _T.WAITING: frozenset({_T.READY, _T.SKIPPED, _T.UNREACHABLE}),
+        _T.WAITING: frozenset({_T.READY, _T.SUCCEEDED, _T.SKIPPED, _T.UNREACHABLE}),
         _T.READY: frozenset(
             {_T.RUNNING, _T.BLOCKED, _T.ATTENTION, _T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED}
         ),

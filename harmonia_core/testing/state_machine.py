@@ -28,14 +28,14 @@ _TASK = {
 _EXECUTION = {
     ExecutionStatus.QUEUED: "Nothing has been recorded yet.",
     ExecutionStatus.RUNNING: "Something runs, waits for a time, or can begin.",
-    ExecutionStatus.PAUSED: "No event of this version leads here.",
+    ExecutionStatus.PAUSED: "A person, or its parent, holds it up: attempts in flight end, none begins.",
     ExecutionStatus.CANCELLING: "It was asked to end; what has begun ends first.",
     ExecutionStatus.COMPENSATING: "What it has done is being undone, the last first.",
     ExecutionStatus.ATTENTION: "At least one task or undo needs a person; others go on.",
     ExecutionStatus.COMPLETED: "Every task is final, and none failed.",
     ExecutionStatus.FAILED: "A task failed, the output could not be made, or the deadline has passed.",
     ExecutionStatus.CANCELLED: "It ended because it was asked to.",
-    ExecutionStatus.TERMINATED: "No event of this version leads here.",
+    ExecutionStatus.TERMINATED: "It was ended at once, whatever it was doing.",
     ExecutionStatus.COMPENSATED: "It had failed, or was asked to end, and what it had done is undone.",
     ExecutionStatus.CONTINUED: "Its log was long enough; another execution goes on from its state.",
 }

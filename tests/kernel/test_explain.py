@@ -415,3 +415,27 @@ async def test_a_process_that_only_reads_explains_as_well() -> None:
         found = await reader.explain(execution_id)
         await reader.backend.close()
     assert (codes(found), found["as_of"]) == (["attempt-running"], "2026-01-01T00:00:01.000000Z")
+
+
+async def test_a_child_that_is_paused_with_its_parent_says_so() -> None:
+    outer = flow(sub={"type": "subworkflow", "workflow": INNER})
+    async with make("paused") as engine:
+        execution_id = await begun(engine, outer, "ChildRequested")
+        child = (await engine.get(execution_id))["tasks"][0]["child"]
+        await begun_there(engine, child, "ApprovalRequested")
+        await engine.pause(execution_id)
+        await begun_there(engine, child, "ExecutionPaused")
+        whole, inner = await engine.explain(execution_id), await engine.explain(child)
+    assert (codes(whole)[0], whole["progressing"]) == ("paused", False)
+    assert codes(inner)[0] == "paused-by-parent"
+    assert inner["causes"][0]["blocking"]["id"] == execution_id
+    assert inner["causes"][0]["help"] == [f"harmonia executions resume {execution_id}"]
+
+
+async def test_a_paused_execution_whose_owner_is_dead_waits_for_a_person_all_the_same() -> None:
+    async with make("paused-dead") as first, make("paused-dead", at=START + 9) as second:
+        execution_id = await begun(first, flow(nap={"type": "wait", "input": {"duration": 10}}), "TimerSet")
+        await first.pause(execution_id)
+        die(first)
+        second._clock.advance(90)  # type: ignore[attr-defined]
+        assert codes(await second.explain(execution_id)) == ["paused", "timer-running"]

@@ -318,3 +318,27 @@ def test_who_has_to_do_something_comes_first() -> None:
     play = Play(of, {("nap", "input"): {"duration": 5}})
     play.end("held", "failed", error=BOOM)
     assert codes(play, "all") == ["attention-failed", "timer-running", "attempt-running", "dependency-open"]
+
+
+def test_a_pause_is_told_first_and_what_is_at_work_behind_it() -> None:
+    play = Play(graph(task("a"), task("b", "a")))
+    play.now = 3.0
+    play.request("pause", timers="run", reason="maintenance")
+    assert codes(play) == ["paused", "attempt-running", "dependency-open"]
+    play.end("a")
+    for path in (None, "b"):
+        found = why(play, path)
+        assert (found[0].code, found[0].since, found[0].help) == (
+            "paused", 3.0, ("harmonia executions resume x",),
+        )  # fmt: skip
+        assert "(maintenance)" in found[0].message
+    assert why(play)[0].paths == ("b",)
+
+
+def test_time_that_stands_still_has_no_end_and_something_left() -> None:
+    play = Play(graph(wait("nap")), {("nap", "input"): {"duration": 60}})
+    play.now = 10.0
+    play.request("pause", timers="hold")
+    pause, nap = why(play)
+    assert (pause.code, pause.blocking["timers"]) == ("paused", "hold")
+    assert (nap.code, nap.until, nap.blocking["held_for"]) == ("timer-running", None, 50.0)

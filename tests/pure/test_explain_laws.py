@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_control_laws import SteeredLife
 from test_laws import FREE, Life
 from test_undo_laws import UndoLife
 
@@ -17,7 +18,7 @@ from harmonia_core.engine.resolving import refusal
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.model.graph import Scope
 from harmonia_core.model.state import ExecutionState, GraphState, TaskState
-from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
+from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 
 
 def every(nodes: Scope, scope: GraphState, prefix: str) -> Iterator[tuple[str, TaskState]]:
@@ -63,7 +64,7 @@ def sound(state: ExecutionState, causes: Iterable[Cause]) -> None:
 def offered(state: ExecutionState, words: list[str]) -> None:
     """Assert that a command that is offered would be taken."""
     if words[2] == "resolve":
-        assert refusal(state, words[5].removeprefix("--"), words[4]) is None, words  # type: ignore[arg-type]
+        assert refusal(state, words[4], words[5].removeprefix("--")) is None, words  # type: ignore[arg-type]
 
 
 def judged(life: Life) -> None:
@@ -87,7 +88,7 @@ def judged(life: Life) -> None:
         elif found[0].chain:
             assert found[0].chain[0].path == path
     for one in ordered(gathered(causes)):
-        assert one.many >= len(one.paths) and len(one.paths) <= 5
+        assert len(one.paths) <= 5 and (one.many >= len(one.paths) or one.code == "paused")
 
 
 @settings(max_examples=60, **FREE)
@@ -111,6 +112,20 @@ def test_whatever_is_undone_has_a_cause(random: Random, steps: int) -> None:
             break
         life.arrive(*life.together())
         judged(life)
+    judged(life)
+
+
+@settings(max_examples=40, **FREE)
+@given(st.randoms(use_true_random=False), st.integers(0, 30))
+def test_whatever_is_steered_has_a_cause(random: Random, steps: int) -> None:
+    life = SteeredLife(random)
+    for _ in range(steps):
+        if life.final:
+            break
+        life.arrive(*life.together())
+        judged(life)
+        if life.state.status is ExecutionStatus.PAUSED:
+            assert any(one.code == "paused" for one in explain_state(life.state))
     judged(life)
 
 
