@@ -125,9 +125,10 @@ def ordered(causes: Iterable[Cause]) -> list[Cause]:
 
 
 def _rank(cause: Cause) -> tuple[int, int, float]:
-    needs = cause.needs
+    """Return where a cause stands; in a pause a person decides about that first."""
+    needs, paused = cause.needs, cause.code in ("paused", "paused-by-parent")
     since = float("inf") if cause.since is None else cause.since
-    return _RANKS[needs], _ORDER[cause.code] if needs == "other" else 0, since
+    return _RANKS[needs], _ORDER[cause.code] if needs == "other" else not paused, since
 
 
 def gathered(causes: Iterable[Cause]) -> list[Cause]:
