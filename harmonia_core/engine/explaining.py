@@ -174,7 +174,15 @@ class Asking:
         causes = await self._facts.dated(look.row, causes)
         causes = await self._facts.beaten(causes, self._now)
         causes = await self._facts.published(look.row, causes)
+        if look.live is not None:
+            causes = [self._given_grace(one) for one in causes]
         return [self._threaded(one) for one in causes]
+
+    def _given_grace(self, cause: Cause) -> Cause:
+        """Return an attempt that was told to stop here, with the time at which it is let go."""
+        if cause.code != "attempt-not-stopping" or cause.since is None:
+            return cause
+        return cause._replace(until=cause.since + self._engine.settings.cancel_grace)
 
     def _threaded(self, cause: Cause) -> Cause:
         """Return a running attempt as one that waits for a thread, if that is what it does here."""

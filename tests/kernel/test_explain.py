@@ -52,6 +52,15 @@ def plain(ctx: Any, input: Any) -> str:
     return "done"
 
 
+@task_type("stubborn")
+async def stubborn(ctx: Any, input: Any) -> str:
+    """Heed no cancellation until the door opens."""
+    with anyio.CancelScope(shield=True):
+        while not DOORS[0].is_set():
+            await checkpoint()
+    return "done"
+
+
 @task_type("silent", heartbeat_timeout=5.0)
 async def silent(ctx: Any, input: Any) -> str:
     """Show one sign of life, and no other."""
@@ -66,7 +75,7 @@ async def broken(ctx: Any, input: Any) -> str:
     raise ValueError("No.")
 
 
-TYPES = (held, plain, silent, broken)
+TYPES = (held, plain, stubborn, silent, broken)
 
 
 def make(url: str, *types: Any, at: float = START, **settings: Any) -> Engine:
@@ -405,6 +414,22 @@ async def test_a_published_message_with_another_correlation_is_told() -> None:
         execution_id = await begun(engine, flow(pay=pay), "MessageAwaited")
         [cause] = (await engine.explain(execution_id))["causes"]
     assert (cause["code"], cause["blocking"]["near"][0]["correlation"]) == ("event-awaited", 18)
+
+
+async def test_an_attempt_that_does_not_answer_its_cancellation_is_let_go_after_its_grace() -> None:
+    async with make("grace", cancel_grace=60.0) as engine:
+        execution_id = await begun(engine, flow(work={"type": "stubborn"}))
+        engine._clock.advance(7)  # type: ignore[attr-defined]
+        await engine.cancel(execution_id, "enough", wait=False)
+        found = await engine.explain(execution_id)
+        DOORS[0].set()
+        await engine.wait(execution_id)
+    stopping, cancelling = found["causes"]
+    assert (stopping["code"], cancelling["code"]) == ("attempt-not-stopping", "cancelling")
+    assert (stopping["since"], stopping["until"]) == (
+        "2026-01-01T00:00:07.000000Z", "2026-01-01T00:01:07.000000Z",
+    )  # fmt: skip
+    assert cancelling["since"] == stopping["since"]
 
 
 async def test_a_process_that_only_reads_explains_as_well() -> None:
