@@ -14,8 +14,8 @@ from harmonia_core.errors import DefinitionInvalid
 from harmonia_core.model.events import ExecutionContinued, ExecutionStarted
 
 PAGE, PAGES = 500, 4
-BEATS = 20
-"""Running attempts whose heartbeats are looked up."""
+MOST = 20
+"""Running attempts whose heartbeats, and waiting tasks whose messages are looked up."""
 LAG = 3.0
 """Seconds by which a heartbeat may reach the store late."""
 
@@ -53,7 +53,7 @@ class Facts:
 
     async def beaten(self, causes: Sequence[Cause], now: float) -> list[Cause]:
         """Return causes, running attempts among them with their last heartbeat."""
-        running = [one for one in causes if one.code == "attempt-running"][:BEATS]
+        running = [one for one in causes if one.code == "attempt-running"][:MOST]
         checked = {one.path: await self._beaten(one, now) for one in running}
         return [checked.get(one.path, one) if one.code == "attempt-running" else one for one in causes]
 
@@ -64,7 +64,10 @@ class Facts:
 
     async def published(self, row: ExecutionRow, causes: Iterable[Cause]) -> list[Cause]:
         """Return causes, with published messages that would have been taken but for their correlation."""
-        return [await self._near(row, one) if one.code == "event-awaited" else one for one in causes]
+        known = list(causes)
+        waiting = [one for one in known if one.code == "event-awaited"][:MOST]
+        near = {one.path: await self._near(row, one) for one in waiting}
+        return [near.get(one.path, one) if one.code == "event-awaited" else one for one in known]
 
     async def _near(self, row: ExecutionRow, cause: Cause) -> Cause:
         wants = [one for one in cause.blocking["messages"] if one["correlation"] is not None]

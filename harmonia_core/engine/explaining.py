@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.engine.dispatch import Crowd
 from harmonia_core.engine.explain import explain_state
 from harmonia_core.engine.explain_causes import (
+    FEW,
     TROUBLES,
     Cause,
     Step,
@@ -176,26 +178,14 @@ class Asking:
         causes = await self._facts.published(look.row, causes)
         if look.live is not None:
             causes = [self._given_grace(one) for one in causes]
-        return [self._threaded(one) for one in causes]
+        crowd = self._engine._driver.dispatcher.crowd()
+        return causes if crowd is None else [_threaded(one, crowd) for one in causes]
 
     def _given_grace(self, cause: Cause) -> Cause:
         """Return an attempt that was told to stop here, with the time at which it is let go."""
         if cause.code != "attempt-not-stopping" or cause.since is None:
             return cause
         return cause._replace(until=cause.since + self._engine.settings.cancel_grace)
-
-    def _threaded(self, cause: Cause) -> Cause:
-        """Return a running attempt as one that waits for a thread, if that is what it does here."""
-        if cause.code != "attempt-running":
-            return cause
-        crowd = self._engine._driver.dispatcher.crowd()
-        key = (cause.execution, cause.path)
-        if crowd is None or not any((one.execution_id, one.path) == key for one in crowd.waiting):
-            return cause
-        inside = [{"execution": one.execution_id, "path": one.path} for one in crowd.inside[:5]]
-        text = f"It is a plain function, and all {crowd.threads} threads of its engine (`threads`) are taken."
-        blocking = {"kind": "threads", "size": crowd.threads, "waiting": len(crowd.waiting), "by": inside}
-        return cause._replace(code="threads-full", message=text, blocking=blocking, until=None, help=())
 
     async def _above(self, look: Look) -> list[Cause]:
         """Return what hinders an execution whatever its state: its owner, its requests, its plugins."""
@@ -260,3 +250,14 @@ class Asking:
 
 def _own(cause: Cause) -> tuple[Step, ...]:
     return (Step(cause.execution, cause.path, ""),) if cause.path else ()
+
+
+def _threaded(cause: Cause, crowd: Crowd) -> Cause:
+    """Return a running attempt as one that waits for a thread, if that is what it does here."""
+    key = (cause.execution, cause.path)
+    if cause.code != "attempt-running" or key not in {(one.execution_id, one.path) for one in crowd.waiting}:
+        return cause
+    inside = [{"execution": one.execution_id, "path": one.path} for one in crowd.inside[:FEW]]
+    text = f"It is a plain function, and all {crowd.threads} threads of its engine (`threads`) are taken."
+    blocking = {"kind": "threads", "size": crowd.threads, "waiting": len(crowd.waiting), "by": inside}
+    return cause._replace(code="threads-full", message=text, blocking=blocking, until=None, help=())
