@@ -179,7 +179,7 @@ class Asking:
         if look.live is not None:
             causes = [self._given_grace(one) for one in causes]
         crowd = self._engine._driver.dispatcher.crowd()
-        return causes if crowd is None else [_threaded(one, crowd) for one in causes]
+        return causes if crowd is None else _threaded(causes, crowd)
 
     def _given_grace(self, cause: Cause) -> Cause:
         """Return an attempt that was told to stop here, with the time at which it is let go."""
@@ -252,12 +252,16 @@ def _own(cause: Cause) -> tuple[Step, ...]:
     return (Step(cause.execution, cause.path, ""),) if cause.path else ()
 
 
-def _threaded(cause: Cause, crowd: Crowd) -> Cause:
-    """Return a running attempt as one that waits for a thread, if that is what it does here."""
-    key = (cause.execution, cause.path)
-    if cause.code != "attempt-running" or key not in {(one.execution_id, one.path) for one in crowd.waiting}:
-        return cause
+def _threaded(causes: Sequence[Cause], crowd: Crowd) -> list[Cause]:
+    """Return causes, running attempts among them as waiting for a thread, if that is what they do here."""
+    waiting = {(one.execution_id, one.path) for one in crowd.waiting}
     inside = [{"execution": one.execution_id, "path": one.path} for one in crowd.inside[:FEW]]
     text = f"It is a plain function, and all {crowd.threads} threads of its engine (`threads`) are taken."
-    blocking = {"kind": "threads", "size": crowd.threads, "waiting": len(crowd.waiting), "by": inside}
-    return cause._replace(code="threads-full", message=text, blocking=blocking, until=None, help=())
+    blocking = {"kind": "threads", "size": crowd.threads, "waiting": len(waiting), "by": inside}
+    full = {"code": "threads-full", "message": text, "blocking": blocking, "until": None, "help": ()}
+    return [
+        one._replace(**full)
+        if one.code == "attempt-running" and (one.execution, one.path) in waiting
+        else one
+        for one in causes
+    ]
