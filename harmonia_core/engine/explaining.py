@@ -258,7 +258,13 @@ def _threaded(causes: Sequence[Cause], crowd: Crowd) -> list[Cause]:
     inside = [{"execution": one.execution_id, "path": one.path} for one in crowd.inside[:FEW]]
     text = f"It is a plain function, and all {crowd.threads} threads of its engine (`threads`) are taken."
     blocking = {"kind": "threads", "size": crowd.threads, "waiting": len(waiting), "by": inside}
-    full = {"code": "threads-full", "message": text, "blocking": blocking, "until": None, "help": ()}
+    full: dict[str, Any] = {
+        "code": "threads-full",
+        "message": text,
+        "blocking": blocking,
+        "until": None,
+        "help": (),
+    }
     return [
         one._replace(**full)
         if one.code == "attempt-running" and (one.execution, one.path) in waiting
