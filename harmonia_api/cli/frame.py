@@ -45,8 +45,8 @@ def _execution(board: Board, look: Look, room: int) -> list[Line]:
         (board.workflow, "bold"),
         ("  ", ""),
         (board.status, STYLES.get(board.status, "")),
-        (f" ({clean(board.reason)})" if board.reason and board.status == "paused" else "", DIM),
         (f"  {_elapsed(board, look.now)}  {outline(board)}", DIM),
+        (f"  {clean(board.reason)}" if board.reason and board.status == "paused" else "", DIM),
     ]
     head = _fitted(head, look.width)
     if room < 3:

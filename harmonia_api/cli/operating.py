@@ -119,23 +119,19 @@ def actions_of(execution_id: str, path: str | None, db: str | None, json: bool) 
     if json:
         print_json(found)
         return 0
-    rows = [] if path is not None else [("", *row) for row in _rows(found["execution"])]
+    rows: list[tuple[str, ...]] = []
+    if path is None:
+        rows = [("", *row) for row in _rows(found["execution"])]
     rows += [(task, *row) for task, actions in found["tasks"].items() for row in _rows(actions)]
-    print_table(("TASK", "ACTION", "ALLOWED", "WHY NOT"), rows)
+    print_table(("TASK", "ACTION", "ALLOWED", "CODE", "WHY NOT"), rows)
     return 0
 
 
-def _rows(actions: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _rows(actions: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the rows of one thing: first all that is allowed."""
-    shown = [
-        (
-            name,
-            "yes" if rule["allowed"] else "no",
-            "" if rule["allowed"] else f"{rule['reason']} [{rule['code']}]",
-        )
-        for name, rule in actions.items()
-    ]
-    return sorted(shown, key=lambda row: row[1] == "no")
+    allowed = [(name, "yes", "", "") for name, rule in actions.items() if rule["allowed"]]
+    refused = ((name, rule) for name, rule in actions.items() if not rule["allowed"])
+    return [*allowed, *((name, "no", rule["code"], rule["reason"]) for name, rule in refused)]
 
 
 def _output(text: str | None, file: Path | None) -> Any:

@@ -73,7 +73,10 @@ class Engine(Protocol):
     ) -> None:
         """Put a request before the owner of an execution; return once it is durable.
 
-        kind: `cancel`, `undo`, `retry`, `skip`, `fail` or `done`; the last four with the `path` of a task.
+        kind: `cancel`, `undo`, `pause` (`timers`: run or hold), `resume` or `terminate`, with a `reason`;
+            `retry`, `skip` (with an `output`, if one is given), `fail` or `done`, with the `path` of a task;
+            `set` with `values` and perhaps the `path` of a composite; `priority` with a `priority`.
+            What does not apply when it comes leads to nothing.
         Raises ExecutionNotFound or ExecutionFinished.
         """
         ...

@@ -40,10 +40,18 @@ def task_rows(before: ExecutionState, state: ExecutionState, recorded: Iterable[
         path = touched_path(record)
         if path:
             touched.setdefault(path, []).append(record)
+    if before.control.pause is not state.control.pause and _held_changes(before, state):
+        for path, _ in begun(state.graph, state):  # what was held is due later now
+            touched.setdefault(path, [])
     return [
         row_of(state, path, state.task(path) or ended_item(before.task(path), records))
         for path, records in touched.items()
     ]
+
+
+def _held_changes(before: ExecutionState, after: ExecutionState) -> bool:
+    """Tell whether another pause may have changed what is held, or when it is due."""
+    return before.control.holds or after.control.holds
 
 
 def inherited(state: ExecutionState) -> list[str]:
@@ -114,7 +122,7 @@ def timer_rows(
     closed: list[ClosedTimer] = []
     execution = before.execution_id
     paths = _touched(before, recorded)
-    if before.control.pause is not after.control.pause and before.control.holds is not after.control.holds:
+    if before.control.pause is not after.control.pause and _held_changes(before, after):
         paths |= dict.fromkeys(path for state in (before, after) for path, _ in begun(state.graph, state))
     for path in paths:
         old, new = _timers(before, path), _timers(after, path)

@@ -16,6 +16,7 @@ from scenarios_base import (
 )
 from scenarios_chains import CHAINS
 from scenarios_children import ENDED_CHILDREN, OPEN_CHILDREN
+from scenarios_control import ENDED_CONTROL, OPEN_CONTROL
 from scenarios_messages import ENDED_MESSAGES, OPEN_MESSAGES
 from scenarios_scopes import ENDED_SCOPES, OPEN_SCOPES
 from scenarios_undo import ENDED_UNDOS, OPEN_UNDOS
@@ -227,4 +228,6 @@ OPEN = (
 
 ENDED += ENDED_SCOPES + ENDED_MESSAGES + ENDED_CHILDREN + ENDED_UNDOS + CHAINS[:1]
 OPEN += OPEN_SCOPES + OPEN_MESSAGES + OPEN_CHILDREN + OPEN_UNDOS + CHAINS[1:]
+ENDED += ENDED_CONTROL
+OPEN += OPEN_CONTROL
 SCENARIOS = ENDED + OPEN

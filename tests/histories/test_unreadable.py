@@ -70,7 +70,7 @@ def without(seq: int) -> Callable[[list[EventRow]], None]:
         (without(6), "lacks seq 6"),
         (without(10), "lacks seq 10"),
         (list.clear, "lacks seq 1"),
-        (changed(5, type="ExecutionPaused"), "seq 5: ExecutionPaused v1 .* upgrade Harmonia"),
+        (changed(5, type="ExecutionRenamed"), "seq 5: ExecutionRenamed v1 .* upgrade Harmonia"),
         (changed(5, v=7), "seq 5: ExecutionAdopted v7 .*reads up to v2.* upgrade Harmonia"),
         (changed(5, v=0), "seq 5: ExecutionAdopted v0 cannot be read"),
         (

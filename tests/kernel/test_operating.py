@@ -7,11 +7,13 @@ from typing import Any
 import anyio
 import pytest
 from pydantic import BaseModel
+from test_engine_outage import Failing, on
 
 from harmonia_core import task_type
 from harmonia_core.engine.deciding import NothingToResolve
 from harmonia_core.engine.operating import ActionRefused
-from harmonia_core.errors import ExecutionFinished, InputInvalid
+from harmonia_core.errors import ExecutionFinished, InputInvalid, StateUnavailable
+from harmonia_core.host import Inspector
 from harmonia_core.testing.harness import Harness
 
 LIMIT = 10.0
@@ -90,6 +92,14 @@ async def held_at(harness: Harness, definition: Any, **more: Any) -> str:
     return id
 
 
+async def sound(harness: Harness) -> None:
+    """Check everything that the store holds, rows against logs."""
+    inspector = Inspector(harness.engine.backend, harness.engine.plugins)
+    assert await inspector.verify() == []
+    async for report in inspector.check(deep=True):
+        assert report.problems == [], report
+
+
 async def types(harness: Harness, id: str) -> list[str]:
     return [event["type"] for event in await harness.events(id)]
 
@@ -138,7 +148,9 @@ class TestPause:
             await h.engine.pause(id, timers="hold")
             assert await h.engine.backend.timers(id) == []
             h.clock.advance(3600)
+            await sound(h)
             await h.engine.resume(id)
+            await sound(h)
             h.clock.advance(39)
             assert "TimerFired" not in await types(h, id)
             view = await h.finish(id)
@@ -524,3 +536,21 @@ async def test_a_final_status_is_never_overwritten(monkeypatch: pytest.MonkeyPat
         with pytest.raises(ExecutionFinished):
             await h.engine.pause(id)
         assert await h.engine.backend.head(id) == head
+
+
+async def test_a_pause_asked_for_while_the_store_is_away_is_not_lost() -> None:
+    async with harness() as h:
+        id = await held_at(h, HELD)
+        store = Failing(h.engine)
+        store.error = StateUnavailable("gone")
+        async with anyio.create_task_group() as group:
+            group.start_soon(h.engine.pause, id)
+            while store.refused < 3:
+                await on(h.clock)
+            STATE["gate"].set()
+            store.error = None
+            while (await h.engine.get(id))["status"] != "paused":
+                await on(h.clock)
+        assert await h.engine.wait(id) == "paused"
+        await h.engine.resume(id)
+        assert (await h.finish(id))["status"] == "completed"

@@ -596,7 +596,6 @@ class TestRefusals:
             ("done", "b", "only an undo"),
             ("fail", "a~undo", "cannot be given up"),
             ("done", "a~undo", "it is ready"),
-            ("skip", "c", "inside it is at work"),
             ("skip", "c/d~undo", "no such task"),
             ("retry", "m[17]", "not begun"),
         ],
@@ -607,8 +606,8 @@ class TestRefusals:
         )  # fmt: skip
         play = Play(of, {("m", "input"): {"items": list(range(9))}})
         play.end("a")
-        reason = refusal(play.state, how, path)
-        assert reason is not None and said in reason
+        found = refusal(play.state, path, how)
+        assert found is not None and said in found.reason
         before = play.state
         assert play.request(how, path=path) == [] and play.state == before
 
@@ -616,7 +615,7 @@ class TestRefusals:
 
         steps = scope(task("a"), task("b"), order=order(Rule((Jump(1),)), Rule((Jump(None),))))
         play = Play(graph(composite("s", inside=steps)))
-        assert refusal(play.state, "skip", "s/b") is not None
+        assert refusal(play.state, "s/b", "skip") is not None
         play.request("skip", path="s/a")
         assert list(play.flying) == ["s/a", "s/b"]
 
