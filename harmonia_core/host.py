@@ -21,6 +21,7 @@ from harmonia_core.definitions.versions import read_reference
 from harmonia_core.engine.activity import ActivityEntry
 from harmonia_core.engine.compile import check_definition
 from harmonia_core.engine.deciding import NothingToResolve
+from harmonia_core.engine.explaining import TaskNotFound
 from harmonia_core.engine.fork_plan import Forked, ForkPlan
 from harmonia_core.engine.inspection import Checked, Inspector, Rebuilt
 from harmonia_core.engine.limiting import LimitInvalid, LimitNotFound
@@ -124,6 +125,7 @@ __all__ = (
     "StateBackend",
     "Steered",
     "SystemClock",
+    "TaskNotFound",
     "TaskStatus",
     "VersionDiff",
     "Workflow",

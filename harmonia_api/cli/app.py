@@ -7,6 +7,7 @@ import typer
 
 from harmonia_api.cli.db_commands import database
 from harmonia_api.cli.decision_commands import register
+from harmonia_api.cli.explain_commands import explain_execution
 from harmonia_api.cli.fork_commands import register as register_forks
 from harmonia_api.cli.history_commands import register_history
 from harmonia_api.cli.limits_commands import limits
@@ -282,6 +283,7 @@ executions.command("search")(search_executions)
 app.command()(publish)
 executions.command()(signal)
 executions.command()(approve)
+executions.command("explain")(explain_execution)
 
 
 def own_commands() -> frozenset[str]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from harmonia_api.cli.explain import in_a_line
 from harmonia_api.cli.page import page
 from harmonia_api.cli.printing import NARROW, json_line, print_json, print_table, terminal_width
 from harmonia_api.cli.reading import read_store
@@ -11,7 +12,7 @@ from harmonia_api.cli.source import Refused
 from harmonia_api.cli.text import clean, cut, duration
 from harmonia_api.cli.words import STYLES
 from harmonia_core import Problem
-from harmonia_core.host import Engine, ExecutionQuery, ExecutionStatus, parse_rfc3339
+from harmonia_core.host import FINAL_EXECUTION, Engine, ExecutionQuery, ExecutionStatus, parse_rfc3339
 
 
 def list_page(
@@ -65,8 +66,15 @@ def show_one(execution_id: str, no_follow: bool, db: str | None, json: bool) -> 
     if json:
         print_json(view)
     else:
-        page(view)
+        page(view, why=_why(view, db))
     return 0
+
+
+def _why(view: dict[str, Any], db: str | None) -> str | None:
+    """Return in a line why an execution does not go on; None if it does, or has ended."""
+    if view["status"] in FINAL_EXECUTION:
+        return None
+    return in_a_line(read_store(db, lambda engine: engine.explain(view["id"])), db)
 
 
 def print_events(execution_id: str, after: int, lineage: bool, db: str | None, json: bool) -> int:

@@ -15,6 +15,7 @@ from harmonia_core.host import (
     ProblemsError,
     PublishRefused,
     RequestNotConsumed,
+    TaskNotFound,
 )
 
 COMPLETED = 0
@@ -36,6 +37,7 @@ _BY_ERROR: tuple[tuple[type[HarmoniaError], int], ...] = (
     (LimitInvalid, INVALID),
     (LimitNotFound, NOT_FOUND),
     (ExecutionNotFound, NOT_FOUND),
+    (TaskNotFound, NOT_FOUND),
     (NotPublished, NOT_FOUND),
     (PointUnknown, NOT_FOUND),
     (Fenced, NOT_ENDED),

@@ -20,6 +20,12 @@ def resolve_command(db: str | None, execution_id: str) -> str:
     return shlex.join([*words, *(["--db", without_password(db)] if db else [])])
 
 
+def explain_command(db: str | None, execution_id: str) -> str:
+    """Return the command that says why an execution does not go on."""
+    words = ["harmonia", "executions", "explain", execution_id]
+    return shlex.join([*words, *(["--db", without_password(db)] if db else [])])
+
+
 def resume_command(db: str | None, execution_id: str) -> str:
     """Return the command that lets a paused execution go on."""
     words = ["harmonia", "executions", "resume", execution_id]

@@ -13,11 +13,13 @@ from harmonia_core.host import FINAL_EXECUTION, parse_rfc3339
 PLAIN_WIDTH = 160  # characters of a value where there is no terminal
 
 
-def page(view: dict[str, Any]) -> None:
-    """Print an execution."""
+def page(view: dict[str, Any], why: str | None = None) -> None:
+    """Print an execution. why: it does not go on."""
     now = parse_rfc3339(view["at"]) if view.get("last_seq", view["seq"]) > view["seq"] else time.time()
     for name, text in _head(view, now):
         print(f"{name:<10} {text}")
+    if why:
+        print(f"{'why':<10} {why}")
     print()
     width = terminal_width() or PLAIN_WIDTH
     wide = width >= NARROW

@@ -13,7 +13,7 @@ from harmonia_api.cli.board import Board, board_of
 from harmonia_api.cli.boards import Boards
 from harmonia_api.cli.display import create_display
 from harmonia_api.cli.files import allow_files, announce_files
-from harmonia_api.cli.hints import recover_command, resolve_command, resume_command
+from harmonia_api.cli.hints import explain_command, recover_command, resolve_command, resume_command
 from harmonia_api.cli.inputs import read_input
 from harmonia_api.cli.local import allow_local, announce_local
 from harmonia_api.cli.modules import MODULES_LABEL, Modules, allow_modules, modules_beside, modules_in
@@ -190,7 +190,8 @@ class Run:
             waiting = [row.path for row in board.active.values() if row.status in ("attention", "blocked")]
             print(
                 f"{counted(len(waiting), 'task')} must be decided on: {', '.join(waiting[:10])}",
-                f"`{resolve_command(self._db, board.execution_id)}` decides.",
+                f"`{resolve_command(self._db, board.execution_id)}` decides,",
+                f"`{explain_command(self._db, board.execution_id)}` says why.",
                 sep="\n",
                 file=sys.stderr,
             )

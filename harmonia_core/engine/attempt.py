@@ -37,13 +37,12 @@ class Attempt:
     """Carry one attempt through a lane.
 
     ended: its outcome is delivered, or nobody wants one. dropped: nobody wants one.
-    stop: why it should stop. ticket: of the watchdog.
+    stop: why it should stop. ticket: of the watchdog. in_thread: it has one of the threads.
     """
 
     __slots__ = (
         "_end",
         "_grace_end",
-        "_in_thread",
         "_lane",
         "_services",
         "_timeout_at",
@@ -52,6 +51,7 @@ class Attempt:
         "context",
         "dropped",
         "ended",
+        "in_thread",
         "job",
         "let_go",
         "stop",
@@ -74,7 +74,7 @@ class Attempt:
         self._type_of = type_of
         self._end = end
         self._lane: Lane | None = None
-        self._in_thread = False
+        self.in_thread = False
         self._timeout_at = self._grace_end = math.inf
 
     async def run(self, lane: Lane) -> None:
@@ -96,7 +96,7 @@ class Attempt:
         self.context.stopping = True
         self._grace_end = monotonic() + self._services.settings.cancel_grace
         self._services.watchdog.watch(self, self._grace_end)
-        if self._lane is not None and not self._in_thread:
+        if self._lane is not None and not self.in_thread:
             self._lane.cancel()
 
     def look(self, now: float) -> float | None:
@@ -171,11 +171,11 @@ class Attempt:
         services = self._services
         async with services.threads:
             self._arm()
-            self._in_thread = True
+            self.in_thread = True
             try:
                 return await run_sync(self._call, abandon_on_cancel=True, limiter=services.unlimited)
             finally:
-                self._in_thread = False
+                self.in_thread = False
 
     def _call(self) -> Outcome:
         try:

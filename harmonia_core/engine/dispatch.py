@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Collection
 from contextvars import copy_context
 from threading import get_ident
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,6 +27,14 @@ from harmonia_core.engine.lanes import Lanes
 from harmonia_core.engine.watchdog import Watchdog
 from harmonia_core.model.outcomes import AttemptKey, Job, Outcome
 from harmonia_core.settings import KernelSettings
+
+
+class Crowd(NamedTuple):
+    """Name the attempts that have all the threads, and those that wait for one."""
+
+    threads: int
+    inside: tuple[AttemptKey, ...]
+    waiting: tuple[AttemptKey, ...]
 
 
 class LocalDispatcher:
@@ -156,6 +164,17 @@ class LocalDispatcher:
             await self._services.heartbeats.aclose()
         self._services.watchdog.close()
         capture.uninstall()
+
+    def crowd(self) -> Crowd | None:
+        """Return who has the threads and who waits for one; None while one is free."""
+        threads = self._services.threads
+        if threads.available_tokens > 0:
+            return None
+        running = [one for beside in self._attempts.values() for one in beside.values()]
+        plain = [one for one in running if one.in_thread or not self._type_of(one.job.type).is_async]
+        inside = tuple(one.job.key for one in plain if one.in_thread)
+        waiting = tuple(one.job.key for one in plain if not one.in_thread)
+        return Crowd(int(threads.total_tokens), inside, waiting)
 
     def _enter(self, group: TaskGroup) -> None:
         if self._group is None:

@@ -94,14 +94,18 @@ class Loader:
         """Return the distributions that a graph is carried out by here."""
         return self._catalog.versions(graph)
 
-    def changed(self, started: Beginning) -> str:
-        """Say which distributions differ from those that an execution was started with."""
+    def differing(self, started: Beginning) -> list[str]:
+        """Return which distributions differ from those that an execution was started with, and how."""
         now = self._catalog.versions()
-        differing = [
+        return [
             f"{name} was {version}, is {now.get(name, 'missing')}"
             for name, version in started.versions.items()
             if now.get(name) != version
         ]
+
+    def changed(self, started: Beginning) -> str:
+        """Say that a definition compiles to another graph, and which distributions differ."""
+        differing = self.differing(started)
         return (
             "the definition compiles to another graph now (" + ("; ".join(differing) or "same versions") + ")"
         )

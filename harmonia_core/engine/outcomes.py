@@ -32,7 +32,7 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
     if task is None or task.attempt != attempt or task.status not in _OPEN:
         return e.LateResultRefused(path, attempt, outcome.kind)
     if outcome.kind == "succeeded":
-        return e.TaskSucceeded(path, attempt, outcome.output, task.memo)
+        return e.TaskSucceeded(path, attempt, outcome.output, memo=task.memo)
     node = node_of(state.graph, path)
     if task.reason == "total-timeout":
         return for_good(state, node, e.TaskFailed(path, attempt, total_timeout(node)))

@@ -32,6 +32,11 @@ class Patience:
         """Tell whether the store failed when it was last asked."""
         return self._since is not None
 
+    @property
+    def since(self) -> float | None:
+        """Return since when the store has not answered, None if it does."""
+        return self._since
+
     def pause(self, error: StateBackendError) -> float | None:
         """Note a failure; return the seconds to wait before the next try, None for no more.
 

@@ -76,7 +76,7 @@ def _complete(state: ExecutionState, wish: Wish) -> Iterator[Event]:
         )
         yield for_good(state, node, judged)
     else:
-        yield e.TaskSucceeded(path, attempt, body.get("output"), task.memo)
+        yield e.TaskSucceeded(path, attempt, body.get("output"), memo=task.memo)
 
 
 def _named(state: ExecutionState, wish: Wish) -> tuple[str, TaskState | None]:

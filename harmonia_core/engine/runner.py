@@ -28,6 +28,7 @@ from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
+from harmonia_core.engine.explaining import Explaining
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.limiting import Limiting
@@ -61,7 +62,7 @@ REQUEST_KINDS = (
 )  # fmt: skip
 
 
-class Engine(Operating, Messaging, Replacing, Comparing, Limiting):
+class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
     """Run workflows on one state backend; use as an async context manager.
 
     Leaving releases what is still running: attempts are interrupted, nothing is

@@ -90,8 +90,10 @@ class Turn:
             mask ^= low
             position = low.bit_length() - 1
             node = tasks[position]
+            before = len(self.out)
             self.begin(node, prefix + node.id, scope.task(position), self.out)
-            room -= 1
+            # One whose question is open has taken its place above.
+            room -= len(self.out) > before
 
     def begin(self, node: TaskNode, path: str, task: TaskState, out: list[Command]) -> bool:
         """Take one ready task a step further; tell whether more than a question came of it."""

@@ -112,6 +112,14 @@ def test_slow_questions_of_one_task_one_after_the_other() -> None:
     assert play.flying == {"t": 1} and play.state.answers == {} and play.state.asks == {}
 
 
+def test_an_open_question_takes_one_place_of_the_window_and_not_two() -> None:
+    """Seen failing when a task whose question is open was counted once more as it was passed over."""
+    of = graph(task("slow", input=ASKED), task("one"), task("other"), window=2)
+    play = Play(of, slow=[("slow", "input")])
+    play.end("one")
+    assert set(play.flying) == {"other"}
+
+
 def test_questions_count_in_the_window() -> None:
     names = [f"t{n}" for n in range(4)]
     of = graph(*(task(name, input=ASKED) for name in names), window=2)
