@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harmonia_core.engine.explain_causes import FEW, Cause, command
 from harmonia_core.engine.explain_ends import ended, item_ended, task_ended
+from harmonia_core.engine.explain_limits import queued
 from harmonia_core.engine.explain_pause import in_pause
 from harmonia_core.engine.explain_survey import below, map_full, survey
 from harmonia_core.engine.explain_tasks import question
@@ -33,6 +34,8 @@ def explain_state(state: ExecutionState, path: str | None = None) -> list[Cause]
         found = list(_of_execution(state))
     if state.status is ExecutionStatus.PAUSED:
         found = in_pause(state, found)
+    elif state.status is ExecutionStatus.QUEUED:
+        found = queued(state, found)
     owed = [one for one in state.asks.values() if one.place == "undo"] if state.undo.owed else []
     if owed:
         found = [_held_up(state, one, owed[0]) for one in found]

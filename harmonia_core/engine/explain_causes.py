@@ -54,6 +54,11 @@ CODES: Mapping[str, Kind] = MappingProxyType(
         "timer-running": Kind("time", "A `wait` is not over."),
         "retry-backoff": Kind("time", "An attempt has failed, and the next one waits for its time."),
         "circuit-open": Kind("time", "A host has failed repeatedly and is left alone for a while."),
+        "limit-reached": Kind(
+            "room", "A limit has no room for it; who holds it, and its place in the queue."
+        ),
+        "execution-queued": Kind("room", "As many executions of its kind as may run at once are running."),
+        "engine-full": Kind("room", "Its engine runs as many attempts as it may at once (`max_running`)."),
         "threads-full": Kind("room", "A plain function waits for a thread of the engine."),
         "attempt-running": Kind("nothing", "An attempt is at work."),
         "attempt-not-stopping": Kind("nothing", "An attempt has been told to stop and has not answered yet."),

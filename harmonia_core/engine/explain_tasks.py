@@ -9,11 +9,13 @@ from harmonia_core.clock import rfc3339
 from harmonia_core.engine.child_folds import CANCELLING as CHILD_CANCELLING
 from harmonia_core.engine.child_folds import CHILD
 from harmonia_core.engine.explain_causes import FEW, Cause, command
+from harmonia_core.engine.explain_limits import limited
 from harmonia_core.engine.winding import winding
 from harmonia_core.model.addresses import undone_by
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.inbox import Approval, Inbox, Waiter, Want
 from harmonia_core.model.outcomes import ErrorInfo
+from harmonia_core.model.slots import LIMIT
 from harmonia_core.model.state import ExecutionState, Question, TaskState
 from harmonia_core.model.statuses import TaskStatus
 
@@ -225,6 +227,7 @@ _BLOCKED: Mapping[str, Of] = {
     "approval": _approval,
     CHILD: _child,
     CHILD_CANCELLING: _child,
+    LIMIT: limited,
 }
 _BY_STATUS: Mapping[TaskStatus, Of] = {
     TaskStatus.READY: _ready,

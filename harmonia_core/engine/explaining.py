@@ -1,7 +1,7 @@
 """Say why an execution or a task does not go on: what its state, the store and the engines know of it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.rows import ExecutionRow
@@ -17,6 +17,7 @@ from harmonia_core.engine.explain_causes import (
     ordered,
 )
 from harmonia_core.engine.explain_facts import Facts
+from harmonia_core.engine.explain_limits import placeless, with_queue
 from harmonia_core.engine.explain_owner import (
     abandoned,
     ended_elsewhere,
@@ -25,6 +26,7 @@ from harmonia_core.engine.explain_owner import (
     unanswered,
     unread,
 )
+from harmonia_core.engine.limiting import Limiting
 from harmonia_core.engine.listening import Listening
 from harmonia_core.engine.live import Live, at_work, idle
 from harmonia_core.engine.patience import Patience
@@ -33,9 +35,12 @@ from harmonia_core.model.paths import nearest
 from harmonia_core.model.state import ExecutionState
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
+QUEUES = 5
+"""Tasks that wait under limits whose queues are looked up."""
 FOLLOWED = 20
 """Executions that are looked at for one answer."""
 _OF_CHILDREN = frozenset({"cancelling", "compensating", "attempt-orphaned"})
+_LIMITS = frozenset({"limit-reached", "execution-queued"})
 _GONE = frozenset({"owner-dead", "no-owner", "adoption-due"})
 
 
@@ -178,8 +183,29 @@ class Asking:
         causes = await self._facts.published(look.row, causes)
         if look.live is not None:
             causes = [self._given_grace(one) for one in causes]
+        causes = self._placed(await self._queued(causes))
         crowd = self._engine._driver.dispatcher.crowd()
         return causes if crowd is None else _threaded(causes, crowd)
+
+    async def _queued(self, causes: list[Cause]) -> list[Cause]:
+        """Return causes, those of limits with who holds them; of many the first."""
+        asked = [one for one in causes if one.code in _LIMITS][:QUEUES]
+        ask = cast(Limiting, self._engine).waiting_for
+        told = {one.path: with_queue(one, await ask(one.execution, one.path)) for one in asked}
+        return [told.get(one.path, one) if one.code in _LIMITS else one for one in causes]
+
+    def _placed(self, causes: list[Cause]) -> list[Cause]:
+        """Return causes, running attempts among them as waiting for a place of this engine, if they do."""
+        engine = self._engine
+        back = [(one.execution_id, one.path) for one in engine._driver.dispatcher.held_back]
+        places = {key: number for number, key in enumerate(back, 1)}
+        most = engine.settings.max_running
+        return [
+            placeless(one, places[one.execution, one.path], len(back), most)
+            if one.code == "attempt-running" and (one.execution, one.path) in places
+            else one
+            for one in causes
+        ]
 
     def _given_grace(self, cause: Cause) -> Cause:
         """Return an attempt that was told to stop here, with the time at which it is let go."""

@@ -12,6 +12,7 @@ TESTS = (
     "kernel/test_explain.py",
     "acceptance/test_explain.py",
     "pure/test_explain_laws.py",
+    "kernel/test_explain_limits.py",
 )
 
 
