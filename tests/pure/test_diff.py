@@ -40,7 +40,7 @@ def differs(before: ExecutionState, after: ExecutionState) -> bool:
     return bool(whole(difference)) or any(difference.rest().values())
 
 
-@settings(max_examples=25, **FREE)
+@settings(max_examples=15, **FREE)
 @given(st.randoms(use_true_random=False), st.integers(0, 30))
 def test_a_patch_makes_one_state_of_another_and_a_diff_says_whether_there_is_one(
     random: Random, steps: int

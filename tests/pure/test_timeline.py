@@ -54,7 +54,7 @@ MOVES = ("TaskScheduled", "TaskDeferred", "TimerSet", "MessageAwaited", "Approva
          "TaskCancelled", "ChildRequested")  # fmt: skip
 
 
-@settings(max_examples=25, **FREE)
+@settings(max_examples=15, **FREE)
 @given(st.randoms(use_true_random=False), st.integers(0, 30), st.booleans())
 def test_stretches_follow_one_another_and_the_path_is_a_chain(random: Random, steps: int, end: bool) -> None:
     life = SlowLife(random)
