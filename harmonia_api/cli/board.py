@@ -22,6 +22,8 @@ _STATUS = {
     "TimerFired": "ready",
     "ChildRequested": "blocked",
     "ChildCancelRequested": "blocked",
+    "SlotsRequested": "blocked",
+    "SlotsGranted": "ready",
     "RetryScheduled": "backoff",
     "AttemptLost": "ready",
     "TaskAttention": "attention",
@@ -34,6 +36,8 @@ _STATUS = {
 _EXECUTION = {
     "ExecutionStarted": "running",
     "ExecutionContinued": "running",
+    "SlotsRequested": "queued",
+    "SlotsGranted": "running",
     "CancelRequested": "cancelling",
     "ExecutionCompleted": "completed",
     "ExecutionFailed": "failed",
@@ -45,7 +49,9 @@ FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
 
 
-ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in ("running", "cancelling"))
+ENDS = frozenset(
+    kind for kind, status in _EXECUTION.items() if status not in ("queued", "running", "cancelling")
+)
 
 
 class Row:

@@ -14,7 +14,7 @@ from harmonia_api.cli.board import FINAL, Board, Row
 from harmonia_api.cli.boards import Boards, Change
 from harmonia_api.cli.text import clean, counted
 from harmonia_api.cli.words import progress, took
-from harmonia_core.host import ActivityEntry, Recorded
+from harmonia_core.host import ActivityEntry, Recorded, SlotsRequested
 
 EVERY = 1.0  # seconds between two lines about one map
 
@@ -69,6 +69,8 @@ class LineDisplay:
             path = getattr(recorded.event, "path", "")
             if row is not None and path == row.path:
                 lines.append(self._prefix(board) + line(row))
+            elif row is None and isinstance(recorded.event, SlotsRequested):
+                lines.append(f"{self._prefix(board)}queued: it waits for its turn, see harmonia limits list")
             elif row is not None:
                 self._maps[f"{board.execution_id} {row.path}"] = board, row
         return lines
