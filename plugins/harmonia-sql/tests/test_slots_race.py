@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from harmonia_core import promote
-from harmonia_core.testing.state_backend_slots import GPU, held, limit, waits
 from harmonia_core.testing.state_backend_rows import ENGINE
+from harmonia_core.testing.state_backend_slots import GPU, held, limit, waits
 from harmonia_sql import POSTGRES, slot_rows
 from harmonia_sql.postgres.dialect import POSTGRES_DIALECT
 
