@@ -46,7 +46,7 @@ from harmonia_core.errors import (
 from harmonia_core.expressions.schema import check_value
 from harmonia_core.model.addresses import split_item, undone_by
 from harmonia_core.model.checkpoints import CheckpointExists, PointUnknown
-from harmonia_core.model.events import ExecutionContinued, Recorded
+from harmonia_core.model.events import ExecutionContinued, Recorded, SlotsRequested
 from harmonia_core.model.message_errors import (
     AlreadyDecided,
     ApprovalNotOpen,
@@ -121,6 +121,7 @@ __all__ = (
     "RequestNotConsumed",
     "RetentionRule",
     "Running",
+    "SlotsRequested",
     "Start",
     "StateBackend",
     "Steered",

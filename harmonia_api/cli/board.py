@@ -22,6 +22,8 @@ _STATUS = {
     "TimerFired": "ready",
     "ChildRequested": "blocked",
     "ChildCancelRequested": "blocked",
+    "SlotsRequested": "blocked",
+    "SlotsGranted": "ready",
     "RetryScheduled": "backoff",
     "AttemptLost": "ready",
     "TaskAttention": "attention",
@@ -35,6 +37,8 @@ _EXECUTION = {
     "ExecutionStarted": "running",
     "ExecutionContinued": "running",
     "ExecutionForked": "running",
+    "SlotsRequested": "queued",
+    "SlotsGranted": "running",
     "CancelRequested": "cancelling",
     "ExecutionCompleted": "completed",
     "ExecutionFailed": "failed",
@@ -49,7 +53,7 @@ FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
 
 
-_OPEN = ("running", "cancelling", "paused")
+_OPEN = ("queued", "running", "cancelling", "paused")
 ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in _OPEN)
 
 

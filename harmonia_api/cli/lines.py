@@ -14,7 +14,7 @@ from harmonia_api.cli.board import FINAL, Board, Row
 from harmonia_api.cli.boards import Boards, Change
 from harmonia_api.cli.text import clean, counted
 from harmonia_api.cli.words import progress, took
-from harmonia_core.host import ActivityEntry, Recorded
+from harmonia_core.host import ActivityEntry, Recorded, SlotsRequested
 
 _STEERED = frozenset({"ExecutionPaused", "ExecutionResumed", "ExecutionTerminated"})
 EVERY = 1.0  # seconds between two lines about one map
@@ -73,6 +73,8 @@ class LineDisplay:
             elif type(recorded.event).__name__ in _STEERED:
                 why = f" ({clean(board.reason)})" if board.reason and board.status == "paused" else ""
                 lines.append(f"{self._prefix(board)}execution {board.status}{why}")
+            elif row is None and isinstance(recorded.event, SlotsRequested):
+                lines.append(f"{self._prefix(board)}queued: it waits for its turn, see harmonia limits list")
             elif row is not None:
                 self._maps[f"{board.execution_id} {row.path}"] = board, row
         return lines
