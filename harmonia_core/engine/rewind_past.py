@@ -149,9 +149,17 @@ class Past:
         self.taken.append(Write(seq, "", event.path, dict.fromkeys(event.message_ids)))
 
     def entries(self, path: str) -> list[Entry]:
-        """Return the steps that a sequence came to since it last began as a whole."""
-        since = self.began[path][-1].seq if path in self.began else 0
-        return [entry for entry in self.entered.get(path, ()) if entry.seq > since]
+        """Return the steps that a sequence came to since it last began as a whole.
+
+        The first may be the one at which it stood when the log began, with 0 for its seq.
+        """
+        if path in self.began:
+            since = self.began[path][-1].seq
+            return [entry for entry in self.entered.get(path, ()) if entry.seq > since]
+        task = self.beginning.task(path)
+        stood = None if task is None else task.inside
+        first = [] if stood is None or stood.cursor < 0 else [Entry(0, stood.cursor, stood.iteration)]
+        return first + self.entered.get(path, [])
 
     def reused(self, path: str) -> bool:
         """Tell whether a result is still gone on from: nothing around it has failed or begun anew."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harmonia_core.engine.rewind_frontier import regrown, unbegun
 from harmonia_core.engine.rewind_parts import failed_inside, opens
+from harmonia_core.engine.rewind_past import Entry
 from harmonia_core.engine.rewind_paths import Way
 from harmonia_core.engine.walks import inside_path
 from harmonia_core.model.graph import Order, Scope
@@ -54,10 +55,8 @@ def _moment(rebuild: "Rebuild", nodes: Scope, inside: InsideState, path: str, wa
     ]
     if fit:
         number = fit[0] if step is None else fit[-1]
-        left = entries[number + 1].seq if number + 1 < len(entries) else None
-        return Moment(*entries[number], left)
-    if step is not None and step == inside.cursor and round in (None, inside.iteration):
-        return Moment(0, step, inside.iteration)
+        if step is not None or entries[number].seq or _begins_a_round(rebuild, path):
+            return _at_entry(entries, number)
     name = f"{path}, round {round}" if step is None else f"{inside_path(path, nodes, inside)}/{way[1].name}"
     if rebuild.past.inherited:
         message = f"{name} began in the execution that this one goes on from, or never"
@@ -65,6 +64,18 @@ def _moment(rebuild: "Rebuild", nodes: Scope, inside: InsideState, path: str, wa
     else:
         rebuild.refuse("not-begun", name, f"{name} has not been carried out")
     return None
+
+
+def _at_entry(entries: Sequence[Entry], number: int) -> Moment:
+    left = entries[number + 1].seq if number + 1 < len(entries) else None
+    return Moment(*entries[number], left)
+
+
+def _begins_a_round(rebuild: "Rebuild", path: str) -> bool:
+    """Tell whether a sequence stood at the first step of a round when the log began."""
+    task = rebuild.past.beginning.task(path)
+    stood = None if task is None else task.inside
+    return stood is not None and (stood.came < 0 or stood.came >= stood.cursor)
 
 
 def _at(
@@ -143,10 +154,8 @@ def _at_failure(rebuild: "Rebuild", nodes: Scope, inside: InsideState, path: str
     place = min(failed)[1] if failed else max(inside.cursor, 0)
     entries = rebuild.past.entries(path)
     fit = [number for number, entry in enumerate(entries) if entry.step == place]
-    if not fit:
-        return _at(rebuild, nodes, inside, path, Moment(0, place, inside.iteration), ())
-    left = entries[fit[-1] + 1].seq if fit[-1] + 1 < len(entries) else None
-    return _at(rebuild, nodes, inside, path, Moment(*entries[fit[-1]], left), ())
+    moment = _at_entry(entries, fit[-1]) if fit else Moment(0, place, inside.iteration)
+    return _at(rebuild, nodes, inside, path, moment, ())
 
 
 def _going_on(rebuild: "Rebuild", nodes: Scope, inside: InsideState, path: str) -> InsideState:

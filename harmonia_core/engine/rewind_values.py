@@ -1,11 +1,11 @@
 """What variables and messages are once some tasks have not been carried out; which effects repeat. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harmonia_core.engine.rewind_past import Write, lies_below
 from harmonia_core.engine.rewind_scopes import Cut, Rebuild
-from harmonia_core.engine.walks import inside_path, levels, node_of
+from harmonia_core.engine.walks import Level, inside_path, levels, node_of
 from harmonia_core.ids import item_path
 from harmonia_core.model.addresses import UNDO, covers, heads
 from harmonia_core.model.graph import Scope, TaskNode
@@ -99,15 +99,16 @@ class Values:
         They did so before the log began, and the variables are not those of something that begins anew.
         """
         beginning = self._past.beginning
-        for path, task in _leaves(beginning.graph.root, beginning.scope, "", _writes):
-            if not task.attempt or not lies_below(self._gone, path):
-                continue
-            value, around = node_of(beginning.graph, path).input.value, levels(beginning, path)
-            for name in value if isinstance(value, dict) and value else [None]:
-                owner = next((one.owner for one in reversed(around) if name in one.nodes.vars), "")
-                if not owner or not lies_below(self._gone, owner):
-                    yield path
-                    break
+        for path, names in _written_by(beginning.graph.root, beginning.scope, ""):
+            if lies_below(self._gone, path) and not self._begin_anew(names, levels(beginning, path)):
+                yield path
+
+    def _begin_anew(self, names: frozenset[str | None], around: Sequence[Level]) -> bool:
+        """Tell whether all these variables are those of scopes around that begin anew."""
+        owners = (
+            next((one.owner for one in reversed(around) if name in one.nodes.vars), "") for name in names
+        )
+        return all(owner and lies_below(self._gone, owner) for owner in owners)
 
     def repeats(self, undone: frozenset[str]) -> tuple[Repeat, ...]:
         """Return the tasks that have begun before and begin again."""
@@ -134,8 +135,33 @@ def noticed(node: TaskNode) -> bool:
     return not node.kernel or node.type in _OUTSIDE
 
 
-def _writes(node: TaskNode) -> bool:
-    return node.type == "set"
+def _written_by(nodes: Scope, graph: GraphState, prefix: str) -> Iterator[tuple[str, frozenset[str | None]]]:
+    """Yield what has begun and has, or may have, written variables around it, with their names.
+
+    Of earlier rounds, and of items, a state says no more than that there were some.
+    """
+    for node in nodes.tasks:
+        task, path = graph.task(node.index), prefix + node.id
+        if not task.attempt:
+            continue
+        names, inside = _writes(node), task.inside
+        if names and (inside is None or inside.iteration):
+            yield path, names
+        if names and inside is not None and node.scope is not None:
+            yield from _written_by(node.scope, inside.graph, f"{inside_path(path, node.scope, inside)}/")
+
+
+def _writes(node: TaskNode) -> frozenset[str | None]:
+    """Return which variables around it a task may write, by itself or inside; None for unknown ones."""
+    if node.item is not None:
+        return _writes(node.item)
+    if node.scope is not None:
+        inner = (_writes(one) for one in node.scope.tasks)
+        return frozenset[str | None]().union(*inner) - node.scope.vars.keys()
+    if node.type != "set":
+        return frozenset()
+    value = node.input.value
+    return frozenset(value) if isinstance(value, dict) and value else frozenset((None,))
 
 
 def _leaves(

@@ -233,12 +233,12 @@ class Life(Play):
 
 
 def found_in(state: ExecutionState, store: Store) -> dict[str, Any]:
-    """Return status and output of the workflow's own tasks."""
+    """Return status and output of the workflow's own tasks.
+
+    With which error a group fails depends on which of its tasks failed first.
+    """
     tasks = [(node.id, state.scope.task(node.index)) for node in state.graph.root.tasks]
-    return {
-        name: (one.status.value, store.value(one.output, state.execution_id), one.error and one.error.code)
-        for name, one in tasks
-    }
+    return {name: (one.status.value, store.value(one.output, state.execution_id)) for name, one in tasks}
 
 
 class Again(Life):

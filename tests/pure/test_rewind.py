@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from building import Play
 from checking import agree
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lives import Again, Drawn, Life, Store
 from pydantic_core import from_json
@@ -84,6 +84,9 @@ def test_a_re_run_from_any_task_comes_to_the_same(seed: int) -> None:
 
 @settings(max_examples=20, **FREE)
 @given(SEEDS)
+@example(5372)
+@example(100252)
+@example(100928)
 def test_what_went_on_from_a_past_has_a_past_itself(seed: int) -> None:
     drawn, store, life = lived(seed)
     random, paths = Random(seed), touched(life)

@@ -40,6 +40,7 @@ from harmonia_core.model.state import TaskState, begin
 from harmonia_core.model.statuses import ExecutionStatus
 from harmonia_core.model.values import Template
 
+COUNTED = Template({"n": None}, ASKED.slots)
 AGAIN = Rule((Jump(0, SOME), Jump(None)))
 
 
@@ -171,19 +172,22 @@ def test_what_was_undone_inside_something_that_failed_was_not_gone_on_from() -> 
 # Loops and sequences.
 
 
-def loop(rounds: int = 3) -> Play:
-    """Return a loop of two steps that went round so often, and a task behind it."""
+def loop(rounds: int = 3, own: bool = True) -> Play:
+    """Return a loop of two steps that went round so often, and a task behind it.
+
+    own: whether the variable that it writes is its own, or one of the workflow.
+    """
     inside = scope(
         task("a"),
-        task("keep", type="set", kernel=True, input=ASKED),
+        task("keep", type="set", kernel=True, input=COUNTED),
         order=order(Rule((Jump(1),)), AGAIN),
         repeats=True,
-        vars={"n": 0},
+        vars={"n": 0} if own else {},
     )
     answers = {("loop[]/keep", "input"): {"n": 1}, ("loop[]/keep", "then"): 0}
     answers |= {(f"loop[{n}]/keep", "input"): {"n": n + 1} for n in range(rounds)}
     play = Play(
-        graph(composite("loop", inside=inside), task("after", "loop")),
+        graph(composite("loop", inside=inside), task("after", "loop"), vars={} if own else {"n": 0}),
         answers | {(f"loop[{rounds - 1}]/keep", "then"): 1},
     )
     for number in range(rounds):
@@ -214,6 +218,18 @@ def test_a_round_or_step_that_never_was_is_refused() -> None:
         ("not-begun", "loop[2]/a"),
         ("not-begun", "loop, round 8"),
     }
+
+
+def test_what_earlier_rounds_wrote_outside_of_a_loop_is_known_to_their_own_log_only() -> None:
+    for own, problems in ((True, set()), (False, {("not-in-this-log", "loop")})):
+        play = loop(own=own)
+        child = Origin(play.graph, back(play, FromTasks(("loop[1]/a",))).state, ())
+        found = set[Any]()
+        try:
+            assert rewind(child, FromTasks(("loop",))).again == ("loop", "after")
+        except RewindRefused as refused:
+            found = {(one.code, one.path) for one in refused.problems}
+        assert found == problems
 
 
 def test_an_attempt_that_was_given_up_is_not_gone_on_from() -> None:
