@@ -52,7 +52,6 @@ _EXECUTION = {
 FINAL = frozenset(status.value for status in FINAL_TASK)
 QUIET = frozenset({TaskStatus.WAITING.value, *FINAL})
 
-
 _OPEN = ("queued", "running", "cancelling", "paused")
 ENDS = frozenset(kind for kind, status in _EXECUTION.items() if status not in _OPEN)
 

@@ -89,7 +89,7 @@ def test_a_checkpoint_from_its_name_to_its_end(place: Place) -> None:
     gone = place.read("state", place.first, "--at", "mine", code=3)["error"]
     assert gone["code"] == "point-unknown"
     assert place.ask("executions", "checkpoint", place.first, "7", code=2).stderr.endswith(
-        "nothing was run.\n"
+        "nothing was done.\n"
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.pool import StaticPool
 
 from harmonia_core import SchemaMismatch
 from harmonia_sql import tables
+from harmonia_sql.declaring import give_postgres_options
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -37,7 +38,7 @@ def core_over(url: str, connection: Any) -> Iterator[Connection]:
 def create(core: Connection) -> None:
     """Make all tables in an empty database, and note the version; the caller commits."""
     if core.dialect.name == "postgresql":
-        tables.give_postgres_options()
+        give_postgres_options()
     tables.metadata.create_all(core, checkfirst=False)
     core.execute(tables.alembic_version.insert().values(version_num=HEAD))
 

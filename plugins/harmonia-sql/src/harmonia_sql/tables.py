@@ -2,26 +2,15 @@
 
 Truths of their own, never rebuilt: request, completion_token, heartbeat, document*,
 blob*. Projections of the log: execution (but for its fence) with its labels, task, timer, slot (but for
-who of those that wait has been chosen). Keys begin
-with the execution id, which is time-ordered, so that inserts stay at the edge of the tree.
+who of those that wait has been chosen). Keys begin with the execution id, which is time-ordered, so that
+inserts stay at the edge of the tree.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Float,
-    Identity,
-    Index,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    text,
-)
-from sqlalchemy.sql.schema import SchemaItem
+from sqlalchemy import BigInteger, Column, Identity, Index, LargeBinary, PrimaryKeyConstraint, String, Table
 
 from harmonia_sql.columns import NUMBER, TEXT
+from harmonia_sql.declaring import metadata as metadata
+from harmonia_sql.declaring import number, partial, table, text, time
 from harmonia_sql.origins import OriginId
 
 FINAL_STATUSES = ("completed", "failed", "cancelled", "terminated", "compensated", "continued")
@@ -29,279 +18,238 @@ FINAL_STATUSES = ("completed", "failed", "cancelled", "terminated", "compensated
 # sets: an index whose condition is touched is written with every commit.
 UNFINISHED, ENDED = "ended_at IS NULL", "ended_at IS NOT NULL"
 
-metadata = MetaData()
-
-
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, TEXT, nullable=null)
-
-
-def _number(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, NUMBER, nullable=null)
-
-
-def _time(name: str, *, null: bool = False) -> Column[float]:
-    return Column(name, Float, nullable=null)
-
-
-def _table(
-    name: str, *items: SchemaItem, key: tuple[str, ...], clustered: bool = True, fill: int | None = None
-) -> Table:
-    # Clustered: rows lie in the tree of their key, one write each instead of two. Not for large rows.
-    # Fill: percent of a page that PostgreSQL fills at first. A row that is updated again and again finds
-    # room for its next version beside it, and no index is written (execution: 70, task: 85).
-    primary = PrimaryKeyConstraint(*key)
-    info = {} if fill is None else {"fill": fill}
-    return Table(name, metadata, *items, primary, sqlite_with_rowid=not clustered, info=info)
-
-
-def _partial(name: str, *columns: str | OriginId, where: str) -> Index:
-    condition = text(where)
-    return Index(name, *columns, sqlite_where=condition, info={"where": condition})
-
-
-def give_postgres_options() -> None:
-    """Give the tables what only PostgreSQL has; apart, because to name it loads its dialect, 50 ms."""
-    for table in metadata.tables.values():
-        if "fill" in table.info:
-            table.dialect_options["postgresql"]["with"] = {"fillfactor": table.info["fill"]}
-        for index in table.indexes:
-            if "where" in index.info:
-                index.dialect_options["postgresql"]["where"] = index.info["where"]
-
-
-event = _table(
+event = table(
     "event",
-    _text("execution_id"),
-    _number("seq"),
-    _time("at"),
-    _text("type"),
-    _number("v"),
-    _text("actor", null=True),
-    _text("causation", null=True),
-    _text("data"),
+    text("execution_id"),
+    number("seq"),
+    time("at"),
+    text("type"),
+    number("v"),
+    text("actor", null=True),
+    text("causation", null=True),
+    text("data"),
     key=("execution_id", "seq"),
 )
-execution = _table(
+execution = table(
     "execution",
-    _text("execution_id"),
-    _text("namespace"),
-    _text("workflow"),
-    _text("version"),
-    _text("definition_hash"),
-    _text("status"),
-    _text("reason", null=True),
-    _number("seq"),
-    _number("epoch"),
-    _text("owner", null=True),
-    _time("created_at"),
-    _time("started_at", null=True),
-    _time("ended_at", null=True),
-    _text("root_id"),
-    _text("parent_id", null=True),
-    _text("origin", null=True),
-    _text("labels"),
-    _text("error", null=True),
-    _text("actor", null=True),
+    text("execution_id"),
+    text("namespace"),
+    text("workflow"),
+    text("version"),
+    text("definition_hash"),
+    text("status"),
+    text("reason", null=True),
+    number("seq"),
+    number("epoch"),
+    text("owner", null=True),
+    time("created_at"),
+    time("started_at", null=True),
+    time("ended_at", null=True),
+    text("root_id"),
+    text("parent_id", null=True),
+    text("origin", null=True),
+    text("labels"),
+    text("error", null=True),
+    text("actor", null=True),
     # For each listing an index in its order; see `listings`. They are written when an execution ends.
-    _partial("execution_unfinished", "execution_id", where=UNFINISHED),
-    _partial("execution_ended", "ended_at", "execution_id", where=ENDED),
-    _partial("execution_status", "status", "execution_id", where=ENDED),
-    _partial("execution_namespace", "namespace", "status", "execution_id", where=ENDED),
-    _partial("execution_workflow", "workflow", "status", "execution_id", where=ENDED),
+    partial("execution_unfinished", "execution_id", where=UNFINISHED),
+    partial("execution_ended", "ended_at", "execution_id", where=ENDED),
+    partial("execution_status", "status", "execution_id", where=ENDED),
+    partial("execution_namespace", "namespace", "status", "execution_id", where=ENDED),
+    partial("execution_workflow", "workflow", "status", "execution_id", where=ENDED),
     # Those of what never changes are written when it begins, and most executions are in one of them only.
     Index("execution_definition", "definition_hash", "execution_id"),
-    _partial("execution_parent", "parent_id", "execution_id", where="parent_id IS NOT NULL"),
-    _partial("execution_root", "root_id", "execution_id", where="execution_id != root_id"),
-    _partial("execution_origin", OriginId(), "execution_id", where="origin IS NOT NULL"),
+    partial("execution_parent", "parent_id", "execution_id", where="parent_id IS NOT NULL"),
+    partial("execution_root", "root_id", "execution_id", where="execution_id != root_id"),
+    partial("execution_origin", OriginId(), "execution_id", where="origin IS NOT NULL"),
     key=("execution_id",),
     fill=70,
 )
-execution_label = _table(
+execution_label = table(
     "execution_label",
-    _text("execution_id"),
-    _text("key"),
-    _text("value"),
+    text("execution_id"),
+    text("key"),
+    text("value"),
     Index("execution_label_key", "key", "execution_id"),
     Index("execution_label_value", "key", "value", "execution_id"),
     key=("execution_id", "key", "value"),
 )
-task = _table(
+task = table(
     "task",
-    _text("execution_id"),
-    _text("scope"),
-    _number("position"),
-    _text("path"),
-    _text("type"),
-    _text("status"),
-    _text("reason", null=True),
-    _number("attempt"),
-    _time("started_at", null=True),
-    _time("ended_at", null=True),
-    _number("ended_seq", null=True),
-    _time("due", null=True),
+    text("execution_id"),
+    text("scope"),
+    number("position"),
+    text("path"),
+    text("type"),
+    text("status"),
+    text("reason", null=True),
+    number("attempt"),
+    time("started_at", null=True),
+    time("ended_at", null=True),
+    number("ended_seq", null=True),
+    time("due", null=True),
     key=("execution_id", "scope", "position"),
     fill=85,
 )
-timer = _table(
+timer = table(
     "timer",
-    _text("execution_id"),
-    _text("path"),
-    _text("kind"),
-    _time("due"),
+    text("execution_id"),
+    text("path"),
+    text("kind"),
+    time("due"),
     key=("execution_id", "path", "kind"),
 )
-request = _table(
+request = table(
     "request",
     Column("arrival", NUMBER, Identity(), nullable=False),
     Column("request_id", TEXT, nullable=False, unique=True),
     Column("execution_id", TEXT, nullable=False, index=True),
-    _text("namespace"),
-    _text("kind"),
-    _text("body"),
-    _text("actor", null=True),
-    _time("created_at"),
+    text("namespace"),
+    text("kind"),
+    text("body"),
+    text("actor", null=True),
+    time("created_at"),
     key=("arrival",),
     clustered=False,
 )
-slot = _table(
+slot = table(
     "slot",
-    _text("execution_id"),
-    _text("path"),
-    _text("key"),
-    _text("namespace"),
-    _number("units"),
-    _number("most", null=True),
-    _text("policy"),
-    _number("priority"),
-    _time("since"),
-    _number("seq"),
-    _text("state"),
-    _time("moved"),
+    text("execution_id"),
+    text("path"),
+    text("key"),
+    text("namespace"),
+    number("units"),
+    number("most", null=True),
+    text("policy"),
+    number("priority"),
+    time("since"),
+    number("seq"),
+    text("state"),
+    time("moved"),
     Index("slot_key", "namespace", "key", "state", "since"),
     key=("execution_id", "path", "key"),
 )
 # When something began under a limit that has a rate; forgotten as soon as that counts no more.
-slot_start = _table(
+slot_start = table(
     "slot_start",
-    _text("namespace"),
-    _text("key"),
-    _time("at"),
-    _text("execution_id"),
-    _text("path"),
-    _number("seq"),
+    text("namespace"),
+    text("key"),
+    time("at"),
+    text("execution_id"),
+    text("path"),
+    number("seq"),
     key=("namespace", "key", "at", "execution_id", "path", "seq"),
 )
-completion_token = _table(
+completion_token = table(
     "completion_token",
-    _text("token_hash"),
+    text("token_hash"),
     Column("execution_id", TEXT, nullable=False, index=True),
-    _text("path"),
-    _number("attempt"),
+    text("path"),
+    number("attempt"),
     key=("token_hash",),
 )
-blob = _table(
+blob = table(
     "blob",
-    _text("namespace"),
-    _text("address"),
-    _number("size"),
-    _text("media_type"),
-    _text("upload_id"),
+    text("namespace"),
+    text("address"),
+    number("size"),
+    text("media_type"),
+    text("upload_id"),
     key=("namespace", "address"),
 )
-blob_chunk = _table(
+blob_chunk = table(
     "blob_chunk",
-    _text("upload_id"),
-    _number("number"),
+    text("upload_id"),
+    number("number"),
     Column("data", LargeBinary, nullable=False),
     key=("upload_id", "number"),
     clustered=False,
 )
-blob_reference = _table(
+blob_reference = table(
     "blob_reference",
-    _text("execution_id"),
-    _text("namespace"),
-    _text("address"),
+    text("execution_id"),
+    text("namespace"),
+    text("address"),
     Index("blob_reference_address", "namespace", "address"),
     key=("execution_id", "namespace", "address"),
 )
 # Uploads that no blob names yet, with the engine that makes them: what is left of dead ones is swept.
-upload = _table(
+upload = table(
     "upload",
-    _text("upload_id"),
-    _text("engine_id", null=True),
-    _time("at"),
+    text("upload_id"),
+    text("engine_id", null=True),
+    time("at"),
     key=("upload_id",),
 )
 # Large things on their way out, deleted piece by piece: `execution`, `upload`.
-pruning = _table(
+pruning = table(
     "pruning",
-    _text("kind"),
-    _text("id"),
+    text("kind"),
+    text("id"),
     key=("kind", "id"),
 )
-snapshot = _table(
+snapshot = table(
     "snapshot",
-    _text("execution_id"),
-    _number("seq"),
+    text("execution_id"),
+    number("seq"),
     Column("state", LargeBinary, nullable=False),
     key=("execution_id", "seq"),
     clustered=False,
 )
-heartbeat = _table(
+heartbeat = table(
     "heartbeat",
-    _text("execution_id"),
-    _text("path"),
-    _number("attempt"),
-    _time("at"),
-    _text("details"),
+    text("execution_id"),
+    text("path"),
+    number("attempt"),
+    time("at"),
+    text("details"),
     key=("execution_id", "path"),
 )
-activity = _table(
+activity = table(
     "activity",
-    _text("execution_id"),
+    text("execution_id"),
     Column("position", BigInteger, nullable=False),
-    _text("path"),
-    _number("attempt"),
-    _text("kind"),
-    _text("level"),
-    _text("data"),
+    text("path"),
+    number("attempt"),
+    text("kind"),
+    text("level"),
+    text("data"),
     key=("execution_id", "position"),
 )
-document = _table(
+document = table(
     "document",
-    _text("namespace"),
-    _text("collection"),
-    _text("key"),
-    _text("value"),
-    _number("version"),
+    text("namespace"),
+    text("collection"),
+    text("key"),
+    text("value"),
+    number("version"),
     key=("namespace", "collection", "key"),
     clustered=False,
 )
-document_index = _table(
+document_index = table(
     "document_index",
-    _text("namespace"),
-    _text("collection"),
-    _text("field"),
-    _text("place"),
-    _text("key"),
+    text("namespace"),
+    text("collection"),
+    text("field"),
+    text("place"),
+    text("key"),
     Index("document_index_key", "namespace", "collection", "key"),
     key=("namespace", "collection", "field", "place", "key"),
 )
-document_stream = _table(
+document_stream = table(
     "document_stream",
-    _text("namespace"),
-    _text("stream"),
-    _number("position"),
-    _text("value"),
+    text("namespace"),
+    text("stream"),
+    number("position"),
+    text("value"),
     key=("namespace", "stream", "position"),
 )
-engine = _table(
+engine = table(
     "engine",
-    _text("engine_id"),
-    _number("pid"),
-    _text("host"),
-    _time("started_at"),
+    text("engine_id"),
+    number("pid"),
+    text("host"),
+    time("started_at"),
     key=("engine_id",),
 )
 # Alembic's own table, declared here so that a new database needs no Alembic.
