@@ -6,6 +6,7 @@ from typing import Any
 from harmonia_api.cli.page import page
 from harmonia_api.cli.printing import indented, json_line, print_json, print_table, terminal_width
 from harmonia_api.cli.reading import read_store
+from harmonia_api.cli.session import actor
 from harmonia_api.cli.text import clean, cut
 from harmonia_api.cli.waiting import of_view
 from harmonia_api.cli.writing import write_store
@@ -88,7 +89,8 @@ def make_checkpoint(
     execution_id: str, name: str, at: str | None, description: str | None, db: str | None, json: bool
 ) -> int:
     """Name a point and say which it is."""
-    made = write_store(db, lambda engine: engine.checkpoint(execution_id, name, at, description))
+    by = actor()
+    made = write_store(db, lambda engine: engine.checkpoint(execution_id, name, at, description, actor=by))
     if json:
         print_json(made)
     else:

@@ -9,6 +9,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.control import FREE, Control, Pause
 from harmonia_core.model.events import Recorded
 from harmonia_core.model.inbox import EMPTY, Inbox
+from harmonia_core.model.slots import LIMIT
 from harmonia_core.model.state import PAGE_BITS, PAGE_MASK, ExecutionState, GraphState, TaskState
 from harmonia_core.model.statuses import ExecutionStatus
 from harmonia_core.model.undo import UndoState
@@ -41,9 +42,10 @@ def lifted(state: ExecutionState, now: float) -> ExecutionState:
         return state
     if pause.timers == "hold":
         state = _later(state, now - pause.since)
-    running = state._replace(
-        status=ExecutionStatus.RUNNING, reason=None, control=state.control._replace(pause=None)
-    )
+    state, turn = state._replace(control=state.control._replace(pause=None)), state.slots.claims.get("")
+    if turn is not None and not turn.granted:
+        return state._replace(status=ExecutionStatus.QUEUED, reason=LIMIT)
+    running = state._replace(status=ExecutionStatus.RUNNING, reason=None)
     return running._replace(status=stands(running, running.scope.held, running.undo))
 
 

@@ -1,5 +1,6 @@
 """Look at what executions were: states at any point, and the points that have names."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from harmonia_core.clock import Clock
@@ -61,6 +62,8 @@ class Histories:
         name: str,
         point: Point = None,
         description: str | None = None,
+        *,
+        actor: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Give a point of an execution a name, whether or not it has ended; return the checkpoint.
 
@@ -73,7 +76,8 @@ class Histories:
         if not event:
             raise ExecutionNotFound(execution_id)
         now = self._clock.now()
-        made = Checkpoint(found.row.execution_id, name, found.seq, event[0].at, "named", description, now)
+        place = found.row.execution_id, name, found.seq, event[0].at
+        made = Checkpoint(*place, "named", description, now, actor)
         await checkpoints.put(self.backend, made)
         return dict(checkpoint_view(made))
 

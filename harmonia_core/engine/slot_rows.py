@@ -10,11 +10,6 @@ from harmonia_core.model.slots import NO_SLOTS, Claim
 from harmonia_core.model.state import ExecutionState
 
 
-def priority_of(state: ExecutionState) -> int:
-    """Return the priority of an execution; 0 unless somebody has said otherwise."""
-    return int(getattr(getattr(state, "control", None), "priority", 0))
-
-
 class Change(NamedTuple):
     """Hold what a batch has changed. first: its first event, if it has any."""
 
@@ -42,8 +37,8 @@ def add_slots(unit: Unit, change: Change, namespace: str) -> None:
         if stood is None or stood.seq != claim.seq:
             unit.slots += _rows(after, path, claim, namespace)
             touched.update(want.key for want in claim.wants)
-    if priority_of(before) != priority_of(after):
-        unit.slot_priorities.append((priority_of(after), after.execution_id))
+    if before.control.priority != after.control.priority:
+        unit.slot_priorities.append((after.control.priority, after.execution_id))
     if before.status is not after.status or unit.slot_priorities:
         # Paused it was passed over, and is not any more; or it stands elsewhere in its line.
         touched.update(want.key for claim in after.slots.claims.values() for want in claim.wants)
@@ -65,7 +60,7 @@ def _rows(state: ExecutionState, path: str, claim: Claim, namespace: str) -> Ite
             want.units,
             want.most,
             claim.policy,
-            priority_of(state),
+            state.control.priority,
             claim.since,
             claim.seq,
             HELD if claim.granted else WAITING,

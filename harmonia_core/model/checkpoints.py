@@ -1,6 +1,7 @@
 """Checkpoints: seqs with a name, and which get one by themselves, as written and as compiled. Pure."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -45,7 +46,7 @@ class Checkpoint(NamedTuple):
     """Name a seq of one log.
 
     at: when that event happened, epoch seconds. kind: `named` by somebody, or `automatic`.
-    created_at: when it was named.
+    created_at: when it was named; actor: by whom, as `{kind, id}`, if that is known.
     """
 
     execution: str
@@ -55,6 +56,7 @@ class Checkpoint(NamedTuple):
     kind: str
     description: str | None
     created_at: float
+    actor: Mapping[str, str] | None = None
 
 
 def is_checkpoint_name(text: str) -> bool:

@@ -47,7 +47,7 @@ FINAL_TASK = frozenset({_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.CANCELLED, _T.UN
 # What this version's events can do; a status that no event reaches yet has no row.
 EXECUTION_TRANSITIONS = MappingProxyType(
     {
-        _E.QUEUED: frozenset({_E.RUNNING, _E.CANCELLING, _E.FAILED}),
+        _E.QUEUED: frozenset({_E.RUNNING, _E.PAUSED, _E.CANCELLING, _E.FAILED, _E.TERMINATED}),
         # Back to queued only in its first batch: under a limit it waits for its turn.
         _E.RUNNING: frozenset(
             {
@@ -62,8 +62,8 @@ EXECUTION_TRANSITIONS = MappingProxyType(
                 _E.TERMINATED,
             }
         ),
-        _E.PAUSED: frozenset({_E.RUNNING, _E.ATTENTION, _E.CANCELLING, _E.TERMINATED}),
-        _E.ATTENTION: frozenset({_E.RUNNING, _E.PAUSED, _E.CANCELLING, _E.COMPENSATING}),
+        _E.PAUSED: frozenset({_E.RUNNING, _E.QUEUED, _E.ATTENTION, _E.CANCELLING, _E.TERMINATED}),
+        _E.ATTENTION: frozenset({_E.RUNNING, _E.PAUSED, _E.CANCELLING, _E.COMPENSATING, _E.TERMINATED}),
         _E.CANCELLING: frozenset({_E.ATTENTION, _E.COMPENSATING, _E.CANCELLED, _E.TERMINATED}),
         _E.COMPENSATING: frozenset({_E.ATTENTION, _E.COMPENSATED, _E.TERMINATED}),
     }

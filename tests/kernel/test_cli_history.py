@@ -76,6 +76,7 @@ def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 def test_a_checkpoint_from_its_name_to_its_end(place: Place) -> None:
     made = place.read("checkpoint", place.first, "mine", "--at", "7", "--description", "look\x1b[2J here")
     assert (made["name"], made["seq"], made["kind"]) == ("mine", 7, "named")
+    assert set(made["actor"]) == {"kind", "id"}
     assert [one["name"] for one in place.read("checkpoints", place.first)["checkpoints"]] == [
         "after:prices",
         "mine",

@@ -522,7 +522,7 @@ class TestAllowed:
             assert {one["code"] for one in found["tasks"]["a"].values()} == {"execution-finished"}
 
 
-async def test_a_final_status_is_never_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_final_status_is_never_overwritten() -> None:
     """A late pause must not make an ended execution one that goes on (Netflix/conductor #3491)."""
     async with harness() as h:
         id = await h.engine.start(flow(a={"type": "noop"}))

@@ -8,6 +8,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from harmonia_core import TaskContext, task_type
+from harmonia_core.engine.forking import Forking
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.operating import ActionRefused
 from harmonia_core.errors import ExecutionNotFound, InputInvalid, ProblemsError
@@ -48,8 +49,25 @@ async def checked(run: Harness) -> None:
     assert await run.engine.backend.requests(None) == []
 
 
-async def test_a_rerun_goes_on_by_the_version_it_had_unless_another_is_asked_for() -> None:
-    """Airflow #50107: tasks run again by the newest version, whatever the first run went by."""
+async def newest(self: Forking, row: Any, version: Any) -> Any:
+    """Seed airflow #50107: tasks run again by the newest version, whatever the first run went by."""
+    return await TARGET(self, row, "latest" if version == "same" else version)
+
+
+TARGET = Forking._target
+
+
+async def test_a_rerun_goes_on_by_the_version_it_had_unless_another_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await versions_are_kept()
+    CALLS.clear()
+    monkeypatch.setattr(Forking, "_target", newest)
+    with pytest.raises(AssertionError):
+        await versions_are_kept()
+
+
+async def versions_are_kept() -> None:
     async with Harness(do) as run:
         engine = run.engine
         await engine.definitions.publish(says("old", "1.0.0"))
