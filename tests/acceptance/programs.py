@@ -6,6 +6,7 @@ Nothing sleeps to be in step with a process: `until` looks for what is awaited, 
 import json
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -33,6 +34,11 @@ def until(what: Callable[[], Found], seconds: float = 15.0, about: str = "") -> 
     return found
 
 
+def said(stderr: str) -> str:
+    """Return what was said to the user, without what was said of the disk that the tests run on."""
+    return re.sub(r"^WARNING: Commits take .*\n", "", stderr, flags=re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Mark:
     """One line of the marks that tasks leave: which attempt began in which process."""
@@ -56,7 +62,7 @@ class Program:
 
     @property
     def stderr(self) -> str:
-        return self.err.read_text()
+        return said(self.err.read_text())
 
     @property
     def code(self) -> int:
@@ -181,7 +187,7 @@ class Place:
             root.setLevel(level)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
-        return Answer(done.exit_code, done.stdout, done.stderr)
+        return Answer(done.exit_code, done.stdout, said(done.stderr))
 
     def completed(self) -> int:
         """Return how many executions have completed; none while there are no tables yet."""

@@ -112,6 +112,15 @@ def test_nothing_was_slow_before_there_was_anything():
     assert (times.median, times.slow) == (0.0, False)
 
 
+def test_the_first_commits_alone_say_nothing_of_a_disk(caplog):
+    times = CommitTimes("the disk of x")
+    for _ in range(4):
+        times.took(0.12)
+        assert not times.slow
+    times.took(0.12)
+    assert times.slow and len(caplog.messages) == 1
+
+
 def test_pace_stops_after_one_stall_and_trusts_the_disk_again_after_quick_groups():
     pace = Pace(True)
     pace.took(2 * STALL, 1)

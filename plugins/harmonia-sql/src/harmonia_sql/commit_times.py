@@ -6,8 +6,8 @@ from collections import deque
 
 logger = logging.getLogger(__name__)
 
-# How many commits the median is of; seconds from which it is slow; seconds from which one alone is.
-LAST, SLOW, STALL = 9, 0.1, 1.0
+# How many commits the median is of, and how many there must be before it says anything; seconds from which it is slow; seconds from which one alone is.
+LAST, ENOUGH, SLOW, STALL = 9, 5, 0.1, 1.0
 # Seconds between two warnings.
 WARN_EVERY = 60.0
 # What is usual moves by so much with each commit, but not with slow ones.
@@ -46,7 +46,7 @@ class CommitTimes:
     def slow(self) -> bool:
         """Tell whether commits are slow of late, or the last one stalled."""
         last = self._last
-        return self.median >= SLOW or bool(last and last[-1] >= STALL)
+        return (len(last) >= ENOUGH and self.median >= SLOW) or bool(last and last[-1] >= STALL)
 
     def _warn(self, seconds: float) -> None:
         now = time.monotonic()
