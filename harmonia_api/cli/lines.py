@@ -28,6 +28,7 @@ class LineDisplay:
         self._out = sys.stderr
         self._maps: dict[str, tuple[Board, Row]] = {}
         self._began: set[str] = set()
+        self._queued: list[Board] = []
 
     def add(self, board: Board) -> None:
         self._write([*self._heading(board), *self._lines(self.boards.add(board))])
@@ -46,6 +47,9 @@ class LineDisplay:
         while True:
             await anyio.sleep(EVERY)
             waiting, self._maps = self._maps, {}
+            queued, self._queued = self._queued, []
+            turn = "queued: it waits for its turn, see `harmonia limits list`"
+            self._write([f"{self._prefix(board)}{turn}" for board in queued if board.status == "queued"])
             rows = (pair for pair in waiting.values() if pair[1].status not in FINAL)
             self._write([f"{self._prefix(board)}{row.path}: {progress(row)}" for board, row in rows])
 
@@ -74,7 +78,7 @@ class LineDisplay:
                 why = f" ({clean(board.reason)})" if board.reason and board.status == "paused" else ""
                 lines.append(f"{self._prefix(board)}execution {board.status}{why}")
             elif row is None and isinstance(recorded.event, SlotsRequested):
-                lines.append(f"{self._prefix(board)}queued: it waits for its turn, see harmonia limits list")
+                self._queued.append(board)
             elif row is not None:
                 self._maps[f"{board.execution_id} {row.path}"] = board, row
         return lines

@@ -1,6 +1,6 @@
 """Executions that operators steer from other processes, through kill -9 and without an owner."""
 
-from programs import Place, task
+from programs import Place, task, until
 
 ABC = {"a": task("hold"), "b": task("mark", ["a"], args={"value": 7}), "c": task("mark", ["b"])}
 
@@ -46,6 +46,7 @@ def test_a_paused_run_rests_says_how_to_go_on_and_what_is_deaf_is_terminated(pla
     place.begun("a", program)
     id = place.execution()
     assert place.ask("executions", "pause", id, "--no-wait").code == 0
+    until(lambda: place.events()[-1][1] == "ExecutionPaused", about="for the pause")
     place.let_through(program)
     assert program.ended() == 5
     assert (
