@@ -247,6 +247,7 @@ def words_of(name: str) -> list[str]:
         "hello": ["Hello, Ada!"],
         "build-pages": ["2 pages, 93 bytes"],
         "diamond": ["250 EUR"],
+        "limits": ["Report for acme"],
         "map": ["three"],
         "import-orders": ["1374", "o-1004"],
         "checkpoints": ["sums"],
