@@ -6,7 +6,8 @@ from collections import deque
 
 logger = logging.getLogger(__name__)
 
-# How many commits the median is of, and how many there must be before it says anything; seconds from which it is slow; seconds from which one alone is.
+# How many commits the median is of, and how many there must be before it says anything; seconds from which
+# it is slow; seconds from which one alone is.
 LAST, ENOUGH, SLOW, STALL = 9, 5, 0.1, 1.0
 # Seconds between two warnings.
 WARN_EVERY = 60.0
