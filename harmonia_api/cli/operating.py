@@ -1,4 +1,4 @@
-"""`harmonia executions pause|terminate|retry|skip|set|priority|actions`."""
+"""`harmonia executions pause|terminate|retry|skip|set|priority`."""
 
 import json as json_text
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import anyio
 
 from harmonia_api.cli.hints import recover_command, resume_command
-from harmonia_api.cli.printing import print_json, print_table
-from harmonia_api.cli.reading import read_store
+from harmonia_api.cli.printing import print_json
 from harmonia_api.cli.session import actor
 from harmonia_api.cli.source import Refused, read_data
 from harmonia_api.settings import default_store, read_settings
@@ -104,34 +103,6 @@ def prioritise_one(execution_id: str, priority: int, db: str | None, json: bool)
     found = _with_engine(lambda engine: engine.prioritise(execution_id, priority, actor=actor()), db)
     notes = [f"priority {priority}"] + ([] if found.steered.changed else ["as before"])
     return _said(found, {"priority": priority}, notes, json)
-
-
-def actions_of(execution_id: str, path: str | None, db: str | None, json: bool) -> int:
-    """Print what may be done, and return 0."""
-    found = read_store(db, lambda engine: engine.allowed_actions(execution_id))
-    if path is not None:
-        if path not in found["tasks"]:
-            known = ", ".join(found["tasks"])
-            raise Refused(
-                [Problem("task-unknown", path, "no such task, or it has not begun", suggestion=known)]
-            )
-        found = {**found, "tasks": {path: found["tasks"][path]}}
-    if json:
-        print_json(found)
-        return 0
-    rows: list[tuple[str, ...]] = []
-    if path is None:
-        rows = [("", *row) for row in _rows(found["execution"])]
-    rows += [(task, *row) for task, actions in found["tasks"].items() for row in _rows(actions)]
-    print_table(("TASK", "ACTION", "ALLOWED", "CODE", "WHY NOT"), rows)
-    return 0
-
-
-def _rows(actions: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return the rows of one thing: first all that is allowed."""
-    allowed = [(name, "yes", "", "") for name, rule in actions.items() if rule["allowed"]]
-    refused = ((name, rule) for name, rule in actions.items() if not rule["allowed"])
-    return [*allowed, *((name, "no", rule["code"], rule["reason"]) for name, rule in refused)]
 
 
 def _output(text: str | None, file: Path | None) -> Any:

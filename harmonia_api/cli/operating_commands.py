@@ -178,7 +178,7 @@ def list_actions(
 ) -> None:
     """Say what may be done with an execution and its tasks now, and why not the rest."""
     with command(json, verbose) as finish:
-        from harmonia_api.cli.operating import actions_of
+        from harmonia_api.cli.actions import actions_of
 
         finish(actions_of(execution, path, db, json))
 
