@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
     "pure/test_explain_causes.py",
     "kernel/test_explain.py",
-    "acceptance/test_explain.py",
+    "acceptance/test_explain_commands.py",
     "pure/test_explain_laws.py",
     "kernel/test_explain_limits.py",
 )

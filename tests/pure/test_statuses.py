@@ -180,6 +180,12 @@ def limited_lives() -> None:
             play.request("slots", path="", seq=play.state.slots.claims[""].seq, granted=True)
             play.end("t")
         assert play.final
+    for then in ("resume", "terminate"):
+        play = Play(graph(task("t")), watch=watched, gate=gate)
+        play.request("pause")
+        play.request(then)
+        play.request("terminate")
+        assert play.state.status is ExecutionStatus.TERMINATED
 
 
 def test_the_tables_are_exactly_what_happens() -> None:
