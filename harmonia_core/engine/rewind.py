@@ -14,6 +14,7 @@ from harmonia_core.engine.rewind_past import Past, lies_below
 from harmonia_core.engine.rewind_paths import Step, Way, read_way
 from harmonia_core.engine.rewind_places import placed as placed
 from harmonia_core.engine.rewind_scopes import Rebuild
+from harmonia_core.engine.rewind_undo import taken_over, with_undo
 from harmonia_core.engine.rewind_values import Values
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.errors import Problem, ProblemsError
@@ -98,6 +99,7 @@ def _rewound(
     for name in changes.vars:
         if name not in graph.vars:
             rebuild.refuse("variable-unknown", f"vars.{name}", f"the workflow has no variable {name!r}")
+    undo = taken_over(rebuild, values, graph, changes.adopt_compensation)
     if rebuild.problems:
         raise RewindRefused(_once(rebuild.problems))
     failed = _failed(graph.root, scope)
@@ -112,6 +114,8 @@ def _rewound(
         answers=answers,
         inbox=values.inbox(),
     )  # fmt: skip
+    state = with_undo(state, undo)
+    owed = {one.path for one in undo.owed}
     return Rewound(
         state,
         again,
@@ -120,7 +124,9 @@ def _rewound(
         values.repeats(frozenset(undone)),
         tuple(dropped),
         undone,
-        tuple(need for need in rebuild.needs if state.task(need.path) is not None),
+        tuple(need for need in rebuild.needs if need.path in owed or state.task(need.path) is not None),
+        undo.paths,
+        undo.abandoned,
     )
 
 

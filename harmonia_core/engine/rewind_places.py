@@ -10,6 +10,7 @@ from harmonia_core.model.refs import BlobRef, ItemsRef
 from harmonia_core.model.rewinding import Rewound
 from harmonia_core.model.state import GraphState, TaskState
 from harmonia_core.model.statuses import FINAL_TASK
+from harmonia_core.model.undo import Owed
 
 
 def placed(rewound: Rewound, addresses: Mapping[str, BlobRef]) -> Rewound:
@@ -18,7 +19,16 @@ def placed(rewound: Rewound, addresses: Mapping[str, BlobRef]) -> Rewound:
         return rewound
     state = rewound.state
     scope = _scope(state.graph.root, state.scope, "", addresses)
-    return replace(rewound, state=state._replace(scope=scope), needs=())
+    state = state._replace(scope=scope)
+    if state.undo.owed:
+        owed = tuple(_owed(one, addresses) for one in state.undo.owed)
+        state = state._replace(undo=state.undo._replace(owed=owed))
+    return replace(rewound, state=state, needs=())
+
+
+def _owed(owed: Owed, addresses: Mapping[str, BlobRef]) -> Owed:
+    address = addresses.get(owed.path)
+    return owed if address is None or type(owed.output) is not ItemsRef else owed._replace(output=address)
 
 
 def _scope(nodes: Scope, graph: GraphState, prefix: str, addresses: Mapping[str, BlobRef]) -> GraphState:

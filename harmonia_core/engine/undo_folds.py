@@ -41,7 +41,7 @@ def followed(before: ExecutionState, state: ExecutionState, recorded: Recorded, 
         owed = Owed(path, event.output)  # type: ignore[attr-defined]
         return state._replace(undo=undo._replace(owed=(*undo.owed, owed)))
     if kind is e.TaskScheduled:
-        if not event.first or not _holds(node_of(state.graph, path)):  # type: ignore[attr-defined]
+        if not event.first or not counts_inside(node_of(state.graph, path)):  # type: ignore[attr-defined]
             return state
         return state._replace(undo=undo._replace(since={**undo.since, path: undo.length}))
     if kind in _LEAVES and undo.compensation(path) is not None:
@@ -50,7 +50,7 @@ def followed(before: ExecutionState, state: ExecutionState, recorded: Recorded, 
     return _forgotten(state, path) if kind in _ENDS else state
 
 
-def _holds(node: TaskNode) -> bool:
+def counts_inside(node: TaskNode) -> bool:
     """Tell whether it may matter which entries lie inside a task."""
     holds = node.scope is not None or node.item is not None
     return holds and (node.undo is not None or node.on_failure == "compensate")

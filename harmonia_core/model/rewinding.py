@@ -52,12 +52,14 @@ class Changes:
     """Say what is to be different.
 
     input: of the workflow. inputs: of tasks that run again, by path; each stands in place of the task's
-    template once. vars: of the workflow.
+    template once. vars: of the workflow. adopt_compensation: take over what the origin has not undone, for
+    an origin that ends.
     """
 
     input: Any = UNCHANGED
     inputs: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     vars: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    adopt_compensation: bool = False
 
 
 NO_CHANGES = Changes()
@@ -100,6 +102,7 @@ class Rewound:
     reopened: maps and composites that go on. reused: paths whose results are taken over. repeats: of
     what runs again, what had begun before. dropped: what another version has no place for. undone: paths
     that run again because their results have been undone. needs: outputs to keep; see `placed`.
+    adopted: paths of what can be undone from here on; abandoned: of what could be undone by the origin alone.
     """
 
     state: ExecutionState
@@ -110,3 +113,5 @@ class Rewound:
     dropped: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    adopted: tuple[str, ...] = ()
+    abandoned: tuple[str, ...] = ()
