@@ -1,6 +1,7 @@
 """Walk along executions that go on in logs of their own: forwards by last events, backwards by origins."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -21,11 +22,26 @@ async def successor_of(backend: StateBackend, row: ExecutionRow) -> str | None:
 
 async def replaced_by(backend: StateBackend, row: ExecutionRow) -> str | None:
     """Return which execution goes on by another version where one was ended for that, None if none does."""
+    upgrade = await _upgrade(backend, row)
+    return None if upgrade is None else str(upgrade["execution"])
+
+
+async def adopter_of(backend: StateBackend, row: ExecutionRow) -> str | None:
+    """Return which execution has taken over what another one could undo, None if none has."""
+    upgrade = await _upgrade(backend, row)
+    return str(upgrade["execution"]) if upgrade and upgrade.get("adopt_compensation") else None
+
+
+async def _upgrade(backend: StateBackend, row: ExecutionRow) -> Mapping[str, Any] | None:
     if row.status != ExecutionStatus.TERMINATED:
         return None
     last = await backend.events(row.execution_id, row.seq - 1, 1)
-    upgrade = getattr(to_recorded(last[0]).event, "upgrade", None) if last else None
-    return None if upgrade is None else str(upgrade["execution"])
+    return getattr(to_recorded(last[0]).event, "upgrade", None) if last else None
+
+
+def origin_of(row: ExecutionRow) -> str | None:
+    """Return which execution another one goes on from, None if from none."""
+    return None if row.origin is None else str(from_json(row.origin)["execution"])
 
 
 async def chain(backend: StateBackend, execution_id: str) -> AsyncIterator[ExecutionRow]:

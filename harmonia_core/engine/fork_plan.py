@@ -53,7 +53,14 @@ class ForkPlan(NamedTuple):
             "repeats": [self._repeat(repeat) for repeat in rewound.repeats],
             "undone": list(rewound.undone),
             "dropped": list(rewound.dropped),
+            "adopted": list(rewound.adopted),
+            "abandoned": list(self.abandoned),
         }
+
+    @property
+    def abandoned(self) -> tuple[str, ...]:
+        """Return what was done and nobody undoes any more; an origin that does not end keeps its entries."""
+        return self.rewound.abandoned if self.wish.kind == "upgrade" else ()
 
     def _repeat(self, repeat: Repeat) -> dict[str, Any]:
         return {**repeat._asdict(), "type": node_of(self.origin, repeat.path).type}

@@ -216,9 +216,9 @@ def version_of(workflow: str, version: str) -> str:
     return version if "@" in version else f"{workflow}@{version}"
 
 
-def upgrade_changes() -> Changes:
+def upgrade_changes(adopt_compensation: bool) -> Changes:
     """Return what an upgrade changes beside the definition."""
-    return Changes()
+    return Changes(adopt_compensation=adopt_compensation)
 
 
 def _changes(

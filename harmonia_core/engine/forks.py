@@ -15,15 +15,14 @@ from harmonia_core.contracts.state_backend import StateBackend
 from harmonia_core.engine.arrivals import Arrival, Fact
 from harmonia_core.engine.artifact_refs import artifacts_in, artifacts_of
 from harmonia_core.engine.catalog import Compiled
-from harmonia_core.engine.chains import chain
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.fork_plan import MOST_NAMED, ForkPlan, ForkWish, changed
 from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.rewind import AtSeq, Origin, placed, rewind
-from harmonia_core.engine.rewind_past import undone_in
 from harmonia_core.engine.rolling import restored, values_in
+from harmonia_core.engine.undone_elsewhere import NONE, Elsewhere
 from harmonia_core.model.events import ExecutionForked
 from harmonia_core.model.refs import REFS, BlobRef
 from harmonia_core.model.snapshot import dump
@@ -40,6 +39,7 @@ class Forks:
     ) -> None:
         self._backend, self._loader, self._driver = backend, loader, driver
         self._patience, self._clock = patience, clock
+        self._elsewhere = Elsewhere(backend, loader)
 
     async def plan(self, row: ExecutionRow, wish: ForkWish, target: Compiled | None) -> ForkPlan:
         """Return what a fork is going to be; nothing is written. target: None for the origin's definition.
@@ -52,7 +52,9 @@ class Forks:
         last = wish.point.seq if isinstance(wish.point, AtSeq) else row.seq
         before = await ask(self._loader.beginning, row.namespace, origin, row.execution_id)
         log = await ask(self._loader.events, row.execution_id)
-        past = Origin(origin, before, log, await ask(self._undone, row))
+        # Nobody else can have gone on with the entries of what is paused, or has ended for this upgrade.
+        after = NONE if wish.kind == "upgrade" else await ask(self._elsewhere.after, row)
+        past = Origin(origin, before, log, await ask(self._elsewhere.before, row), after)
         found = rewind(past, wish.point, wish.changes, None if target is None else graph)
         return ForkPlan(wish, row, last, origin, graph, None if target is None else target.text, found)
 
@@ -97,6 +99,7 @@ class Forks:
             len(again),
             wish.checkpoint,
             graph.priority,
+            len(plan.rewound.adopted),
         )
         arrivals = [Fact(forked, wish.actor), *more]
         if not driven:
@@ -118,21 +121,6 @@ class Forks:
             addresses[need.path] = stored = BlobRef(f"sha256:{sha256(text).hexdigest()}", len(text))
             blobs[stored.address] = text
         return placed(plan.rewound, addresses).state, blobs
-
-    async def _undone(self, row: ExecutionRow) -> frozenset[str]:
-        """Return which results an execution has of others who have undone them, or are about to."""
-        found: frozenset[str] = frozenset()
-        seen = {row.execution_id}
-        above: ExecutionRow | None = row
-        while above is not None:
-            async for one in chain(self._backend, above.execution_id):
-                if one.execution_id not in seen:
-                    seen.add(one.execution_id)
-                    graph = await self._loader.graph(one, strict=False)
-                    found |= undone_in((await self._loader.state(one, graph))[0])
-            origin = None if above.origin is None else from_json(above.origin)["execution"]
-            above = None if origin is None else await self._backend.head(origin)
-        return found
 
     async def _artifacts(
         self, row: ExecutionRow, state: ExecutionState, blobs: Mapping[str, bytes]

@@ -32,6 +32,7 @@ class Replacing(Forking):
         *,
         labels: Mapping[str, str | None] | None = None,
         comment: str | None = None,
+        adopt_compensation: bool = False,
         actor: Mapping[str, str] | None = None,
         dry_run: bool = False,
         drive: bool = True,
@@ -39,14 +40,16 @@ class Replacing(Forking):
         """Let another execution go on in the place of a paused one, by another version.
 
         The old one ends as `terminated`, reason `upgraded`, in the commit that asks for the new one: never
-        do both run, and if this process dies in between, whoever adopts begins it. dry_run: only plan it.
+        do both run, and if this process dies in between, whoever adopts begins it. adopt_compensation: it
+        undoes, if need be, what the old one has done; otherwise nobody ever does. dry_run: only plan it.
         Raises ExecutionNotFound, ActionRefused, RewindRefused with what does not map, InputInvalid,
         DefinitionInvalid, NotPublished; then the old one stands where it stood.
         """
         for _ in range(TRIES):
             row = await self._owner.succession.end(execution_id)
             target = await self._upgradable(row, version)
-            wish = self._wish("upgrade", row.seq, upgrade_changes(), labels, comment, actor)
+            changes = upgrade_changes(adopt_compensation)
+            wish = self._wish("upgrade", row.seq, changes, labels, comment, actor)
             plan = await self._forks.plan(row, wish, target)
             await self._check_input(plan)
             if dry_run:
@@ -76,6 +79,7 @@ class Replacing(Forking):
         upgrade = {"execution": new, "seq": plan.seq, "definition_hash": address}
         upgrade |= {"labels": wish.labels} if wish.labels else {}
         upgrade |= {"comment": wish.comment} if wish.comment else {}
+        upgrade |= {"adopt_compensation": True} if wish.changes.adopt_compensation else {}
         driven = self._driver.live(row.execution_id) is not None or await self._owner.alive(row)
         # Who records a request of an execution that nobody drives adopts it first, which is one event.
         body = {"stands_at": plan.seq + (not driven), "upgrade": upgrade}
@@ -132,7 +136,6 @@ class Replacing(Forking):
         text = await self.patience.ask(self.backend.blob, row.namespace, body["definition_hash"])
         target = self._catalog.compile(from_json(text or b"null"))
         actor = None if request.actor is None else from_json(request.actor)
-        wish = self._wish(
-            "upgrade", body["seq"], upgrade_changes(), body.get("labels"), body.get("comment"), actor
-        )
+        changes = upgrade_changes(body.get("adopt_compensation", False))
+        wish = self._wish("upgrade", body["seq"], changes, body.get("labels"), body.get("comment"), actor)
         return await self._forks.plan(row, wish, target)

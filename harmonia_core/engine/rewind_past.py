@@ -82,7 +82,7 @@ class Past:
                 self.state = self.last
                 self._note(recorded)
         self.point = self.state.seq
-        self.undone = (origin.undone - self.scheduled.keys()) | undone_in(self.last)
+        self.undone = (origin.undone - self.scheduled.keys()) | origin.undone_after | undone_in(self.last)
 
     @property
     def inherited(self) -> bool:

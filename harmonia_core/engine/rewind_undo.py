@@ -34,10 +34,15 @@ class Takeover(NamedTuple):
         return _paths(self.entries, self.owed)
 
 
+def still_undoable(state: ExecutionState) -> frozenset[str]:
+    """Return which tasks an execution can still undo."""
+    return frozenset(_paths(_standing(state.undo), state.undo.owed))
+
+
 def taken_over(rebuild: Rebuild, values: Values, graph: Graph, adopt: bool) -> Takeover:
     """Return what of the origin can still be undone, and by whom; problems are added to the others."""
     past, undo = rebuild.past, rebuild.past.state.undo
-    standing = [entry for _, entry in undo.entries() if entry.task.status not in FINAL_TASK]
+    standing = _standing(undo)
     open_ = _paths(standing, undo.owed)
     if not adopt:
         return Takeover(abandoned=open_)
@@ -49,6 +54,10 @@ def taken_over(rebuild: Rebuild, values: Values, graph: Graph, adopt: bool) -> T
     for path in found.paths:
         _check_undo(rebuild, graph, path)
     return found._replace(abandoned=tuple(path for path in open_ if path not in paths))
+
+
+def _standing(undo: UndoState) -> list[UndoEntry]:
+    return [entry for _, entry in undo.entries() if entry.task.status not in FINAL_TASK]
 
 
 def _paths(entries: Sequence[UndoEntry], owed: Sequence[Owed]) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ class ExecutionTerminated(Event):
     """End the execution at once: nothing is waited for, carried out at the end, or undone.
 
     upgrade: which `execution` goes on in its place from event `seq`, by which `definition_hash`; with the
-        `labels` that it is to have beside those of this one and the `comment`, if there are any.
+        `labels` that it is to have beside those of this one and the `comment`, if there are any;
+        `adopt_compensation` if it takes over what could be undone here.
     """
 
     reason: str | None = None

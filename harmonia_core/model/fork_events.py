@@ -19,7 +19,8 @@ class ExecutionForked(Event):
     origin_hash: of the definition that the origin runs, if this one runs another.
     changed: what differs from the origin on purpose, by name and, for tasks, by path.
     again: the first of the paths that begin anew; again_count: how many do. checkpoint: its name.
-    priority: its own, as its definition has it.
+    priority: its own, as its definition has it. adopted: how many tasks it can undo that the origin has done;
+        the origin then never does.
     """
 
     origin: str
@@ -40,3 +41,4 @@ class ExecutionForked(Event):
     again_count: int = 0
     checkpoint: str | None = None
     priority: int = 0
+    adopted: int = 0

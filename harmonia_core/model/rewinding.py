@@ -18,13 +18,15 @@ class Origin:
     """Hold the past of an execution.
 
     beginning: its state before the first event. log: all of its events. undone: paths of results
-    that have been undone by others than this execution, of whom it has them.
+    that have been undone by others than this execution, of whom it has them. undone_after: of results
+    that have been undone by those who went on with its entries.
     """
 
     graph: Graph
     beginning: ExecutionState
     log: Sequence[Recorded]
     undone: frozenset[str] = frozenset()
+    undone_after: frozenset[str] = frozenset()
 
 
 class AtSeq(NamedTuple):

@@ -9,8 +9,8 @@ from anyio.lowlevel import checkpoint
 
 from harmonia_core import TaskContext, task_type
 from harmonia_core.engine.forking import Forking
-from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.operating import ActionRefused
+from harmonia_core.engine.undone_elsewhere import Elsewhere
 from harmonia_core.errors import ExecutionNotFound, InputInvalid, ProblemsError
 from harmonia_core.host import Inspector, NotPublished
 from harmonia_core.testing.harness import Harness
@@ -131,7 +131,7 @@ async def test_what_an_ancestor_has_undone_since_runs_again(monkeypatch: pytest.
         async def nothing(*given: Any) -> frozenset[str]:
             return frozenset()
 
-        monkeypatch.setattr(Forks, "_undone", nothing)
+        monkeypatch.setattr(Elsewhere, "before", nothing)
         seeded = await run.engine.rerun(second, dry_run=True)
         assert "a" in seeded.plan.rewound.reused, "this is what the look at the ancestors is for"
 
