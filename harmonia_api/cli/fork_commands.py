@@ -177,6 +177,12 @@ def upgrade_execution(
             metavar="VERSION|FILE", help="`latest`, a published version (1.4, order@^1.4), or a file."
         ),
     ],
+    adopt_compensation: Annotated[
+        bool,
+        typer.Option(
+            "--adopt-compensation", help="Let the new one undo, if need be, what the old one has done."
+        ),
+    ] = False,
     label: Label = None,
     comment: Comment = None,
     dry_run: DryRun = False,
@@ -190,7 +196,7 @@ def upgrade_execution(
 
     Exit codes as those of `run`; 2 also if the version does not map onto what has been done.
     """
-    more = {"version": version}
+    more = {"version": version, "adopt_compensation": adopt_compensation}
     _do(
         "upgrade",
         execution,

@@ -17,7 +17,8 @@ def plan_line(plan: dict[str, Any]) -> str:
     again, reused, repeats = (len(plan[name]) for name in ("again", "reused", "repeats"))
     line = f"{plan['kind']} of {origin['execution']} at event {origin['seq']}, {definition(plan)}: "
     line += f"{counted(again, 'task')} again, {reused} reused"
-    return line + (f", {counted(repeats, 'effect')} may repeat" if repeats else "")
+    line += f", {counted(repeats, 'effect')} may repeat" if repeats else ""
+    return line + "".join(f", undo {text}" for text in _undos(plan))
 
 
 def definition(plan: dict[str, Any]) -> str:
@@ -31,6 +32,16 @@ def definition(plan: dict[str, Any]) -> str:
     )
 
 
+def _undos(plan: dict[str, Any]) -> Iterator[str]:
+    """Yield what becomes of the undos that the origin has not carried out."""
+    adopted, abandoned = len(plan["adopted"]), len(plan["abandoned"])
+    hint = "" if plan["adopt_compensation"] else " (--adopt-compensation takes it over)"
+    if adopted:
+        yield f"of {counted(adopted, 'task')} is taken over"
+    if abandoned:
+        yield f"of {counted(abandoned, 'task')} is lost{hint}"
+
+
 def print_plan(plan: dict[str, Any]) -> None:
     """Print what a fork would do."""
     origin = plan["origin"]
@@ -38,6 +49,8 @@ def print_plan(plan: dict[str, Any]) -> None:
     print(f"{'definition':<10} {definition(plan).removeprefix('by ')}")
     if plan["changed"]:
         print(f"{'changed':<10} {clean(', '.join(plan['changed']))}")
+    for text in _undos(plan):
+        print(f"{'undo':<10} {text}")
     print()
     rows = list(_rows(plan))
     if rows:
@@ -58,8 +71,10 @@ def _rows(plan: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield path, "again", _effect(repeats.pop(path, None))
     for repeat in repeats.values():
         yield repeat["path"], "again", _effect(repeat)
+    adopted, abandoned = set(plan["adopted"]), set(plan["abandoned"])
     for path in plan["reused"]:
-        yield path, "reused", ""
+        lost = "nobody undoes it any more" if path in abandoned else ""
+        yield path, "reused", "its undo is taken over" if path in adopted else lost
     for path in plan["dropped"]:
         yield path, "dropped", "the new version has no such task; its result is not used"
 

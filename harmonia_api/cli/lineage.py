@@ -6,7 +6,7 @@ from typing import Any
 
 from harmonia_api.cli.printing import NARROW, paint, print_json, terminal_width
 from harmonia_api.cli.reading import read_store
-from harmonia_api.cli.text import clean, cut
+from harmonia_api.cli.text import clean, counted, cut
 from harmonia_api.cli.words import STYLES
 
 _LINES = ("├─ ", "└─ ", "│  ", "   ")
@@ -60,6 +60,7 @@ def _rest(node: dict[str, Any], wide: bool, here: bool) -> str:
     kind = node["relation"]
     where = "" if node["seq"] is None else f" at {node['seq']}"
     where += f" of task {clean(node['path'])}" if node["path"] else ""
+    where += f", undo of {counted(node['adopted'], 'task')} taken over" if node.get("adopted") else ""
     parts = [] if kind == "start" else [kind + where]
     if wide:
         parts.append(f"{node['workflow']['name']} {node['workflow']['version']}")

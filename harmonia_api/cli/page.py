@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harmonia_api.cli.printing import NARROW, json_line, paint, print_table, terminal_width
-from harmonia_api.cli.text import clean, cut, duration
+from harmonia_api.cli.text import clean, counted, cut, duration
 from harmonia_api.cli.waiting import of_view
 from harmonia_api.cli.words import STYLES
 from harmonia_core.host import FINAL_EXECUTION, parse_rfc3339
@@ -40,9 +40,11 @@ def _head(view: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     if origin.get("kind") == "continued":
         yield "goes on", f"from execution {origin['execution']}; the first was {view['root_id']}"
     elif origin:
-        yield "origin", f"{origin['kind']} of execution {origin['execution']} at event {origin['seq']}"
+        took = f", undo of {counted(origin['adopted'], 'task')} taken over" if origin.get("adopted") else ""
+        yield "origin", f"{origin['kind']} of execution {origin['execution']} at event {origin['seq']}{took}"
     if view.get("upgraded_to"):
-        yield "upgraded", f"to execution {view['upgraded_to']}"
+        took = ", which can undo what this one did" if "adopted_by" in view.get("undo", ()) else ""
+        yield "upgraded", f"to execution {view['upgraded_to']}{took}"
     yield "workflow", f"{workflow['name']} {workflow['version']}"
     yield "status", paint(view["status"], STYLES.get(view["status"], "")) + reason
     if view.get("parent_path") is not None:

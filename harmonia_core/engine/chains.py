@@ -20,19 +20,14 @@ async def successor_of(backend: StateBackend, row: ExecutionRow) -> str | None:
     return successor_in(to_recorded(last[0])) if last else None
 
 
-async def replaced_by(backend: StateBackend, row: ExecutionRow) -> str | None:
-    """Return which execution goes on by another version where one was ended for that, None if none does."""
-    upgrade = await _upgrade(backend, row)
-    return None if upgrade is None else str(upgrade["execution"])
-
-
 async def adopter_of(backend: StateBackend, row: ExecutionRow) -> str | None:
     """Return which execution has taken over what another one could undo, None if none has."""
-    upgrade = await _upgrade(backend, row)
+    upgrade = await replaced(backend, row)
     return str(upgrade["execution"]) if upgrade and upgrade.get("adopt_compensation") else None
 
 
-async def _upgrade(backend: StateBackend, row: ExecutionRow) -> Mapping[str, Any] | None:
+async def replaced(backend: StateBackend, row: ExecutionRow) -> Mapping[str, Any] | None:
+    """Return what goes on by another version where an execution was ended for that, None if nothing does."""
     if row.status != ExecutionStatus.TERMINATED:
         return None
     last = await backend.events(row.execution_id, row.seq - 1, 1)

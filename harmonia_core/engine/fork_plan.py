@@ -53,6 +53,7 @@ class ForkPlan(NamedTuple):
             "repeats": [self._repeat(repeat) for repeat in rewound.repeats],
             "undone": list(rewound.undone),
             "dropped": list(rewound.dropped),
+            "adopt_compensation": self.wish.changes.adopt_compensation,
             "adopted": list(rewound.adopted),
             "abandoned": list(self.abandoned),
         }

@@ -7,7 +7,7 @@ from pydantic_core import from_json
 
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.contracts.state_backend import ExecutionQuery, StateBackend
-from harmonia_core.engine.chains import replaced_by
+from harmonia_core.engine.chains import replaced
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.ownership import Owner
 from harmonia_core.engine.rolling import successor_in
@@ -33,8 +33,12 @@ class Inquiry:
         successor = await self._owner.succession.successor(row)
         if successor is not None:
             return {**view, "owner": None, "successor": successor}
-        upgraded_to = await replaced_by(self.backend, row)
-        return view if upgraded_to is None else {**view, "upgraded_to": upgraded_to}
+        upgrade = await replaced(self.backend, row)
+        if upgrade is None:
+            return view
+        if upgrade.get("adopt_compensation") and "undo" in view:
+            view["undo"] = {**view["undo"], "adopted_by": upgrade["execution"]}
+        return {**view, "upgraded_to": upgrade["execution"]}
 
     async def output(self, execution_id: str) -> Any:
         """Return the output of an execution whole, however large; None unless it has completed."""

@@ -19,12 +19,16 @@ PAGE = 200
 
 
 class Relation(NamedTuple):
-    """Say how an execution came from another one: the fields of its node that tell it."""
+    """Say how an execution came from another one: the fields of its node that tell it.
+
+    adopted: how many tasks of that one it can undo, which that one then cannot.
+    """
 
     relation: str
     seq: int | None = None
     path: str | None = None
     parent_id: str | None = None
+    adopted: int = 0
 
 
 class Tree:
@@ -63,7 +67,8 @@ def pruned(execution_id: str, below: dict[str, Any]) -> dict[str, Any]:
 
 def _of_origin(row: ExecutionRow) -> Relation:
     origin = from_json(row.origin or "{}")
-    return Relation(origin.get("kind", "continued"), origin.get("seq"))
+    kind, adopted = origin.get("kind", "continued"), origin.get("adopted", 0)
+    return Relation(kind, origin.get("seq"), adopted=adopted)
 
 
 class Lineage(Inquiry):
@@ -72,10 +77,11 @@ class Lineage(Inquiry):
     async def lineage(self, execution_id: str, *, limit: int = MOST) -> dict[str, Any]:
         """Return the tree that an execution stands in, from the oldest origin that is still there.
 
-        `{id, root, count, complete}`; each node has `id, relation, seq, path, status, reason, workflow,
-        created_at, ended_at, gone, descendants`. relation: `start`, `continued`, `fork`, `rerun`,
+        `{id, root, count, complete}`; each node has `id, relation, seq, path, adopted, status, reason,
+        workflow, created_at, ended_at, gone, descendants`. relation: `start`, `continued`, `fork`, `rerun`,
         `restore`, `upgrade` or `child`; seq: where in its origin it begins; path: of the task that a
-        child carries out; gone: pruned. limit: nodes at most. Raises ExecutionNotFound.
+        child carries out; adopted: how many tasks of its origin it can undo instead; gone: pruned.
+        limit: nodes at most. Raises ExecutionNotFound.
         """
         row = await self._head(execution_id)
         top, gone = await self._oldest(row)

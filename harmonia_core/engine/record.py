@@ -169,8 +169,10 @@ def _created(live: Live, batch: Batch, owner: str | None) -> ExecutionRow:
 def _origin(first: Event) -> str | None:
     if not isinstance(first, Inheriting):
         return None
-    kind = first.kind if type(first) is ExecutionForked else "continued"
-    return canonical({"execution": first.origin, "seq": first.origin_seq, "kind": kind}).decode()
+    origin: dict[str, Any] = {"execution": first.origin, "seq": first.origin_seq, "kind": "continued"}
+    if type(first) is ExecutionForked:
+        origin |= {"kind": first.kind, **({"adopted": first.adopted} if first.adopted else {})}
+    return canonical(origin).decode()
 
 
 def _inherited(live: Live) -> list[BlobRow]:

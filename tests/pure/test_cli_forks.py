@@ -20,7 +20,8 @@ def plan(**more: Any) -> dict[str, Any]:
     return {
         "kind": "rerun", "origin": {"execution": "x1", "seq": 9}, "definition": {"from": OLD, "to": OLD},
         "changed": ["input"], "again": ["pay", "ship"], "reused": ["look"], "reopened": [],
-        "repeats": [REPEAT], "undone": [], "dropped": [], **more,
+        "repeats": [REPEAT], "undone": [], "dropped": [], "adopt_compensation": False, "adopted": [],
+        "abandoned": [], **more,
     }  # fmt: skip
 
 
@@ -44,6 +45,23 @@ def test_a_plan_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split("  ")[0] for line in lines[4:9]] == ["TASK", "pay", "ship", "look", "gone"]
     assert "may repeat (http, not idempotent, had succeeded)" in lines[5]
     assert lines[-1] == "2 tasks again, 1 reused, 1 effect may repeat. Nothing was begun."
+
+
+def test_a_plan_says_what_nobody_undoes_any_more_and_what_is_taken_over(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lost = plan(kind="upgrade", repeats=[], abandoned=["look"])
+    assert plan_line(lost).endswith("1 reused, undo of 1 task is lost (--adopt-compensation takes it over)")
+    print_plan(lost)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3] == "undo       of 1 task is lost (--adopt-compensation takes it over)"
+    assert any(" ".join(line.split()) == "look reused nobody undoes it any more" for line in lines)
+    taken = plan(kind="upgrade", repeats=[], adopt_compensation=True, adopted=["look"], abandoned=["pay"])
+    assert plan_line(taken).endswith("1 reused, undo of 1 task is taken over, undo of 1 task is lost")
+    print_plan(taken)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:5] == ["undo       of 1 task is taken over", "undo       of 1 task is lost"]
+    assert any(" ".join(line.split()) == "look reused its undo is taken over" for line in lines)
 
 
 def test_a_large_plan_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +93,10 @@ def node(id: str, relation: str = "start", *below: dict[str, Any], **more: Any) 
 
 TREE = node(
     "first", "start",
-    node("second", "rerun", node("third", "upgrade", seq=5, workflow=NEW), seq=12, status="terminated"),
+    node(
+        "second", "rerun", node("third", "upgrade", seq=5, workflow=NEW, adopted=2), seq=12,
+        status="terminated",
+    ),
     node("fourth", "child", path="each[1]/ask"),
 )  # fmt: skip
 
@@ -86,6 +107,7 @@ def test_the_tree_fits_its_lines(width: int | None, capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().out.splitlines()
     fronts = ("first  ", "├─ second  ", "│  └─ third  ", "└─ fourth  ")
     assert all(line.startswith(front) for line, front in zip(lines, fronts, strict=True))
+    assert "upgrade at 5, undo of 2 tasks taken over" in lines[2]
     assert "rerun at 12" in lines[1] and "child of task each[1]/ask" in lines[3]
     assert all(width is None or len(line) <= width for line in lines)
     assert ("this one" in lines[2]) is (width != 80) and ("2026-01-01" in lines[0]) is (width != 80)

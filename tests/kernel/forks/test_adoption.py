@@ -90,6 +90,13 @@ async def test_the_new_one_undoes_what_the_old_one_has_done() -> None:
         assert (await run.events(after["id"]))[0]["data"]["adopted"] == 2
         last = (await run.events(old))[-1]["data"]
         assert last["upgrade"]["adopt_compensation"] is True
+        view = await run.engine.get(old)
+        assert view["undo"] == {
+            "recorded": 2, "ended": 0, "open": 2, "attention": 0, "adopted_by": found.execution_id,
+        }  # fmt: skip
+        assert after["origin"]["adopted"] == 2
+        tree = (await run.engine.lineage(old))["root"]
+        assert [tree["adopted"], *(one["adopted"] for one in tree["descendants"])] == [0, 2]
         await checked(run)
 
 
