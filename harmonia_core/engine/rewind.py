@@ -54,9 +54,19 @@ def rewind(
     if seq is not None and not 0 < seq <= last:
         raise RewindRefused([Problem("seq-unknown", "", f"there is no seq {seq}; the last is {last}")])
     past = Past(origin, seq)
-    rebuild = Rebuild(past, again_failed=seq is None)
-    undone = tuple(sorted(path for path in past.undone if past.reused(path)))
-    ways = _ways(rebuild, undone)
+    undone = {path for path in past.undone if past.reused(path)}
+    rebuild, scope = _put_back(past, point, undone)
+    # What has failed or was cancelled may go on inside, where there are results that have been undone.
+    while more := past.undone.intersection(rebuild.reused) - undone:
+        undone |= more
+        rebuild, scope = _put_back(past, point, undone)
+    return _rewound(rebuild, scope, changes, graph or past.graph, tuple(sorted(undone)))
+
+
+def _put_back(past: Past, point: Point, undone: Iterable[str]) -> tuple[Rebuild, GraphState]:
+    """Return the tasks as they are to begin; raise RewindRefused."""
+    rebuild = Rebuild(past, again_failed=isinstance(point, FromTasks))
+    ways = _ways(rebuild, sorted(undone))
     if isinstance(point, FromTasks):
         ways += _ways(rebuild, point.paths)
         if not point.paths and not failed_points(past.state) and not past.state.scope.open:
@@ -66,7 +76,7 @@ def rewind(
         scope = rebuild.graph(past.graph.root, scope, "", ways)
     if rebuild.problems:
         raise RewindRefused(_once(rebuild.problems))
-    return _rewound(rebuild, scope, changes, graph or past.graph, undone)
+    return rebuild, scope
 
 
 def _ways(rebuild: Rebuild, paths: Iterable[str]) -> list[Way]:

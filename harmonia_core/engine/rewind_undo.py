@@ -78,8 +78,7 @@ def _check_quiet(rebuild: Rebuild, undo: UndoState) -> None:
     """Refuse what is being undone at the moment: whoever has begun that must end it."""
     paths = [one.path for one in undo.open] or ([""] if undo.working or undo.wanted else [])
     for path in paths:
-        what = path or "the execution"
-        message = f"{what} is being undone, so that nobody else can take over what is not undone yet"
+        message = "it is being undone, so that nobody else can take over what is not undone yet"
         rebuild.refuse("undo-under-way", path, message, "let that end first")
 
 
@@ -89,10 +88,10 @@ def _check_undo(rebuild: Rebuild, graph: Graph, path: str) -> None:
         return
     old, new = _undo_of(rebuild.past.graph, path), _undo_of(graph, path)
     if new is None:
-        message = f"{path} has been done and can be undone, and the other version has no `compensate` there"
+        message = "it has been done and can be undone, and the other version has no `compensate` there"
         rebuild.refuse("undo-removed", path, message, _HINT)
     elif old is not None and old.type != new.type:
-        message = f"what undoes {path} is of type {old.type!r}, and {new.type!r} in the other version"
+        message = f"what undoes it is of type {old.type!r}, and {new.type!r} in the other version"
         rebuild.refuse("undo-changed", path, message, _HINT)
 
 

@@ -294,3 +294,16 @@ def test_the_law_notices_entries_out_of_order(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(AssertionError):
         for seed in range(60):
             same_with_and_without(seed)
+
+
+@pytest.mark.parametrize("on", ["fail", "compensate"])
+def test_what_was_undone_inside_something_that_failed_runs_again(on: Any) -> None:
+    inside = scope(task("a", undo=UNDONE), task("b", "a"), task("d"))
+    play = Play(graph(composite("g", inside=inside, on_failure=on), on_failure="compensate"))
+    play.end("g/a")
+    play.end("g/d")
+    play.fail("g/b")
+    play.end("g/a~undo")
+    assert play.state.status in (ExecutionStatus.COMPENSATED, ExecutionStatus.FAILED)
+    rewound = back(play, FromTasks())
+    assert rewound.undone == ("g/a",) and set(rewound.again) == {"g/a", "g/b"} and rewound.reused == ("g/d",)

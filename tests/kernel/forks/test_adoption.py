@@ -225,3 +225,50 @@ async def test_what_a_pruned_adopter_may_have_undone_is_not_reused() -> None:
         await run.finish(found.execution_id or "")
         await prune(run.engine.backend, found.execution_id or "")
         assert (await run.engine.fork(old, dry_run=True)).plan.rewound.undone == ("pay", "room")
+
+
+ROLLING = {
+    "name": "rolling",
+    "on_failure": "compensate",
+    "tasks": {
+        "s": {
+            "type": "sequence",
+            "steps": [
+                {"id": name, "type": "do", "compensate": {"type": "do", "input": {"n": f"{name} back"}}}
+                for name in ("pay", "room", "car")
+            ]
+            + [{"id": "gate", "type": "wait", "input": {"duration": 60}}, {"id": "check", "type": "do"}],
+        }
+    },
+}
+
+
+async def never(*given: Any, **more: Any) -> Any:
+    """Die before the new one begins."""
+    raise RuntimeError
+
+
+async def test_a_chain_hands_over_what_all_of_it_has_done() -> None:
+    """Whoever begins the new one from what is recorded looks at no adopter but earlier ones."""
+    store, settings = "memory://adoption-chain", KernelSettings(roll_over_after=4)
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(Harness(do, url=store, settings=settings))
+        begun = await first.engine.start(ROLLING)
+        await first.seen(begun, "TimerSet")
+        await first.engine.pause(begun)
+        old = (await first.engine.get(begun))["id"]
+        assert old != begun, "it has rolled over"
+        first.engine._forks.begin = never  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError):
+            await first.engine.upgrade(begun, {**ROLLING, "version": "2.0.0"}, adopt_compensation=True)
+    FAIL.add("s/check")
+    async with Harness(do, url=store, settings=settings) as second:
+        await second.engine.recover()
+        after = await second.finish((await second.engine.get(old))["upgraded_to"])
+        assert after["status"] == "compensated"
+        assert undos() == [(f"s/{name}~undo", f"{name} back") for name in ("car", "room", "pay")]
+        ended = [event["type"] for event in await second.events(begun)].index("TaskSucceeded") + 1
+        forked = await second.engine.fork(begun, ended, dry_run=True)
+        assert forked.as_json()["undone"] == ["s/pay"]
+        with pytest.raises(ProblemsError, match="goes on from"):
+            await second.engine.rerun(old, dry_run=True)
