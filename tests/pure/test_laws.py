@@ -428,7 +428,10 @@ def task_step(before: TaskStatus, after: TaskStatus) -> None:
     assert after is before or after in TASK_TRANSITIONS[before], (before, after)
 
 
-ASIDE = e.Asked | e.LateResultRefused | e.UndoOwed | e.UndoRecorded | e.CompensationBegun | e.TaskResolved
+ASIDE = (
+    e.Asked, e.LateResultRefused, e.UndoOwed, e.UndoRecorded, e.CompensationBegun, e.TaskResolved,
+    e.DecisionRefused,
+)  # fmt: skip
 """Events that name a task and leave it where it is."""
 ENDS = {
     e.TaskSkipped: TaskStatus.SKIPPED,
