@@ -144,6 +144,20 @@ async def test_pruning_the_old_one_changes_nothing() -> None:
         await checked(run)
 
 
+async def test_secrets_of_what_is_taken_over_stay_holes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARMONIA_SECRET_KEY", "correct-horse")
+    both = before, new = saga("pay", "gate"), saga("pay", "gate", "check", version="2.0.0")
+    for definition in both:
+        definition["tasks"]["pay"]["compensate"]["input"] = {"n": "${secrets.KEY}"}
+    async with Harness(do) as run:
+        old = await paused(run, before)
+        found = await run.engine.upgrade(old, new, adopt_compensation=True)
+        FAIL.add("check")
+        after = await run.finish(found.execution_id or "")
+        assert undos() == [("pay~undo", "correct-horse")]
+        assert "correct-horse" not in str(await run.events(after["id"])) + str(after)
+
+
 @pytest.mark.parametrize("units", range(0, 5))
 async def test_a_crash_between_the_two_forgets_nothing(units: int) -> None:
     """The store takes so many units of an upgrade and no more; another engine goes on."""
