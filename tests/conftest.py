@@ -22,11 +22,15 @@ def root() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Forget HARMONIA_* of the caller, and put data and caches under a temporary folder."""
+    """Forget HARMONIA_* of the caller, and put data and caches under a temporary folder.
+
+    Programs that tests start may keep what they compile: compiling all of it takes as long as starting.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith("HARMONIA_") and not name.startswith("HARMONIA_TEST_"):
                 patch.delenv(name)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("HARMONIA_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -27,12 +27,20 @@ class SlotKeeper:
 
     The unit that makes room lets the next one in line come to run, whoever drives it, and leaves it a
     request. Here those requests are taken that our own units have left for our own executions.
+    idle: called when nothing is left to be looked for, if somebody set it.
     """
 
     def __init__(self, backend: StateBackend, driver: Driver, clock: Clock, patience: Patience) -> None:
         self._backend, self._driver, self._clock, self._patience = backend, driver, clock, patience
         self._stirred = anyio.Event()
         self._sleep: anyio.CancelScope | None = None
+        self._looking = False
+        self.idle: Callable[[], None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether something is still to be looked for."""
+        return self._looking or self._stirred.is_set()
 
     def recorded(self, live: Live, batch: Batch) -> None:
         """Hear of a committed batch; called by the driver."""
@@ -50,6 +58,7 @@ class SlotKeeper:
         while True:
             if not self._stirred.is_set():
                 await self._rest()
+            self._looking = True
             told, self._stirred = self._stirred.is_set(), anyio.Event()
             try:
                 if not told:
@@ -59,6 +68,9 @@ class SlotKeeper:
                 self._driver.hand_over(*found)
             except StateBackendError as error:
                 LOG.warning("What waits under limits could not be looked after: %s", error)
+            self._looking = False
+            if self.idle is not None:
+                self.idle()
 
     async def _rest(self) -> None:
         """Wait until something happens here, or for a tick while something waits."""

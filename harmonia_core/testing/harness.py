@@ -43,7 +43,8 @@ class Harness:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.engine)
         self._stack.callback(self.engine.view(lambda recorded: self._stir()))
-        self.engine._office.idle = self._stir  # what is published is brought before time passes
+        # What is published is brought, and what has its turn is told, before time passes.
+        self.engine._office.idle = self.engine._slots.idle = self._stir
         return self
 
     async def __aexit__(
@@ -104,6 +105,7 @@ def _only_waits(engine: Engine) -> bool:
     return (
         bool(driver.lives)
         and not engine._office.busy
+        and not engine._slots.busy
         and not any(
             live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
             for live in driver.lives.values()

@@ -11,7 +11,7 @@ from test_kill import check, define, ends, kill_at
 
 from harmonia_sql.testing.cluster import Cluster
 
-KILLS, RESTARTS = 8, 8
+KILLS, RESTARTS = 5, 5
 MODES = ("fast", "immediate")
 
 

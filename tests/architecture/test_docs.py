@@ -27,8 +27,8 @@ FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\s*$(.*?)^```\s*$", re.MULTILINE 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 ENVIRONMENT = re.compile(r"(?:[A-Z_]+=\S+ )*")
-LAST_LINE = " | tail -n 1"
-PLAIN_COMMAND = re.compile(r"harmonia (?:'[^']*'|[^|&;<>$`*(){}'~])*(?: \| tail -n 1)?")
+QUOTED_OR_NESTED = re.compile(r"'[^']*'|\$\(((?:'[^']*'|[^()'])*)\)")
+PLAIN_COMMAND = re.compile(r"(harmonia (?:'[^']*'|[^|&;<>$`*(){}'~])*?)(?: ([|>] .*))?")
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -72,34 +72,42 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, given: str = "") -> tuple[int, str, str]:
     """Run a shell line with the environment's commands first on PATH, and wide, plain output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
+    done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         env={**os.environ, **PLAIN, "PATH": path, "HARMONIA_DATA_DIR": str(folder / "data")},
+        input=given,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+    return done.returncode, done.stdout, done.stderr
 
 
-def answer(command: str, folder: Path) -> tuple[int, str]:
-    """Return exit code and output of a command; one of `harmonia` alone needs no process of its own.
+def answer(command: str, folder: Path) -> tuple[int, str, str]:
+    """Return exit code and output of a command; one of `harmonia` needs no process of its own.
 
     A process takes a second of a slow core to start; that the command starts is shown elsewhere.
     """
-    if PLAIN_COMMAND.fullmatch(command) is None:
-        done = run(command, folder)
-        return done.returncode, done.stdout + done.stderr
-    words = shlex.split(command.removesuffix(LAST_LINE))[1:]
+    if command.startswith("harmonia "):
+        command = QUOTED_OR_NESTED.sub(
+            lambda found: found[0] if found[1] is None else answer(found[1], folder)[1].strip(), command
+        )
+    plain = PLAIN_COMMAND.fullmatch(command)
+    if plain is None:
+        return run(command, folder)
     with chdir(folder):
-        asked = ask(*words, HARMONIA_DATA_DIR=str(folder / "data"))
+        asked = ask(*shlex.split(plain[1])[1:], HARMONIA_DATA_DIR=str(folder / "data"))
     if asked.exception is not None and not isinstance(asked.exception, SystemExit):
         raise asked.exception
-    return asked.exit_code, asked.stdout + asked.stderr
+    if plain[2] is None:
+        return asked.exit_code, asked.stdout, asked.stderr
+    code, out, err = run(f"cat {plain[2]}", folder, asked.stdout)
+    return code, out, asked.stderr + err
 
 
 def ask(*words: str, **environment: str) -> Result:
@@ -203,7 +211,8 @@ def check_command(command: str, shown: list[str], block: Block, folder: Path) ->
         assert bare.split()[1] in targets, command
         return
     assert bare.startswith("harmonia "), f"line {block.line}: neither executed nor marked: {command}"
-    code, output = answer(command, folder)
+    code, out, err = answer(command, folder)
+    output = out + err
     assert code == block.exit_code, f"line {block.line}: {command}\n{output}"
     pattern = r"[\s\S]*".join(re.escape(line).replace("…", r".*") for line in shown)
     assert re.search(pattern, output), f"line {block.line}: {command}\n{output}"
