@@ -1,4 +1,4 @@
-"""The places of a definition at which tests aim, and the graph in which mocks take the place of work. Pure."""
+"""The places at which tests aim, and the graph in which mocks take the place of the engine's own work. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -10,7 +10,14 @@ from harmonia_core.testing.records import Task
 if TYPE_CHECKING:
     from harmonia_core.testing.execution import Execution
 
-MARKS = {"succeeded": "+", "failed": "x", "skipped": "-", "unreachable": "-", "cancelled": "x", "attention": "!"}
+MARKS = {
+    "succeeded": "+",
+    "failed": "x",
+    "skipped": "-",
+    "unreachable": "-",
+    "cancelled": "x",
+    "attention": "!",
+}
 """What stands in front of a task; a task that goes on has a `>`."""
 SHOWN_RUNS = 3
 MOST_LINES = 200
@@ -49,7 +56,8 @@ def draw(execution: "Execution", width: int) -> str:
     lines = list(_lines(_tree(execution.tasks), execution.started, 0))
     left = len(lines) - MOST_LINES
     if left > 0:
-        lines = lines[: MOST_LINES // 2] + [Line(f"... {left} lines left out", "", "", "")] + lines[-MOST_LINES // 2 :]
+        half = MOST_LINES // 2
+        lines = [*lines[:half], Line(f"... {left} lines left out", "", "", ""), *lines[-half:]]
     label = min(max((len(one.label) for one in lines), default=0), width * 45 // 100)
     state = max((len(one.status) for one in lines), default=0)
     at = max((len(one.at) for one in lines), default=0)
@@ -78,7 +86,16 @@ def _tree(tasks: Sequence[Task]) -> Node:
         for step in _steps(task.path):
             node = node.children.setdefault(step, Node(step))
         node.task = task
+    _fold_bodies(root)
     return root
+
+
+def _fold_bodies(node: Node) -> None:
+    """Leave out the body of what has a `catch` or `finally`: its line says how that went."""
+    for child in node.children.values():
+        if child.task is not None and child.task.guards:
+            del child.children["body"]
+        _fold_bodies(child)
 
 
 def _steps(path: str) -> Iterator[str]:
@@ -109,7 +126,11 @@ def _lines(node: Node, start: datetime, depth: int) -> Iterator[Line]:
 def _shape(node: Node) -> tuple[Any, ...]:
     """Return what two items or rounds must have in common to be drawn as one."""
     task = node.task
-    own = () if task is None else (task.status, task.reason, task.attempts, task.decision, str(task.error or ""))
+    own = (
+        ()
+        if task is None
+        else (task.status, task.reason, task.attempts, task.decision, str(task.error or ""))
+    )
     return own, tuple((name, _shape(child)) for name, child in node.children.items())
 
 
@@ -130,15 +151,18 @@ def _note(task: Task) -> str:
     if task.attempts > 1:
         found.append(f"{task.attempts} attempts")
     if task.status == "skipped" or task.status == "unreachable":
-        found.append(str(task.reason or ""))
+        found.append(f"when: {task.condition}" if task.condition else str(task.reason or ""))
     elif task.decision is not None:
-        found.append(task.decision + (f" by {task.decided_by}" if task.decided_by else " by its deadline"))
+        by = task.decided_by or task.reason
+        found.append(task.decision + (f" by {by}" if by else ""))
     elif task.status in ("blocked", "running") and task.leaf:
         found.append(f"waits for: {task.waits_for}" if task.waits_for else f"{task.type}, not ended")
     elif task.reason:
         found.append(task.reason)
-    if task.error is not None and (task.status != "succeeded" or task.attempts > 1):
-        found.append(("after " if task.status == "succeeded" else "") + str(task.error))
+    if task.status != "succeeded" and task.error is not None:
+        found.append(str(task.error))
+    elif task.errors:
+        found.append(f"after {', '.join(one.code for one in task.errors)}")
     return ", ".join(one for one in found if one)
 
 

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from harmonia_core.testing.blueprint import named
 from harmonia_core.testing.drawing import draw, heading
 from harmonia_core.testing.records import Error, Message, Task
 from harmonia_core.testing.refusals import UnknownTask
-from harmonia_core.testing.targets import PATTERN, read_target
+from harmonia_core.testing.targets import read_target
 
 
 class Execution:
@@ -80,9 +81,11 @@ class Execution:
     def path(self) -> list[str]:
         """Return the paths of the tasks that ran, in the order in which they began.
 
-        What only holds others (a loop, a decision, a map) is left out: the tasks inside say enough.
+        What only holds others (a loop, a decision, a map) is left out: the tasks inside say enough. What has
+        a `catch` or `finally` stands there without the `/body` that its work has.
         """
-        return [one.path for one in self.tasks if one.ran and one.leaf]
+        guards = {f"{one.path}/body": one.path for one in self.tasks if one.guards}
+        return [guards.get(one.path, one.path) for one in self.tasks if one.ran and one.leaf]
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -115,14 +118,10 @@ class Execution:
         target = read_target(task)
         if exact and not target.by_id:
             return exact
-        ranked = [one for one in self.tasks if target.rank((one.path,))]
-        if target.by_id:
-            return _without_containers(ranked)
-        return [one for one in ranked if target.rank((one.path,)) >= PATTERN]
+        ranked = [one for one in self.tasks if target.rank(named(one.path, False))]
+        return _without_containers(ranked) if target.by_id else ranked
 
 
 def _without_containers(found: list[Task]) -> list[Task]:
     """Return tasks without the maps of which the others are items: those have the same id."""
-    return [
-        one for one in found if not any(other.path.startswith(f"{one.path}[") for other in found)
-    ]
+    return [one for one in found if not any(other.path.startswith(f"{one.path}[") for other in found)]

@@ -18,13 +18,15 @@ ENDS: Mapping[type[Event], str] = {
     e.TaskUnreachable: "unreachable",
     e.TaskCancelled: "cancelled",
 }
+_OF_WORK = ("attempts", "input", "errors", "retry_delays", "waits_for", "decision", "decided_by")
 
 
 class Fold:
     """Fold events in the order in which they were recorded.
 
     graphs: of each execution. prefixes: of the full paths in an execution. tasks: by full path, in the
-    order in which they were first heard of. owners: the executions they are in. undone: paths of what was undone, in that order.
+    order in which they were first heard of. owners: the executions they are in.
+    undone: paths of what was undone, in that order.
     """
 
     def __init__(self, graphs: Mapping[str, Graph], prefixes: Mapping[str, str]) -> None:
@@ -53,6 +55,19 @@ class Fold:
             return node_of(self._graphs[execution_id], path)
         except (KeyError, ValueError):
             return None
+
+    def _condition(self, one: e.Recorded) -> str | None:
+        node = self.node(one.execution_id, one.event.path)  # type: ignore[attr-defined]
+        return None if node is None or node.when is None else node.when.source
+
+    def close(self) -> None:
+        """Let a `try` show how its body went: a test means that by its name."""
+        for path, task in self.tasks.items():
+            body = self.tasks.get(f"{path}/body")
+            if task.type == "try" and body is not None and body.leaf:
+                task.guards = True
+                for name in _OF_WORK:
+                    setattr(task, name, getattr(body, name))
 
     def _task(self, execution_id: str, path: str) -> Task:
         full = self._prefixes.get(execution_id, "") + path
@@ -95,6 +110,7 @@ class Fold:
     def _decided(self, one: e.Recorded, task: Task) -> None:
         event: Any = one.event
         task.decision, task.decided_by = event.decision, event.by
+        task.reason = "deadline" if one.causation is None else None
 
     def _taken(self, one: e.Recorded, task: Task) -> None:
         event: Any = one.event
@@ -106,7 +122,9 @@ class Fold:
     def _end(self, one: e.Recorded, task: Task) -> None:
         event: Any = one.event
         task.status, task.ended = ENDS[type(event)], moment(one.at)
-        task.reason = getattr(event, "reason", None) or getattr(event, "blocked_by", None)
+        task.reason = getattr(event, "reason", None) or getattr(event, "blocked_by", None) or task.reason
+        if task.reason == "when":
+            task.condition = self._condition(one)
         task.attempts = max(task.attempts, getattr(event, "attempt", 0))
         if isinstance(event, e.TaskSucceeded):
             task.output = event.output

@@ -41,9 +41,7 @@ class MockedWork:
     begins to wait for nothing. blame: told what is wrong with the test itself.
     """
 
-    def __init__(
-        self, clock: FakeClock, stir: Callable[[], None], blame: Callable[[KitError], None]
-    ) -> None:
+    def __init__(self, clock: FakeClock, stir: Callable[[], None], blame: Callable[[KitError], None]) -> None:
         self._clock, self._stir, self._blame = clock, stir, blame
         self.waits: set[tuple[str, str]] = set()
 

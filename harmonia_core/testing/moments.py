@@ -16,8 +16,12 @@ from harmonia_core.testing.targets import Target, read_target
 class Scene(Protocol):
     """What a deed finds when its moment has come."""
 
-    engine: Engine
     root: str
+
+    @property
+    def engine(self) -> Engine:
+        """Return what drives the execution."""
+        ...
 
     def open_approvals(self, target: Target) -> list[tuple[str, str]]:
         """Return execution and path of the approvals that a target names; raise MomentRefused if none."""
@@ -103,9 +107,7 @@ class Moment:
         async def act(scene: Scene, spot: Spot | None) -> None:
             open_ = scene.open_approvals(target) if target is not None or spot is None else [spot]  # type: ignore[arg-type]
             for execution_id, path in open_:
-                await scene.engine.decide(
-                    execution_id, path, decision, data, comment=comment, actor=actor
-                )
+                await scene.engine.decide(execution_id, path, decision, data, comment=comment, actor=actor)
 
         return self._add(f"{verb}({'' if task is None else repr(task)})", act)
 

@@ -39,6 +39,7 @@ async def perform(
         graphs = {key: state.graph for key, state in stage.states.items()}
         fold = Fold(graphs, stage.prefixes)
         fold.fold(stage.recorded)
+        fold.close()
         for path, task in fold.tasks.items():
             task.output = await _value(stage, fold.owners[path], task.output)
         output = await _output(stage)

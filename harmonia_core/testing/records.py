@@ -36,13 +36,14 @@ class Task:
 
     path: with those of the tasks around it, also across executions. id: what the path ends with, without
         numbers.
-    status: as in the documents (`succeeded`, `failed`, `skipped`, `blocked`, ...). reason: why it stands there.
+    status: as in the documents (`succeeded`, `failed`, `skipped`, `blocked`, ...). reason: why that.
     attempts: how many began. input: what the first was given; secrets stand in it as `${secrets.name}`.
     error: of the last attempt, or what it failed with; errors: of every attempt that failed.
     retry_delays: seconds of workflow time before each further attempt.
     waits_for: the messages, or the title of the approval, that it waits or waited for.
     decision: `approved` or `rejected`, and decided_by: whose it was, if it asked for one.
-    leaf: it holds no other tasks.
+    condition: its `when`, if that is why it was skipped. leaf: it holds no other tasks. guards: it has a
+        `catch` or `finally`, and what it carries out is at `<path>/body`.
     """
 
     path: str
@@ -59,7 +60,9 @@ class Task:
     waits_for: str | None = None
     decision: str | None = None
     decided_by: str | None = None
+    condition: str | None = None
     leaf: bool = True
+    guards: bool = False
     began: datetime | None = None
     ended: datetime | None = None
 

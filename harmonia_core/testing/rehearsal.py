@@ -146,6 +146,7 @@ class Rehearsal:
         it is left as it is. limit: seconds of real time.
         Raises DefinitionInvalid, InputInvalid; NotMocked, TargetInvalid, MomentRefused, TooLong.
         """
+        __tracebackhide__ = True
         self._check_aims()
         for mock in self._cast.mocks.all:
             mock.begin()
@@ -156,7 +157,7 @@ class Rehearsal:
             done = anyio.run(self._run, input, until, limit)
         PLAYED.append(done.execution)
         for watch in WATCHERS:
-            watch(done)
+            watch(self, done)
         if done.fault is not None:
             raise done.fault
         return done.execution
@@ -171,6 +172,7 @@ class Rehearsal:
 
     def check_used(self) -> None:
         """Raise NotUsed if a mock or a moment was never come to, unless it may be."""
+        __tracebackhide__ = True
         mocks = [repr(one) for one in self._cast.mocks.all if not (one.used or one.unused_ok)]
         moments = [repr(one) for one in self._moments if not (one.used or one.unused_ok)]
         if mocks or moments:
@@ -180,16 +182,18 @@ class Rehearsal:
                 "If that is meant, say so with unused_ok=True."
             )
 
-    def graph(self) -> Graph:
-        """Return the compiled definition; raise DefinitionInvalid."""
+    def graphs(self) -> list[Graph]:
+        """Return the compiled definition, and those of `workflows`; raise DefinitionInvalid."""
         types = self._cast.task_types(installed(self._cast.engine_settings()))
-        return compile_definition(self.definition, types, env_allow=tuple(self._cast.env))
+        env = tuple(self._cast.env)
+        return [compile_definition(one, types, env_allow=env) for one in (self.definition, *self._workflows)]
 
     def _check_aims(self) -> None:
         """Refuse what names no place of the definition: mostly it is misspelt."""
-        graph = self.graph()
-        known = list(places(graph))
-        if is_open(graph):
+        __tracebackhide__ = True
+        graphs = self.graphs()
+        known = [place for graph in graphs for place in places(graph)]
+        if any(is_open(graph) for graph in graphs):
             return
         for words, target in self._aims:
             if not any(target.may_name(place.paths) for place in known):
@@ -201,11 +205,13 @@ class Rehearsal:
                 )
         unknown = self._cast.allowed - {name for name, _ in _types(self._cast)}
         if unknown:
-            raise TargetInvalid(f"allow({', '.join(map(repr, sorted(unknown)))}) names no installed task type.")
+            raise TargetInvalid(
+                f"allow({', '.join(map(repr, sorted(unknown)))}) names no installed task type."
+            )
 
 
 WATCHERS: list[Any] = []
-"""Functions that are told of every performance, such as those that collect what was covered."""
+"""Functions that are told of every rehearsal and performance, such as those that collect what was covered."""
 
 
 def _types(cast: Cast) -> Iterable[tuple[str, Any]]:

@@ -24,7 +24,7 @@ class Sources:
         self._folder, self._plugins = folder, plugins
 
     def read(self, source: Source) -> WorkflowDefinition:
-        """Return a definition; raise DefinitionInvalid with everything that is wrong, KitError for no file."""
+        """Return a definition; raise DefinitionInvalid with all that is wrong, KitError for no file."""
         if isinstance(source, WorkflowDefinition):
             return source
         files = _Files(self._folder, self._folder, (), self._plugins)

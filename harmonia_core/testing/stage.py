@@ -65,17 +65,24 @@ class Stage(Harness):
         for one in workflows:
             await self.engine.definitions.publish(one)
         self.engine.view(self._seen)
-        with anyio.move_on_after(limit) as scope:
-            async with anyio.create_task_group() as self._group:
-                self.root = await self.engine.start(definition, input)
-                for moment in self._moments:
-                    if moment.target is None:
-                        self._group.start_soon(self._happen, moment, None, moment.due(0.0))
-                rest = await self._go_on(until)
-                self._group.cancel_scope.cancel()
-        if scope.cancelled_caught:
+        rest: Rest | None = None
+        with anyio.move_on_after(limit):
+            try:
+                async with anyio.create_task_group() as self._group:
+                    rest = await self._perform(definition, input, until)
+            except BaseExceptionGroup as group:
+                raise group.exceptions[0] from None
+        if rest is None:
             self.fault = self.fault or self._too_long(limit)
-            return "standstill"
+        return rest or "standstill"
+
+    async def _perform(self, definition: WorkflowDefinition, input: Any, until: float) -> Rest:
+        self.root = await self.engine.start(definition, input)
+        for moment in self._moments:
+            if moment.target is None:
+                self._group.start_soon(self._happen, moment, None, moment.due(0.0))
+        rest = await self._go_on(until)
+        self._group.cancel_scope.cancel()
         return rest
 
     async def _go_on(self, until: float) -> Rest:
@@ -94,23 +101,36 @@ class Stage(Harness):
                 self.clock.advance_to(due)
                 await checkpoint()
             else:
-                await _change(changed)
+                await self._change(changed)
         return "ended"
 
     async def _nothing_happens(self) -> bool:
         """Tell whether nothing goes on by itself, several turns of the loop in a row."""
         for _ in range(TURNS):
-            if self._busy or not only_waits(self.engine, self.engine.work.waits):
+            if not self._quiet:
                 return False
             await checkpoint()
+        return self._quiet
+
+    @property
+    def _quiet(self) -> bool:
         return not self._busy and only_waits(self.engine, self.engine.work.waits)
+
+    async def _change(self, changed: anyio.Event) -> None:
+        """Return when something has changed; not all that does so says it."""
+        for _ in range(4 * TURNS):
+            if changed.is_set() or self._quiet:
+                return
+            await checkpoint()
+        with anyio.move_on_after(PATIENCE):
+            await changed.wait()
 
     def _too_long(self, limit: float) -> TooLong:
         now = datetime.fromtimestamp(self.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S")
         return TooLong(
-            f"The execution did not come to rest within {limit:g} s of real time; in workflow time it is {now},"
-            f" after {len(self.recorded):,} events. If it goes on for ever, end it with run(until=...);"
-            " if a task does real work that takes so long, give it more with run(limit=...)."
+            f"The execution did not come to rest within {limit:g} s of real time; in workflow time it is"
+            f" {now}, after {len(self.recorded):,} events. If it goes on for ever, end it with"
+            " run(until=...); if a task does real work that takes so long, give it more with run(limit=...)."
         )
 
     def _blame(self, fault: KitError) -> None:
@@ -159,17 +179,5 @@ class Stage(Harness):
         best = max((rank for rank, _ in ranked), default=0)
         if not best:
             there = ", ".join(repr(self.engine.paths_of(*one)[-1]) for one in found)
-            raise MomentRefused(
-                f"No approval {target.text!r} is open at that time; open: {there or 'none'}."
-            )
+            raise MomentRefused(f"No approval {target.text!r} is open at that time; open: {there or 'none'}.")
         return [one for rank, one in ranked if rank == best]
-
-
-async def _change(changed: anyio.Event) -> None:
-    """Return when something has changed, or could have without a word."""
-    for _ in range(4 * TURNS):
-        if changed.is_set():
-            return
-        await checkpoint()
-    with anyio.move_on_after(PATIENCE):
-        await changed.wait()

@@ -33,6 +33,7 @@ from harmonia_core.testing.clock import FakeClock
 from harmonia_core.testing.mocked_work import MockedWork
 from harmonia_core.testing.mocks import Mocks
 from harmonia_core.testing.refusals import KitError, NotMocked
+from harmonia_core.testing.targets import place_of
 
 DEPLOYMENT = "-not-allowed"
 """How the codes of problems end that the settings of a deployment cause, not the definition."""
@@ -59,7 +60,8 @@ class Cast:
         return self.settings.model_copy(
             update={
                 "freeze_at_start": False, "inline_limit": WHOLE, "roll_over_after": 0, "retention": (),
-                "adopt_orphans": False, "env_allow": tuple(self.env), "activity_keep": 0,
+                "adopt_orphans": False, "snapshot_every": 20, "activity_keep": 0,
+                "env_allow": tuple(self.env),
             }
         )  # fmt: skip
 
@@ -120,7 +122,9 @@ class StagedCatalog(Catalog):
 class StagedDispatcher(LocalDispatcher):
     """Give attempts to mocks, or let them do their work if they may."""
 
-    def __init__(self, *, cast: Cast, catalog: Catalog, work: MockedWork, engine: "StagedEngine", **rest: Any) -> None:
+    def __init__(
+        self, *, cast: Cast, catalog: Catalog, work: MockedWork, engine: "StagedEngine", **rest: Any
+    ) -> None:
         super().__init__(task_type=self._type_for, **rest)
         self._cast, self._catalog, self._work, self._engine = cast, catalog, work, engine
         self._answering: dict[str, TaskType] = {}
@@ -130,7 +134,10 @@ class StagedDispatcher(LocalDispatcher):
 
     def start(self, group: TaskGroup, job: Job) -> None:
         """Begin an attempt, of the task or of what stands for it."""
-        paths, real = self._engine.paths_of(job.key.execution_id, job.key.path), self._catalog.task_type(job.type)
+        paths, real = (
+            self._engine.paths_of(job.key.execution_id, job.key.path),
+            self._catalog.task_type(job.type),
+        )
         mock = self._cast.mocks.find(paths, job.type)
         if mock is not None:
             mock.used = True
@@ -139,7 +146,7 @@ class StagedDispatcher(LocalDispatcher):
             self._answering[name] = kind
             job = job._replace(type=name, timeout=None, heartbeat_timeout=None)
         elif real.handler is None or not self._cast.may_work(real):
-            self._engine.blame(_not_mocked(paths[-1], real))
+            self._engine.blame(_not_mocked(place_of(paths[-1]), real))
             return
         super().start(group, job)
 
@@ -147,14 +154,15 @@ class StagedDispatcher(LocalDispatcher):
 def _not_mocked(path: str, kind: TaskType) -> KitError:
     if kind.handler is None:
         return NotMocked(
-            f"{path!r} is carried out by the engine itself, and only some of it is mocked: a mock must"
-            f" name all of it, as {path.partition('[')[0]!r} does."
+            f"{path!r} is carried out by the engine itself, and only some of it is mocked: a mock"
+            f" must name all of it, as {path!r} does."
         )
     return NotMocked(
-        f"{path!r} is of type {kind.name!r}, which touches the world, and nothing answers for it. Write one of:\n"
-        f"    .mock({path!r}, {{...}})        what it gives, an error, or a function of its input\n"
-        f"    .mock_type({kind.name!r}, {{...}})   the same for every task of the type\n"
-        f"    .allow({kind.name!r})              to let tasks of the type do their work"
+        f"{path!r} is of type {kind.name!r}, which touches the world, and nothing answers for it."
+        " Write one of:\n"
+        f"    .mock({path!r}, {{...}})  # what it gives, an error, or a function of its input\n"
+        f"    .mock_type({kind.name!r}, {{...}})  # the same for every task of the type\n"
+        f"    .allow({kind.name!r})  # to let tasks of the type do their work"
     )
 
 

@@ -46,7 +46,7 @@ class Target(NamedTuple):
         return any(self.stands.fullmatch(place) for place in places)
 
 
-def read_target(text: str) -> Target:
+def read_target(text: object) -> Target:
     """Read a target: `charge`, `pay/invoice`, `ship[3]`, `days[*]/review`, `**/charge`, `charge~undo`.
 
     `*` is any id or number, `**` any number of parts; numbers that are left out may be any.
