@@ -71,6 +71,8 @@ class Mocks:
         return self._add(Mock(None, name, answers, unused_ok))
 
     def _add(self, mock: Mock) -> Mock:
+        """Take a mock; one that names the same is replaced."""
+        self.all = [one for one in self.all if repr(one) != repr(mock)]
         self.all.append(mock)
         return mock
 

@@ -87,7 +87,10 @@ def _check(rehearsal: "Rehearsal") -> None:
     try:
         rehearsal.check_used()
     except NotUsed as error:
-        pytest.fail(str(error), pytrace=False)
+        message = str(error)
+    else:
+        return
+    pytest.fail(message, pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

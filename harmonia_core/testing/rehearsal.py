@@ -90,7 +90,8 @@ class Rehearsal:
         """Let answers stand for the work of tasks; return the mock, which knows what they were given.
 
         task: an id (`charge`), a path (`pay/charge`), an item (`ship[3]`) or a pattern (`days[*]/ship`,
-            `**/ship`). The most exact one counts: path, pattern, id, type; among equals the last.
+            `**/ship`). The most exact one counts: path, pattern, id, type; among equals the last. What
+            names the same again replaces what was said before.
         answers: one per attempt, the last for all behind it: an output, a function of the input (or of input
             and context), an exception, or what `fails`, `takes`, `never` and `in_turn` give. None gives null.
         unused_ok: the test need not come to it.
@@ -127,7 +128,7 @@ class Rehearsal:
     def on(self, task: str, *, after: Span = 0, unused_ok: bool = False) -> Moment:
         """Return a moment that comes whenever a task begins, or begins to wait, to say what happens then.
 
-        task: as for `mock`; if several name it, the most exact one counts. after: so much later.
+        task: as for `mock`; of several that name it, the most exact ones count. after: so much later.
         """
         found = self._plan(on_task(task, after, unused_ok))
         self._aims.append((found.words, read_target(task)))

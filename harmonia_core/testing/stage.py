@@ -43,6 +43,7 @@ class Stage(Harness):
         backend = create_backend("memory://", plugins, settings)
         self._hold(clock, StagedEngine(backend, plugins, clock, cast, self._stir, self._blame))
         self._moments, self.prefixes = moments, cast.prefixes
+        self._on = [one for one in moments if one.target is not None]
         self.root = ""
         self.recorded: list[Recorded] = []
         self.states: dict[str, ExecutionState] = {}
@@ -150,15 +151,15 @@ class Stage(Harness):
                 self._begins(Spot(one.execution_id, event.path))
 
     def _begins(self, spot: Spot) -> None:
-        """Arrange the moment that comes because a task begins: the one that names it most exactly."""
+        """Arrange the moments that come because a task begins: those that name it most exactly."""
+        if not self._on:
+            return
         paths = self.engine.paths_of(*spot)
-        best, found = 0, None
-        for moment in self._moments:
-            rank = 0 if moment.target is None else moment.target.rank(paths)
-            if rank and rank >= best:
-                best, found = rank, moment
-        if found is not None:
-            self._group.start_soon(self._happen, found, spot, found.due(self.clock.now()))
+        ranks = [one.target.rank(paths) for one in self._on if one.target is not None]
+        best = max(ranks)
+        for one, rank in zip(self._on, ranks, strict=True):
+            if rank == best > 0:
+                self._group.start_soon(self._happen, one, spot, one.due(self.clock.now()))
 
     async def _happen(self, moment: Moment, spot: Spot | None, due: float) -> None:
         await self.clock.sleep_until(due)
