@@ -65,7 +65,9 @@ def test_nobody_answers(rollout):
 
 def test_a_service_that_is_slow_and_busy_is_asked_again(rollout):
     rollout.on("agree").approve(by="ann")
-    rollout.mock("days[6]/body/switch", fails("http-503", category="server"), never(), {"body": {"batch": "B7"}})
+    rollout.mock(
+        "days[6]/body/switch", fails("http-503", category="server"), never(), {"body": {"batch": "B7"}}
+    )
 
     run = rollout.run(MONDAY)
 

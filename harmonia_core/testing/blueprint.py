@@ -1,8 +1,8 @@
-"""The places at which tests aim, and the graph in which mocks take the place of the engine's own work. Pure."""
+"""The places at which tests aim, and the graph in which mocks take the place of what the engine does. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from harmonia_core.model.addresses import UNDO
 from harmonia_core.model.graph import Graph, Scope, TaskNode
@@ -10,6 +10,8 @@ from harmonia_core.testing.mocks import AROUND, Mocks
 
 MAIN = "main/body/"
 """What the paths begin with of the tasks of a workflow that has a `catch` or `finally` itself."""
+Prefixes: TypeAlias = tuple[str, ...]
+"""What may stand before the paths of an execution: those of the task that it carries out, each with a `/`."""
 
 
 class Place(NamedTuple):
@@ -19,23 +21,24 @@ class Place(NamedTuple):
     node: TaskNode
 
 
-def places(graph: Graph, prefix: str = "") -> Iterator[Place]:
-    """Yield every place of a graph, and of those that it starts. prefix: what their full paths begin with."""
+def places(graph: Graph, prefixes: Prefixes = ()) -> Iterator[Place]:
+    """Yield every place of a graph, and of those that it starts."""
     for node in graph.root.tasks:
-        yield from _places(node, node.id, prefix, False)
+        yield from _places(node, node.id, prefixes, False)
 
 
-def _places(node: TaskNode, path: str, prefix: str, guarded: bool) -> Iterator[Place]:
-    yield Place(named(path, guarded, prefix), node)
+def _places(node: TaskNode, path: str, prefixes: Prefixes, guarded: bool) -> Iterator[Place]:
+    paths = named(path, guarded, prefixes)
+    yield Place(paths, node)
     if node.undo is not None:
-        yield Place(named(path + UNDO, False, prefix), node.undo)
+        yield Place(undos(paths), node.undo)
     if node.item is not None:
-        yield from _places(node.item, path, prefix, False)
+        yield from _places(node.item, path, prefixes, False)
     if node.scope is not None:
         for inner in node.scope.tasks:
-            yield from _places(inner, f"{path}/{inner.id}", prefix, is_body(node, inner.id))
+            yield from _places(inner, f"{path}/{inner.id}", prefixes, is_body(node, inner.id))
     if node.child is not None and node.child.graph is not None:
-        yield from places(node.child.graph, f"{prefix}{path}/")
+        yield from places(node.child.graph, before(paths))
 
 
 def is_open(graph: Graph) -> bool:
@@ -51,41 +54,55 @@ def is_body(around: TaskNode, name: str) -> bool:
     return around.type == "try" and name == "body"
 
 
-def named(path: str, guarded: bool, prefix: str = "") -> tuple[str, ...]:
+def named(path: str, guarded: bool, prefixes: Prefixes = ()) -> tuple[str, ...]:
     """Return the paths by which a test may name what has a path in its own execution.
 
-    guarded: it is the body of a `try`. prefix: the path of the task whose execution it is in, and `/`.
+    guarded: it is the body of a `try`.
     """
     found = [path]
     if guarded:
         found.append(path.rpartition("/")[0])
     found += [one.removeprefix(MAIN) for one in found if one.startswith(MAIN)]
-    return tuple(found + [prefix + one for one in found if prefix])
+    return tuple(found + [prefix + one for prefix in prefixes for one in found])
 
 
-def staged(graph: Graph, mocks: Mocks, prefix: str = "") -> Graph:
+def undos(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths by which a test may name what undoes a task."""
+    return tuple(path + UNDO for path in paths)
+
+
+def before(paths: Iterable[str]) -> Prefixes:
+    """Return what the paths begin with of what lies in the execution that a task stands for."""
+    return tuple(f"{path}/" for path in paths)
+
+
+def staged(graph: Graph, mocks: Mocks, prefixes: Prefixes = ()) -> Graph:
     """Return a graph in which what the engine carries out itself is handed over where a mock may name it."""
-    return replace(graph, root=_scope(graph.root, mocks, "", prefix, None))
+    return replace(graph, root=_scope(graph.root, mocks, "", prefixes, None))
 
 
-def _scope(scope: Scope, mocks: Mocks, within: str, prefix: str, around: TaskNode | None) -> Scope:
+def _scope(scope: Scope, mocks: Mocks, within: str, prefixes: Prefixes, around: TaskNode | None) -> Scope:
     tasks = tuple(
-        _node(node, mocks, within + node.id, prefix, around is not None and is_body(around, node.id))
+        _node(node, mocks, within + node.id, prefixes, around is not None and is_body(around, node.id))
         for node in scope.tasks
     )
     return replace(scope, tasks=tasks)
 
 
-def _node(node: TaskNode, mocks: Mocks, path: str, prefix: str, guarded: bool) -> TaskNode:
+def _node(node: TaskNode, mocks: Mocks, path: str, prefixes: Prefixes, guarded: bool) -> TaskNode:
+    paths = named(path, guarded, prefixes)
     if node.undo is not None:
-        node = replace(node, undo=_node(node.undo, mocks, path + UNDO, prefix, False))
-    if node.kernel and node.type not in AROUND and mocks.may_name(named(path, guarded, prefix), node.type):
+        undo = node.undo
+        if undo.kernel and mocks.may_name(undos(paths), undo.type):
+            undo = replace(undo, kernel=False, scope=None, child=None)
+        node = replace(node, undo=undo)
+    if node.kernel and node.type not in AROUND and mocks.may_name(paths, node.type):
         return replace(node, kernel=False, scope=None, child=None)
     if node.item is not None:
-        node = replace(node, item=_node(node.item, mocks, path, prefix, False))
+        node = replace(node, item=_node(node.item, mocks, path, prefixes, False))
     if node.scope is not None:
-        node = replace(node, scope=_scope(node.scope, mocks, f"{path}/", prefix, node))
+        node = replace(node, scope=_scope(node.scope, mocks, f"{path}/", prefixes, node))
     if node.child is not None and node.child.graph is not None:
-        child = staged(node.child.graph, mocks, f"{prefix}{path}/")
+        child = staged(node.child.graph, mocks, before(paths))
         node = replace(node, child=replace(node.child, graph=child))
     return node

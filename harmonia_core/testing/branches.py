@@ -40,7 +40,7 @@ def _of(node: TaskNode, path: str, runs: bool) -> Iterator[str]:
     if node.scope is not None:
         yield from _inside(node, node.scope, path)
     if node.undo is not None:
-        yield from _of(node.undo, path + UNDO, True)
+        yield f"{path}{UNDO}: ran"
 
 
 def _inside(node: TaskNode, scope: Scope, path: str) -> Iterator[str]:
@@ -96,7 +96,8 @@ class Hits:
     def _began(self, one: e.Recorded, node: TaskNode) -> Iterator[Found]:
         event: Any = one.event
         if event.first:
-            yield event.path, "ran"
+            if node.item is None:
+                yield event.path, "ran"
             if node.when is not None:
                 yield event.path, "when true"
             if event.width is not None:

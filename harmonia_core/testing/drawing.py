@@ -19,8 +19,8 @@ MARKS = {
     "attention": "!",
 }
 """What stands in front of a task; a task that goes on has a `>`."""
-SHOWN_RUNS = 3
 MOST_LINES = 200
+NARROW = 20
 
 
 class Node:
@@ -58,7 +58,7 @@ def draw(execution: "Execution", width: int) -> str:
     if left > 0:
         half = MOST_LINES // 2
         lines = [*lines[:half], Line(f"... {left} lines left out", "", "", ""), *lines[-half:]]
-    label = min(max((len(one.label) for one in lines), default=0), width * 45 // 100)
+    label = max((len(one.label) for one in lines if len(one.label) <= width * 2 // 5), default=0)
     state = max((len(one.status) for one in lines), default=0)
     at = max((len(one.at) for one in lines), default=0)
     head = textwrap.wrap(heading(execution), width, subsequent_indent="    ", break_on_hyphens=False)
@@ -72,10 +72,13 @@ def _row(line: Line, label: int, state: int, at: int, width: int) -> Iterator[st
         yield shown if len(shown) <= width else f"{shown[: width - 3]}..."
         shown = ""
     front = f"{shown:<{label}}  {line.status:<{state}}  {line.at:<{at}}".rstrip()
-    room = width - label - state - at - 6
-    notes = textwrap.wrap(line.note, max(room, 16), max_lines=3, placeholder=" ...") if line.note else []
     indent = label + state + at + 6
-    yield f"{front:<{indent}}{notes[0]}" if notes else front
+    if width - indent < NARROW:  # no room beside it
+        yield front
+        front, indent = "", 8
+    notes = textwrap.wrap(line.note, width - indent, max_lines=3, placeholder=" ...")
+    if notes or front:
+        yield f"{front:<{indent}}{notes[0]}" if notes else front
     yield from (" " * indent + note for note in notes[1:])
 
 
@@ -150,8 +153,10 @@ def _note(task: Task) -> str:
     found = []
     if task.attempts > 1:
         found.append(f"{task.attempts} attempts")
-    if task.status == "skipped" or task.status == "unreachable":
+    if task.status == "skipped":
         found.append(f"when: {task.condition}" if task.condition else str(task.reason or ""))
+    elif task.status == "unreachable":
+        found.append(f"blocked by {task.reason}")
     elif task.decision is not None:
         by = task.decided_by or task.reason
         found.append(task.decision + (f" by {by}" if by else ""))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from harmonia_core.model.addresses import UNDO, covers
 from harmonia_core.testing.blueprint import named
 from harmonia_core.testing.drawing import draw, heading
 from harmonia_core.testing.records import Error, Message, Task
@@ -118,10 +119,25 @@ class Execution:
         target = read_target(task)
         if exact and not target.by_id:
             return exact
-        ranked = [one for one in self.tasks if target.rank(named(one.path, False))]
+        ranked = [one for one in self.tasks if target.rank(self._names(one.path))]
+        ranked = _without_bodies(ranked)
         return _without_containers(ranked) if target.by_id else ranked
+
+    def _names(self, path: str) -> list[str]:
+        """Return the paths by which a test may name a task: also without the bodies of `try`s around it."""
+        found = [path]
+        for body in (f"{one.path}/body" for one in self.tasks if one.type == "try"):
+            if covers(body, path) or path == body + UNDO:
+                found.append(body.removesuffix("/body") + path.removeprefix(body))
+        return [name for one in found for name in named(one, False)]
 
 
 def _without_containers(found: list[Task]) -> list[Task]:
     """Return tasks without the maps of which the others are items: those have the same id."""
     return [one for one in found if not any(other.path.startswith(f"{one.path}[") for other in found)]
+
+
+def _without_bodies(found: list[Task]) -> list[Task]:
+    """Return tasks without the bodies of those among them that have a `catch` or `finally`."""
+    bodies = {f"{one.path}/body" for one in found if one.type == "try"}
+    return [one for one in found if one.path not in bodies]

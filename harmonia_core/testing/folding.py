@@ -24,13 +24,13 @@ _OF_WORK = ("attempts", "input", "errors", "retry_delays", "waits_for", "decisio
 class Fold:
     """Fold events in the order in which they were recorded.
 
-    graphs: of each execution. prefixes: of the full paths in an execution. tasks: by full path, in the
-    order in which they were first heard of. owners: the executions they are in.
+    graphs: of each execution. full: gives the path of a task with those of the tasks around its execution.
+    tasks: by that path, in the order in which they were first heard of. owners: the executions they are in.
     undone: paths of what was undone, in that order.
     """
 
-    def __init__(self, graphs: Mapping[str, Graph], prefixes: Mapping[str, str]) -> None:
-        self._graphs, self._prefixes = graphs, prefixes
+    def __init__(self, graphs: Mapping[str, Graph], full: Callable[[str, str], str]) -> None:
+        self._graphs, self._full = graphs, full
         self.tasks: dict[str, Task] = {}
         self.messages: list[Message] = []
         self.undone: list[str] = []
@@ -69,8 +69,13 @@ class Fold:
                 for name in _OF_WORK:
                     setattr(task, name, getattr(body, name))
 
+    def guarded(self, path: str) -> str:
+        """Return the path of a task, of the body of one that has a `catch` or `finally` that of the task."""
+        around = self.tasks.get(path.removesuffix("/body"))
+        return around.path if around is not None and around.guards else path
+
     def _task(self, execution_id: str, path: str) -> Task:
-        full = self._prefixes.get(execution_id, "") + path
+        full = self._full(execution_id, path)
         found = self.tasks.get(full)
         if found is None:
             node = self.node(execution_id, path)

@@ -1,6 +1,8 @@
 """Perform a workflow on a stage, and gather what a test wants to know of it."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from harmonia_core.model.definition import WorkflowDefinition
@@ -33,16 +35,43 @@ async def perform(
     limit: float,
 ) -> Performance:
     """Run a workflow and return what came of it. Raises what refuses to begin it."""
-    async with stage:
-        began = stage.clock.now()
-        rest = await stage.play(definition, input, workflows, until, limit)
-        graphs = {key: state.graph for key, state in stage.states.items()}
-        fold = Fold(graphs, stage.prefixes)
-        fold.fold(stage.recorded)
-        fold.close()
-        for path, task in fold.tasks.items():
-            task.output = await _value(stage, fold.owners[path], task.output)
-        output = await _output(stage)
+    with _unlogged():
+        async with stage:
+            return await _performed(stage, definition, input, workflows, until, limit)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Leave unsaid in the log what fails in the execution: a test draws it."""
+    log = logging.getLogger("harmonia.executions")
+    log.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
+
+
+async def _performed(
+    stage: Stage,
+    definition: WorkflowDefinition,
+    input: Any,
+    workflows: Sequence[WorkflowDefinition],
+    until: float,
+    limit: float,
+) -> Performance:
+    began = stage.clock.now()
+    rest = await stage.play(definition, input, workflows, until, limit)
+    graphs = {key: state.graph for key, state in stage.states.items()}
+    fold = Fold(graphs, stage.engine.full_path)
+    fold.fold(stage.recorded)
+    fold.close()
+    for path, task in fold.tasks.items():
+        task.output = await _value(stage, fold.owners[path], task.output)
+    output = await _output(stage)
     state = stage.states[stage.root]
     execution = Execution(
         id=stage.root,
@@ -55,7 +84,7 @@ async def perform(
         vars=state.vars,
         tasks=list(fold.tasks.values()),
         messages=fold.messages,
-        undone=fold.undone,
+        undone=[fold.guarded(path) for path in fold.undone],
         started=moment(began),
         ended=moment(stage.clock.now() if state.ended_at is None else state.ended_at),
     )

@@ -28,7 +28,7 @@ from harmonia_core.testing.refusals import NotUsed, TargetInvalid
 from harmonia_core.testing.sources import Source, Sources
 from harmonia_core.testing.stage import Stage
 from harmonia_core.testing.staging import Cast, installed
-from harmonia_core.testing.targets import Target, read_target
+from harmonia_core.testing.targets import Target, last_id, read_target
 
 PLAYED: deque[Execution] = deque(maxlen=20)
 """The executions that were played last in this process, for whoever reports on a test."""
@@ -198,7 +198,8 @@ class Rehearsal:
             return
         for words, target in self._aims:
             if not any(target.may_name(place.paths) for place in known):
-                names = list(dict.fromkeys(name for place in known for name in (*place.paths, place.node.id)))
+                names = [*(name for place in known for name in place.paths)]
+                names = list(dict.fromkeys([*names, *map(last_id, names)]))
                 near = get_close_matches(target.text, names, 3) or names[:10]
                 raise TargetInvalid(
                     f"{words} names no task of {self.definition.name!r}."

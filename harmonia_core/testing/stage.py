@@ -12,6 +12,7 @@ from harmonia_core.host import create_backend
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.events import ChildRequested, Recorded, TaskScheduled
 from harmonia_core.model.state import ExecutionState
+from harmonia_core.testing.blueprint import before
 from harmonia_core.testing.clock import FakeClock
 from harmonia_core.testing.harness import Harness, only_waits
 from harmonia_core.testing.moments import Moment, Spot
@@ -146,7 +147,8 @@ class Stage(Harness):
                 self.states[one.execution_id] = live.state
             if isinstance(event, ChildRequested):
                 paths = self.engine.paths_of(one.execution_id, event.path)
-                self.prefixes[event.child_id] = f"{paths[-1]}/"
+                full = self.engine.full_path(one.execution_id, event.path)
+                self.prefixes[event.child_id] = before(dict.fromkeys((full, *paths)))
             elif isinstance(event, TaskScheduled):
                 self._begins(Spot(one.execution_id, event.path))
 
@@ -179,6 +181,6 @@ class Stage(Harness):
         ranked = [(target.rank(self.engine.paths_of(*one)), one) for one in found]
         best = max((rank for rank, _ in ranked), default=0)
         if not best:
-            there = ", ".join(repr(self.engine.paths_of(*one)[-1]) for one in found)
+            there = ", ".join(repr(self.engine.full_path(*one)) for one in found)
             raise MomentRefused(f"No approval {target.text!r} is open at that time; open: {there or 'none'}.")
         return [one for rank, one in ranked if rank == best]

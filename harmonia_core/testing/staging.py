@@ -23,12 +23,13 @@ from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.runner import Engine
 from harmonia_core.engine.walks import node_of
 from harmonia_core.errors import Problem
+from harmonia_core.model.addresses import undone_by
 from harmonia_core.model.graph import Graph
 from harmonia_core.model.outcomes import Job, Outcome
 from harmonia_core.plugins.load import Plugins, load_plugins
 from harmonia_core.plugins.manager import PluginManager
 from harmonia_core.settings import KernelSettings
-from harmonia_core.testing.blueprint import is_body, named, staged
+from harmonia_core.testing.blueprint import Prefixes, is_body, named, staged, undos
 from harmonia_core.testing.clock import FakeClock
 from harmonia_core.testing.mocked_work import MockedWork
 from harmonia_core.testing.mocks import Mocks
@@ -44,7 +45,7 @@ WHOLE = 1 << 30
 class Cast:
     """Hold what a test has arranged: mocks, what else may do its work, secrets and the environment.
 
-    own: task types that the test brings itself. prefixes: of the full paths in an execution, by its id.
+    own: task types that the test brings itself. prefixes: of the paths in executions, by their ids.
     """
 
     def __init__(self, settings: KernelSettings | None, own: Iterable[TaskType]) -> None:
@@ -53,7 +54,7 @@ class Cast:
         self.own = {one.name: one for one in own}
         self.secrets: dict[str, str] = {}
         self.env: dict[str, str] = {}
-        self.prefixes: dict[str, str] = {}
+        self.prefixes: dict[str, Prefixes] = {}
 
     def engine_settings(self) -> KernelSettings:
         """Return settings of an engine that keeps everything in one log and reads no environment."""
@@ -199,11 +200,18 @@ class StagedEngine(Engine):
         return self.cast.secrets.get(name)
 
     def paths_of(self, execution_id: str, path: str) -> tuple[str, ...]:
-        """Return the paths by which a test may name a task of an execution, the fullest one last."""
+        """Return the paths by which a test may name a task of an execution."""
+        undone = undone_by(path)
+        if undone is not None:
+            return undos(self.paths_of(execution_id, undone))
         live = self._driver.lives.get(execution_id)
         around, _, name = path.rpartition("/")
         guarded = bool(around) and live is not None and is_body(node_of(live.state.graph, around), name)
-        return named(path, guarded, self.cast.prefixes.get(execution_id, ""))
+        return named(path, guarded, self.cast.prefixes.get(execution_id, ()))
+
+    def full_path(self, execution_id: str, path: str) -> str:
+        """Return the path of a task with those of the tasks whose executions it is in."""
+        return next(iter(self.cast.prefixes.get(execution_id, ())), "") + path
 
 
 class _NoDraws(random.Random):

@@ -207,7 +207,8 @@ def check_command(command: str, shown: list[str], block: Block, folder: Path) ->
     if bare.startswith("pytest "):
         shutil.copytree(ROOT / "examples", folder / "examples", dirs_exist_ok=True)
         command = f"COLUMNS=80 {command} -p no:cacheprovider"
-    assert bare.startswith(("harmonia ", "pytest ", "python ")), f"line {block.line}: neither executed nor marked: {command}"
+    known = bare.startswith(("harmonia ", "pytest ", "python "))
+    assert known, f"line {block.line}: neither executed nor marked: {command}"
     code, output = answer(command, folder)
     assert code == block.exit_code, f"line {block.line}: {command}\n{output}"
     pattern = r"[\s\S]*".join(re.escape(line).replace("…", r".*") for line in shown)
