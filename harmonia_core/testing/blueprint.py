@@ -1,4 +1,4 @@
-"""The places at which tests aim, and the graph in which mocks take the place of what the engine does. Pure."""
+"""The places at which tests aim, and the graph in which mocks take the place of the engine. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

@@ -15,7 +15,7 @@ from harmonia_core.model.outcomes import Category, ErrorInfo, Job
 from harmonia_core.testing.answers import Never, Takes
 from harmonia_core.testing.clock import FakeClock
 from harmonia_core.testing.mocks import Mock
-from harmonia_core.testing.refusals import KitError, TargetInvalid
+from harmonia_core.testing.refusals import TargetInvalid
 
 
 class Limits(NamedTuple):
@@ -41,7 +41,9 @@ class MockedWork:
     begins to wait for nothing. blame: told what is wrong with the test itself.
     """
 
-    def __init__(self, clock: FakeClock, stir: Callable[[], None], blame: Callable[[KitError], None]) -> None:
+    def __init__(
+        self, clock: FakeClock, stir: Callable[[], None], blame: Callable[[Exception], None]
+    ) -> None:
         self._clock, self._stir, self._blame = clock, stir, blame
         self.waits: set[tuple[str, str]] = set()
 
@@ -71,8 +73,12 @@ class MockedWork:
             raise answer
         if not callable(answer):
             return answer
-        found = answer(input, ctx) if _takes_two(answer) else answer(input)
-        return await found if inspect.isawaitable(found) else found
+        try:
+            found = answer(input, ctx) if _takes_two(answer) else answer(input)
+            return await found if inspect.isawaitable(found) else found
+        except AssertionError as error:  # the test's own, which no retry or handler may hide
+            self._blame(error)
+            raise
 
     async def _until(self, due: float, job: Job, limits: Limits, began: float) -> None:
         """Wait for workflow time; end the attempt if it is to end before."""

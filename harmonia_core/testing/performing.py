@@ -13,7 +13,6 @@ from harmonia_core.model.statuses import FINAL_EXECUTION
 from harmonia_core.testing.execution import Execution
 from harmonia_core.testing.folding import Fold
 from harmonia_core.testing.records import error_of, moment
-from harmonia_core.testing.refusals import KitError
 from harmonia_core.testing.stage import Stage
 
 
@@ -23,7 +22,7 @@ class Performance(NamedTuple):
     execution: Execution
     recorded: Sequence[Recorded]
     graphs: dict[str, Graph]
-    fault: KitError | None
+    fault: Exception | None
 
 
 async def perform(

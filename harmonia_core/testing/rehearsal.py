@@ -33,6 +33,8 @@ from harmonia_core.testing.targets import Target, last_id, read_target
 PLAYED: deque[Execution] = deque(maxlen=20)
 """The executions that were played last in this process, for whoever reports on a test."""
 REAL_SECONDS = 30.0
+PLENTY = 1_000_000
+"""Units of a resource of which the test does not say how much there is."""
 
 
 class Rehearsal:
@@ -41,6 +43,7 @@ class Rehearsal:
     definition: a path, the text of a definition, its data, or itself. folder: what relative paths begin at.
     workflows: definitions that the workflow names, a folder of them or several.
     task_types: the test's own; they do their work. secrets, env: all there are; the environment is not read.
+    resources: how much there is of what `limits` name; of others, as much as is wanted.
     start: workflow time at which executions begin, a datetime with a zone or RFC 3339. settings: of the
     engine and its plugins.
     """
@@ -54,12 +57,14 @@ class Rehearsal:
         task_types: Iterable[TaskType] = (),
         secrets: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
+        resources: Mapping[str, int] | None = None,
         start: datetime | str | None = None,
         settings: KernelSettings | None = None,
     ) -> None:
         self._cast = Cast(settings, task_types)
         self._cast.secrets.update(secrets or {})
         self._cast.env.update(env or {})
+        self._given = dict(resources or {})
         sources = Sources(Path(folder), installed(self._cast.engine_settings()))
         self.definition = sources.read(definition)
         self._workflows = list(sources.every(workflows))
@@ -148,7 +153,7 @@ class Rehearsal:
         Raises DefinitionInvalid, InputInvalid; NotMocked, TargetInvalid, MomentRefused, TooLong.
         """
         __tracebackhide__ = True
-        self._check_aims()
+        self._prepare()
         for mock in self._cast.mocks.all:
             mock.begin()
         if _in_a_loop():
@@ -189,11 +194,13 @@ class Rehearsal:
         env = tuple(self._cast.env)
         return [compile_definition(one, types, env_allow=env) for one in (self.definition, *self._workflows)]
 
-    def _check_aims(self) -> None:
-        """Refuse what names no place of the definition: mostly it is misspelt."""
+    def _prepare(self) -> None:
+        """Refuse what names no place of the definition, mostly because it is misspelt; see what it needs."""
         __tracebackhide__ = True
         graphs = self.graphs()
         known = [place for graph in graphs for place in places(graph)]
+        wanted = {name for place in known for name, _ in place.node.limits}
+        self._cast.resources = {**dict.fromkeys(wanted, PLENTY), **self._given}
         if any(is_open(graph) for graph in graphs):
             return
         for words, target in self._aims:

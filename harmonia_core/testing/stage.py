@@ -16,7 +16,7 @@ from harmonia_core.testing.blueprint import before
 from harmonia_core.testing.clock import FakeClock
 from harmonia_core.testing.harness import Harness, only_waits
 from harmonia_core.testing.moments import Moment, Spot
-from harmonia_core.testing.refusals import KitError, MomentRefused, TooLong
+from harmonia_core.testing.refusals import MomentRefused, TooLong
 from harmonia_core.testing.staging import Cast, StagedEngine, installed
 from harmonia_core.testing.targets import Target
 
@@ -43,12 +43,12 @@ class Stage(Harness):
         clock = FakeClock(start, on_sleep=self._stir)
         backend = create_backend("memory://", plugins, settings)
         self._hold(clock, StagedEngine(backend, plugins, clock, cast, self._stir, self._blame))
-        self._moments, self.prefixes = moments, cast.prefixes
+        self._moments, self.prefixes, self._resources = moments, cast.prefixes, cast.resources
         self._on = [one for one in moments if one.target is not None]
         self.root = ""
         self.recorded: list[Recorded] = []
         self.states: dict[str, ExecutionState] = {}
-        self.fault: KitError | None = None
+        self.fault: Exception | None = None
         self._busy = 0
         self._group: TaskGroup
 
@@ -66,6 +66,8 @@ class Stage(Harness):
         """
         for one in workflows:
             await self.engine.definitions.publish(one)
+        for name, most in self._resources.items():
+            await self.engine.set_limit("resource", name, most=most)
         self.engine.view(self._seen)
         rest: Rest | None = None
         with anyio.move_on_after(limit):
@@ -135,7 +137,7 @@ class Stage(Harness):
             " run(until=...); if a task does real work that takes so long, give it more with run(limit=...)."
         )
 
-    def _blame(self, fault: KitError) -> None:
+    def _blame(self, fault: Exception) -> None:
         self.fault = self.fault or fault
         self._stir()
 

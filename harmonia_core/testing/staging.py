@@ -19,7 +19,6 @@ from harmonia_core.contracts.task_type import Check, TaskType
 from harmonia_core.engine.catalog import Catalog
 from harmonia_core.engine.dispatch import LocalDispatcher
 from harmonia_core.engine.failures import refused
-from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.runner import Engine
 from harmonia_core.engine.walks import node_of
 from harmonia_core.errors import Problem
@@ -54,6 +53,7 @@ class Cast:
         self.own = {one.name: one for one in own}
         self.secrets: dict[str, str] = {}
         self.env: dict[str, str] = {}
+        self.resources: dict[str, int] = {}
         self.prefixes: dict[str, Prefixes] = {}
 
     def engine_settings(self) -> KernelSettings:
@@ -177,14 +177,14 @@ class StagedEngine(Engine):
         clock: FakeClock,
         cast: Cast,
         stir: Callable[[], None],
-        blame: Callable[[KitError], None],
+        blame: Callable[[Exception], None],
     ) -> None:
         self.cast, self.blame = cast, blame
         self.work = MockedWork(clock, stir, blame)
         super().__init__(backend, plugins, cast.engine_settings(), clock)
         self._driver._draws = _NoDraws()
         self._driver._evaluator._env = dict(cast.env)
-        self._new_id = IdMaker(clock.now, random.Random(0).randbytes)
+        self._new_id._draw, self._new_id._stock = random.Random(0).randbytes, b""
 
     def _new_catalog(self) -> Catalog:
         return StagedCatalog(self.plugins, self.settings, self.cast)
