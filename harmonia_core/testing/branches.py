@@ -8,6 +8,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.addresses import UNDO
 from harmonia_core.model.event import Event
 from harmonia_core.model.graph import Graph, Jump, Order, Scope, TaskNode
+from harmonia_core.testing.blueprint import places
 from harmonia_core.testing.targets import place_of
 
 _CHOOSING = ("decision", "try")
@@ -70,6 +71,16 @@ def _moves(node: TaskNode, scope: Scope, order: Order, path: str) -> Iterator[st
 
 def _goal(scope: Scope, jump: Jump) -> str:
     return "end" if jump.to is None else scope.tasks[jump.to].id
+
+
+def written(graph: Graph) -> dict[str, Graph]:
+    """Return a graph and those that it starts, by hash."""
+    found = {graph.definition_hash: graph}
+    for place in places(graph):
+        child = place.node.child
+        if child is not None and child.graph is not None:
+            found[child.graph.definition_hash] = child.graph
+    return found
 
 
 class Hits:

@@ -1,12 +1,11 @@
 """What the tests of a session came to, by definition: collected, added up, told to people and files. Pure."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harmonia_core.model.graph import Graph
-from harmonia_core.testing.blueprint import places
-from harmonia_core.testing.branches import Hits, branches
-from harmonia_core.testing.performing import Performance
+if TYPE_CHECKING:
+    from harmonia_core.model.graph import Graph
+    from harmonia_core.testing.performing import Performance
 
 Data = dict[str, dict[str, Any]]
 """By hash of a definition: its name, version, branches in order, and how often each was come to."""
@@ -32,8 +31,10 @@ class CoverageBook:
     def __init__(self) -> None:
         self.data: Data = {}
 
-    def add(self, performance: Performance, graphs: Mapping[str, Graph]) -> None:
+    def add(self, performance: "Performance", graphs: Mapping[str, "Graph"]) -> None:
         """Add one performance. graphs: by hash, as their authors wrote them."""
+        from harmonia_core.testing.branches import Hits, branches  # adding up alone needs no kernel
+
         for key, graph in graphs.items():
             self._entry(key, graph.name, graph.version, branches(graph))
         for key, branch in Hits(performance.graphs).of(performance.recorded):
@@ -84,13 +85,3 @@ class CoverageBook:
 def _covered(name: str, hits: Mapping[str, int]) -> Covered:
     missing = tuple(branch for branch, count in hits.items() if not count)
     return Covered(name, len(hits), len(hits) - len(missing), missing)
-
-
-def written(graph: Graph) -> dict[str, Graph]:
-    """Return a graph and those that it starts, by hash."""
-    found = {graph.definition_hash: graph}
-    for place in places(graph):
-        child = place.node.child
-        if child is not None and child.graph is not None:
-            found[child.graph.definition_hash] = child.graph
-    return found

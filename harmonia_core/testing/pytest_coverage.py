@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harmonia_core.model.graph import Graph
-from harmonia_core.testing import rehearsal
-from harmonia_core.testing.coverage_book import CoverageBook, written
-from harmonia_core.testing.performing import Performance
+from harmonia_core.testing.coverage_book import CoverageBook
+
+if TYPE_CHECKING:
+    from harmonia_core.testing.performing import Performance
+    from harmonia_core.testing.rehearsal import Rehearsal
 
 _SENT = "harmonia_workflow_coverage"
 
@@ -22,12 +23,17 @@ class CoverageReport:
         self._file: str | None = config.getoption("workflow_coverage")
         self._least: float | None = config.getoption("workflow_coverage_fail_under")
         self._book = CoverageBook()
-        rehearsal.WATCHERS.append(self._played)
+        self._watchers: list[Any] = []
+        if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+            from harmonia_core.testing.rehearsal import WATCHERS
 
-    def _played(self, one: rehearsal.Rehearsal, performance: Performance) -> None:
-        graphs: dict[str, Graph] = {}
-        for graph in one.graphs():
-            graphs |= written(graph)
+            self._watchers = WATCHERS
+            WATCHERS.append(self._played)
+
+    def _played(self, one: "Rehearsal", performance: "Performance") -> None:
+        from harmonia_core.testing.branches import written
+
+        graphs = {key: graph for each in one.graphs() for key, graph in written(each).items()}
         self._book.add(performance, graphs)
 
     @pytest.hookimpl(optionalhook=True)
@@ -73,4 +79,5 @@ class CoverageReport:
 
     def pytest_unconfigure(self) -> None:
         """Collect no more: a session inside another one has a report of its own."""
-        rehearsal.WATCHERS.remove(self._played)
+        if self._played in self._watchers:
+            self._watchers.remove(self._played)

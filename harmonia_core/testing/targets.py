@@ -16,7 +16,7 @@ _ANY = r"(?:\[\d+\])*"
 
 
 class Target(NamedTuple):
-    """Hold a read target. by_id: it names the last part of a path, wherever that stands.
+    """Hold a read target. by_id: it names the last part of a path, wherever that stands. exact: one path.
 
     runs: of paths of tasks that ran. stands: of their places in the definition, which have no numbers.
     """
@@ -55,7 +55,7 @@ def read_target(text: object) -> Target:
     if not isinstance(text, str) or not text:
         raise TargetInvalid(f"{text!r} names no task; write its id or its path, such as 'pay/invoice'.")
     if is_name(text.removesuffix(UNDO)):
-        return Target(text, True, True, _NEVER, _NEVER)
+        return Target(text, True, False, _NEVER, _NEVER)
     parts = text.split("/")
     if "." in text:
         hint = text.replace(".", "/")

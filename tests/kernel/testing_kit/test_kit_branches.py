@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from harmonia_core.testing import Rehearsal, fails, rehearsal
-from harmonia_core.testing.coverage_book import CoverageBook, written
+from harmonia_core.testing.branches import written
+from harmonia_core.testing.coverage_book import CoverageBook
 
 
 def http(**more: Any) -> dict[str, Any]:
@@ -55,7 +56,11 @@ ALL = {
         },
         "agree": {"type": "approval", "input": {"title": "?", "deadline": "P1D", "on_deadline": "approve"}},
         "end": http(depends_on=["call", "agree"]),
-        "child": {"type": "subworkflow", "workflow": {"tasks": {"only": {"type": "noop", "when": "input.go"}}}, "input": {"go": "${input.polite}"}},
+        "child": {
+            "type": "subworkflow",
+            "workflow": {"tasks": {"only": {"type": "noop", "when": "input.go"}}},
+            "input": {"go": "${input.polite}"},
+        },
     },
 }  # fmt: skip
 BRANCHES = """

@@ -101,7 +101,8 @@ def test_paths_begin_beside_the_test(pytester: pytest.Pytester) -> None:
     folder = pytester.mkdir("deeper")
     (folder / "part.yaml").write_text(ORDER, "utf-8")
     (folder / "whole.yaml").write_text(
-        "name: whole\ntasks: {one: {type: subworkflow, workflow: {file: part.yaml}, input: {polite: false}}}\n",
+        "name: whole\n"
+        "tasks: {one: {type: subworkflow, workflow: {file: part.yaml}, input: {polite: false}}}\n",
         "utf-8",
     )
     (folder / "test_deeper.py").write_text(
@@ -149,7 +150,8 @@ def test_coverage_of_workers_is_added_up(pytester: pytest.Pytester) -> None:
         text = FINE.replace('True}).path == ["charge", "thank"]', f"{polite}}}).status == 'completed'")
         (pytester.path / f"{name}.py").write_text(text, "utf-8")
     words = ("-n", "2", "--dist", "loadfile", "--workflow-coverage", "--workflow-coverage-fail-under=60")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *words)
+    light = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:pytest_cov")
+    result = pytester.runpytest_subprocess(*light, *words)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["TOTAL *6 *4 *67%"])
     assert result.ret == 0 and "thank" not in str(result.stdout).split("coverage of workflows")[1]

@@ -10,7 +10,7 @@ from harmonia_core.testing.targets import EXACT, ID, PATTERN, read_target
 @pytest.mark.parametrize(
     ("target", "path", "rank"),
     [
-        ("charge", "charge", EXACT),
+        ("charge", "charge", ID),
         ("charge", "pay/charge", ID),
         ("charge", "pay[3]/charge[2]", ID),
         ("charge", "charger", 0),
@@ -73,10 +73,12 @@ def test_the_most_exact_mock_counts_and_among_equals_the_last() -> None:
     by_pattern = mocks.add("*/charge", (2,), False)
     by_id = mocks.add("charge", (3,), False)
     by_type = mocks.add_type("http", (4,), False)
+    assert mocks.find(["charge"], "http") is by_id
     later = mocks.add("**/charge", (5,), False)
     assert mocks.find(["pay/charge"], "http") is by_path
     assert mocks.find(["bill/charge"], "http") is later
-    assert mocks.find(["charge"], "http") is by_id
+    assert mocks.find(["charge"], "http") is later
+    assert mocks.find(["charge~undo"], "http") is by_type
     assert mocks.find(["thank"], "http") is by_type
     assert mocks.find(["thank"], "shell") is None
     assert by_pattern in mocks.all

@@ -1,4 +1,4 @@
-"""Time passes only when nothing else happens: what takes no time is never overtaken by what takes a little."""
+"""Time passes only when nothing else happens: what takes none is never overtaken by what takes a little."""
 
 from typing import Any
 
@@ -48,7 +48,11 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"type": "event", "input": {"name": "told"}},
     ],
     "large values": [
-        {"type": "map", "input": {"range": {"stop": 400}}, "task": {"type": "noop", "input": {"text": "x" * 4000}}},
+        {
+            "type": "map",
+            "input": {"range": {"stop": 400}},
+            "task": {"type": "noop", "input": {"text": "x" * 4000}},
+        },
         {"type": "noop", "input": {"n": "${size(tasks.s0.output)}"}},
     ],
     "folds": [
