@@ -55,13 +55,17 @@ class CoverageReport:
 
     @property
     def _fails(self) -> bool:
-        return self._least is not None and self._book.total.percent < self._least
+        nothing = not self._book.data
+        return self._least is not None and (nothing or self._book.total.percent < self._least)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show a row for each definition, and the branches that no test came to."""
         write = terminalreporter.write_line
         terminalreporter.section("coverage of workflows")
         rows = self._book.rows
+        if not rows:
+            write("No test ran a workflow.", red=self._fails)
+            return
         width = max((len(one.name) for one in rows), default=8)
         write(f"{'Workflow':<{width}}  Branches   Hit  Cover")
         for one in [*rows, self._book.total]:

@@ -42,8 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to collect what is covered, if that is asked for."""
-    least = config.getoption("workflow_coverage_fail_under")
-    if config.getoption(_OPTION) is not None or least is not None:
+    least, file = config.getoption("workflow_coverage_fail_under"), config.getoption(_OPTION)
+    if file not in (None, "-") and not str(file).endswith(".json"):
+        raise pytest.UsageError(
+            f"--workflow-coverage took {file!r} for its file, which ends with .json."
+            " Write --workflow-coverage=FILE.json, or put the option behind the paths."
+        )
+    if file is not None or least is not None:
         from harmonia_core.testing.pytest_coverage import CoverageReport
 
         config.pluginmanager.register(CoverageReport(config), _DATA)

@@ -75,7 +75,7 @@ class Stage(Harness):
                 async with anyio.create_task_group() as self._group:
                     rest = await self._perform(definition, input, until)
             except BaseExceptionGroup as group:
-                raise group.exceptions[0] from None
+                raise _sole(group) from None
         if rest is None:
             self.fault = self.fault or self._too_long(limit)
         return rest or "standstill"
@@ -142,6 +142,12 @@ class Stage(Harness):
         self._stir()
 
     def _seen(self, recorded: Sequence[Recorded]) -> None:
+        try:
+            self._see(recorded)
+        except Exception as error:  # a viewer that fails is dropped, and much would be missing
+            self._blame(error)
+
+    def _see(self, recorded: Sequence[Recorded]) -> None:
         self.recorded += recorded
         for one in recorded:
             event, live = one.event, self.engine._driver.lives.get(one.execution_id)
@@ -186,3 +192,10 @@ class Stage(Harness):
             there = ", ".join(repr(self.engine.full_path(*one)) for one in found)
             raise MomentRefused(f"No approval {target.text!r} is open at that time; open: {there or 'none'}.")
         return [one for rank, one in ranked if rank == best]
+
+
+def _sole(error: BaseException) -> BaseException:
+    """Return the first error of a group, however deep it lies."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

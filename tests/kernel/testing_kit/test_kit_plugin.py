@@ -143,6 +143,15 @@ def test_coverage_is_shown_written_and_demanded(pytester: pytest.Pytester) -> No
     assert "coverage of workflows" not in str(session(pytester, FINE).stdout)
 
 
+def test_coverage_of_nothing_and_of_a_path_for_a_file(pytester: pytest.Pytester) -> None:
+    nothing = session(pytester, "def test_a(): pass", "--workflow-coverage-fail-under=1")
+    assert nothing.ret == 1
+    nothing.stdout.fnmatch_lines(["No test ran a workflow."])
+    wrong = session(pytester, FINE, "--workflow-coverage", ".")
+    assert wrong.ret == pytest.ExitCode.USAGE_ERROR
+    wrong.stderr.fnmatch_lines(["*took '.' for its file*--workflow-coverage=FILE.json*"])
+
+
 def test_coverage_of_workers_is_added_up(pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     (pytester.path / "order.yaml").write_text(ORDER, "utf-8")
