@@ -157,6 +157,7 @@ class TaskType:
     api: plugin API version the type was written for.
     words, expand: of a composite, a kernel type: the fields of WorkSpec it takes beside those of every
         task, and what it makes of them.
+    pure: it reads and changes nothing but its input, so a test may let it do its work.
     """
 
     name: str
@@ -174,6 +175,7 @@ class TaskType:
     kernel: bool = False
     words: frozenset[str] = frozenset()
     expand: Expand | None = None
+    pure: bool = False
 
     def __post_init__(self) -> None:
         if not all(is_name(part) for part in self.name.split(".")):
@@ -199,12 +201,14 @@ def task_type(
     retry_policy: Mapping[str, JSON] | None = None,
     check: Check | None = None,
     api: tuple[int, int] = (1, 0),
+    pure: bool = False,
 ) -> Callable[[Handler], TaskType]:
     """Make a task type of `def f(ctx, input)` or `async def f(ctx, input)`.
 
     input: model of the input; without one the function gets the plain dict.
     idempotent: whether a lost attempt may be repeated without asking anybody; say False
         for what must not happen twice and has no idempotency key at the other side.
+    pure: whether it reads and changes nothing but its input; tests of workflows then run it as it is.
     Raises TypeError for a function that does not take two positional arguments,
     ValueError for an impossible name.
     """
@@ -224,6 +228,7 @@ def task_type(
             check,
             inspect.getdoc(function) or "",
             api,
+            pure=pure,
         )
 
     return decorate

@@ -87,7 +87,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         self.activity = Activity(self.settings.log_ring)
         self._kept = activity_store(backend, self.activity, self.settings, self._clock)
         self.documents = Documents(backend)
-        self._catalog = Catalog(plugins, self.settings)
+        self._catalog = self._new_catalog()
         self._loader = Loader(backend, self._catalog)
         self._publisher = Publisher(plugins.manager)
         self.patience = Patience(self._clock, self.settings.store_patience)
@@ -121,6 +121,9 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         )  # fmt: skip
         self._pruner = Pruner(backend, self.settings.retention, self._clock)
         self._stack = AsyncExitStack()
+
+    def _new_catalog(self) -> Catalog:
+        return Catalog(self.plugins, self.settings)
 
     def _dispatcher(self, deliver: Callable[..., None]) -> LocalDispatcher:
         return LocalDispatcher(

@@ -4,7 +4,7 @@ Attempts run as they always do. As soon as an execution only waits (a retry, a `
 timeout of a deferred attempt), the clock jumps to what is due next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 import anyio
 from anyio.lowlevel import checkpoint
 
+from harmonia_core.engine.live import Live
 from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.runner import Engine
 from harmonia_core.host import create_backend
@@ -35,9 +36,13 @@ class Harness:
     ) -> None:
         settings = settings or KernelSettings()
         plugins = load_plugins(settings, extra=task_types)
+        clock = FakeClock(on_sleep=self._stir)
+        self._hold(clock, Engine(create_backend(url, plugins, settings), plugins, settings, clock))
+
+    def _hold(self, clock: FakeClock, engine: Engine) -> None:
+        """Take the engine that this is about, and its clock, before it opens."""
+        self.clock, self.engine = clock, engine
         self._changed = anyio.Event()
-        self.clock = FakeClock(on_sleep=self._stir)
-        self.engine = Engine(create_backend(url, plugins, settings), plugins, settings, self.clock)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -87,7 +92,7 @@ class Harness:
     async def _skip(self) -> None:
         while True:
             due = self.clock.next_due
-            if due is not None and (due <= self.clock.now() or _only_waits(self.engine)):
+            if due is not None and (due <= self.clock.now() or only_waits(self.engine)):
                 self.clock.advance_to(due)
                 await checkpoint()  # for those who were woken
                 continue
@@ -99,15 +104,23 @@ class Harness:
         self._changed = anyio.Event()
 
 
-def _only_waits(engine: Engine) -> bool:
-    """Tell whether executions are open, and nothing happens unless time passes or somebody asks for it."""
+def only_waits(engine: Engine, asleep: Container[tuple[str, str]] = ()) -> bool:
+    """Tell whether executions are open, and nothing happens unless time passes or somebody asks for it.
+
+    asleep: executions and paths of attempts that themselves only wait for the clock.
+    """
     driver = engine._driver
     return (
         bool(driver.lives)
         and not engine._office.busy
         and not engine._slots.busy
         and not any(
-            live.batch is not None or live.arrivals or live.state.asks or lost(live.state)
+            live.batch is not None or live.arrivals or live.state.asks or _at_work(live, asleep)
             for live in driver.lives.values()
         )
     )
+
+
+def _at_work(live: Live, asleep: Container[tuple[str, str]]) -> bool:
+    """Tell whether an attempt is in flight whose end does not depend on the clock alone."""
+    return any((live.execution_id, one.path) not in asleep for one in lost(live.state))

@@ -34,7 +34,7 @@ class RenderInput(BaseModel):
 def render_type(settings: TasksSettings) -> TaskType:
     """Return the task type, bound to these settings."""
 
-    @task_type("render", input=RenderInput, check=_check)
+    @task_type("render", input=RenderInput, check=_check, pure=True)
     async def render(ctx: TaskContext, input: RenderInput) -> dict[str, Any]:
         """Render a Jinja2 template with values; returns the text, or an artifact that holds it."""
         text = await _render(input, settings)

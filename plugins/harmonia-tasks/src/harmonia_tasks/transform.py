@@ -15,7 +15,7 @@ class TransformInput(BaseModel):
     value: Any
 
 
-@task_type("transform", input=TransformInput)
+@task_type("transform", input=TransformInput, pure=True)
 async def transform(ctx: TaskContext, input: TransformInput) -> Any:
     """Return the value given, its expressions resolved."""
     return input.value
