@@ -85,7 +85,7 @@ class Harness:
 
     async def _skip(self) -> None:
         while True:
-            due = self.clock.next_due
+            due = _next_due(self.clock, self.engine)
             if due is not None and (due <= self.clock.now() or _only_waits(self.engine)):
                 self.clock.advance_to(due)
                 await checkpoint()  # for those who were woken
@@ -96,6 +96,12 @@ class Harness:
     def _stir(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _next_due(clock: FakeClock, engine: Engine) -> float | None:
+    """Return when something is due next; a timer that has just been set may have no sleeper yet."""
+    found = [due for due in (clock.next_due, engine._driver.timers.next_due) if due is not None]
+    return min(found, default=None)
 
 
 def _only_waits(engine: Engine) -> bool:
