@@ -111,7 +111,7 @@ class Drawing:
             return self.one((0, "text", [1, {"k": None}], True))
         source = self.count(here) if self.chance(50) else self.one(here.values or here.numbers)
         if here.free and self.chance(5):
-            source = self.one(("input.nothing", "input.name + 1", f"{source}.missing"))
+            source = self.one(("input.nothing", "input.name + 1", "input.list[7]"))
         return self.one((f"${{{source}}}", f"${{{source}}}", f"it is ${{{source}}}.", {"in": [f"${{{source}}}"]}))
 
     def condition(self, here: Here) -> Any:

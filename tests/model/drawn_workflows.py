@@ -136,7 +136,7 @@ class Author(Drawing):
             if not here.free:
                 found["catch"][-1].pop("errors", None), found["catch"][-1].pop("when", None)
         if not found or self.chance(40):
-            always = here.deeper().reading(values=("error",)) if "catch" not in found else here.deeper()
+            always = here.deeper().reading(values=("error == null",)) if "catch" not in found else here.deeper()
             found["finally"] = self.block(always if here.free else always.safe())
         return found
 

@@ -1,13 +1,17 @@
 """The real engine's outcome of a workflow, taken from its log and from what its tasks were called with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import anyio
 from model_outcome import INPUT, Outcome
 from naive_places import Error
 from naive_tasks import answer
 
 from harmonia_core import TaskContext, TaskError, task_type
+from harmonia_core.contracts.rows import Unit
+from harmonia_core.contracts.state_backend import StateBackend
+from harmonia_core.host import KernelSettings
 from harmonia_core.testing.harness import Harness
 
 Calls = dict[tuple[str, str, int], Any]
@@ -15,15 +19,23 @@ ENDS = {
     "TaskSucceeded": "succeeded", "TaskSkipped": "skipped", "TaskUnreachable": "unreachable",
     "TaskCancelled": "cancelled", "TaskFailed": "failed",
 }  # fmt: skip
+SETTINGS = KernelSettings(cancel_grace=0.1, freeze_at_start=False)
+
+
+def engine(calls: Calls, url: str = "memory://") -> Harness:
+    """Return an engine that knows the task type `work`, and notes what that is called with."""
+    return Harness(worker(calls), url=url, settings=SETTINGS)
 
 
 def worker(calls: Calls) -> Any:
-    """Return the task type `work`, which notes what it is called with."""
+    """Return the task type `work`. calls: the input of each attempt; of two that differ both."""
 
     @task_type("work")
     async def work(ctx: TaskContext, input: dict[str, Any]) -> Any:
         """Do what `answer` says."""
-        calls.setdefault((ctx.execution, ctx.path, ctx.attempt), input)
+        before = calls.setdefault((ctx.execution, ctx.path, ctx.attempt), input)
+        if before != input:
+            calls[ctx.execution, ctx.path, ctx.attempt] = ["first", before, "then", input]
         if ctx.attempt <= input.get("hang", 0):
             ctx.defer()
             return None
@@ -42,7 +54,8 @@ async def outcome(harness: Harness, calls: Calls, execution: str) -> Outcome:
     ends, undone, names = dict[str, str](), list[str](), dict[str, str]()
     await _follow(harness, execution, "", ends, undone, names)
     given = {
-        f"{names[id]}{path} ({attempt})": input for (id, path, attempt), input in calls.items() if id in names
+        f"{names.get(id, 'somebody else: ')}{path} ({attempt})": input
+        for (id, path, attempt), input in calls.items()
     }
     failed = sorted(view["failed_tasks"])
     return Outcome(view["status"], view["output"], error or None, failed, ends, given, undone)
@@ -51,14 +64,15 @@ async def outcome(harness: Harness, calls: Calls, execution: str) -> Outcome:
 async def _follow(
     harness: Harness, id: str, name: str, ends: dict[str, str], undone: list[str], names: dict[str, str]
 ) -> None:
+    """Read one log, and those of the executions that it has started."""
     names[id] = name
     for event in await harness.events(id):
         data, type = event["data"], event["type"]
         path = name + data.get("path", "")
         if type in ENDS:
             ends[path] = f"failed: {data['error']['code']}" if type == "TaskFailed" else ENDS[type]
-        elif type == "TaskScheduled" and path.endswith("~undo") and data["attempt"] == 1:
-            undone.append(path.removesuffix("~undo"))
+            if path.endswith("~undo") and type == "TaskSucceeded":
+                undone.append(path.removesuffix("~undo"))
         elif type == "ChildRequested":
             child, under = data["child_id"], f"{path}#{data['attempt']}:"
             await _follow(harness, child, under, ends, undone, names)
@@ -67,4 +81,59 @@ async def _follow(
 
 async def carried_out(harness: Harness, calls: Calls, workflow: Mapping[str, Any]) -> Outcome:
     """Return what an engine makes of a workflow."""
-    return await outcome(harness, calls, (await harness.run(workflow, INPUT))["id"])
+    return await outcome(harness, calls, (await harness.run(workflow, INPUT, limit=10))["id"])
+
+
+class Dying:
+    """Let a store take so many units of an engine, and nothing after them.
+
+    heard: whether the engine still hears of the last one. happened: set once it has died.
+    """
+
+    def __init__(self, backend: StateBackend, units: int, heard: bool) -> None:
+        self.happened, self.taken = anyio.Event(), 0
+        self._units, self._heard, self._submit = units, heard, backend.submit
+        backend.submit = self._take  # type: ignore[method-assign]
+
+    def _take(self, units: Sequence[Unit], done: Any) -> None:
+        if self.taken >= self._units:
+            self.happened.set()
+            return
+        self.taken += len(units)
+        last = self.taken >= self._units
+        self._submit(units, done if self._heard or not last else self._unheard)
+
+    def _unheard(self, results: Any) -> None:
+        self.happened.set()
+
+
+async def crashed(
+    calls: Calls, workflow: Mapping[str, Any], url: str, lives: Sequence[tuple[int, bool]]
+) -> Outcome:
+    """Return what a workflow comes to if engine after engine dies: after so many units, heard of or not."""
+    execution, now = "", 0.0
+    for units, heard in lives:
+        async with engine(calls, url) as harness:
+            harness.clock.advance_to(now)
+            dying = Dying(harness.engine.backend, units, heard)
+            execution = execution or await harness.engine.start(workflow, INPUT)
+            await _until_it_dies(harness, dying, execution)
+            now = harness.clock.now()
+    async with engine(calls, url) as harness:
+        harness.clock.advance_to(now)
+        await harness.engine.recover()
+        await harness.finish(execution, limit=10)
+        return await outcome(harness, calls, execution)
+
+
+async def _until_it_dies(harness: Harness, dying: Dying, execution: str) -> None:
+    async def live() -> None:
+        await harness.engine.recover()
+        await harness.finish(execution, limit=10)
+        dying.happened.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(live)
+        with anyio.fail_after(10):
+            await dying.happened.wait()
+        group.cancel_scope.cancel()
