@@ -90,6 +90,9 @@ class Harness:
                 self.clock.advance_to(due)
                 await checkpoint()  # for those who were woken
                 continue
+            if _about_to_look(self.engine):
+                await checkpoint()  # it may find nothing to do, and then says nothing either
+                continue
             changed = self._changed
             await changed.wait()
 
@@ -102,6 +105,11 @@ def _next_due(clock: FakeClock, engine: Engine) -> float | None:
     """Return when something is due next; a timer that has just been set may have no sleeper yet."""
     found = [due for due in (clock.next_due, engine._driver.timers.next_due) if due is not None]
     return min(found, default=None)
+
+
+def _about_to_look(engine: Engine) -> bool:
+    """Tell whether something has arrived that is looked at in this turn of the loop."""
+    return any(live.arrivals and live.batch is None for live in engine._driver.lives.values())
 
 
 def _only_waits(engine: Engine) -> bool:
