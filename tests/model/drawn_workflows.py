@@ -178,6 +178,8 @@ class Author(Drawing):
         """Write a task that is given something, and fails as often as it says."""
         input: Definition = {"is": self.value(here)}
         task: Definition = {"type": "work", "input": input}
+        if self.chance(10):
+            input["secret"] = "${secrets.word}"
         codes = [code for code in here.codes if code != "halt"]
         if self.chance(30):
             task["retry_policy"] = {**POLICY, "max_retries": self.number(0, 2)}

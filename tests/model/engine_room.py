@@ -1,12 +1,15 @@
 """Engines for many drawn workflows: what is asked of them runs on a loop of its own, in another thread."""
 
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from model_outcome import Outcome
+from naive_tasks import SECRET
 from real_engine import Calls, carried_out, crashed, engine
 
 from harmonia_core.testing.harness import Harness
@@ -49,4 +52,5 @@ class EngineRoom:
 def engine_room() -> Iterator[EngineRoom]:
     """Open an engine room."""
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, {"HARMONIA_SECRET_WORD": SECRET}))
         yield EngineRoom(stack.enter_context(start_blocking_portal()), stack)

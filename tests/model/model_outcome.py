@@ -76,18 +76,25 @@ def readings(workflow: Mapping[str, Any]) -> list[Outcome] | None:
     return found if same else None
 
 
-def undo_faults(found: Outcome, readings: Sequence[Outcome], items: Callable[[str], str]) -> list[str]:
+def undo_faults(found: Outcome, readings: Sequence[Outcome]) -> list[str]:
     """Return which undos came in another order than all readings have them.
 
-    items: names the map a path lies in; its items are undone side by side.
+    Executions undo without regard to each other, and so do the items of a map.
     """
     orders = [{path: n for n, path in enumerate(one.undone)} for one in readings]
+    maps = {path.removesuffix("[0]") for path in found.ends if path.endswith("[0]")}
     return [
         f"{first} was undone before {second}"
         for first, second in combinations(found.undone, 2)
-        if all(order[second] < order[first] for order in orders)
-        and not (items(first) and items(first) == items(second))
+        if all(order[second] < order[first] for order in orders) and not _apart(first, second, maps)
     ]
+
+
+def _apart(one: str, other: str, maps: set[str]) -> bool:
+    """Tell whether two tasks lie in different executions or in items of the same map."""
+    if one.rpartition(":")[0] != other.rpartition(":")[0]:
+        return True
+    return any(one.startswith(f"{map}[") and other.startswith(f"{map}[") for map in maps)
 
 
 def report(workflow: Mapping[str, Any], expected: Outcome, found: Outcome, *names: str) -> str:

@@ -9,6 +9,7 @@ from naive_places import Ended, Error, Failure
 if TYPE_CHECKING:
     from naive_reading import Attempt, Reading
 
+SECRET = "open-sesame-17"
 ERRORS = {
     "busy": Error("server", "busy", True),
     "lost": Error("connection", "lost", True),
@@ -24,7 +25,8 @@ def answer(path: str, attempt: int, input: dict[str, Any]) -> Any:
         return ERRORS[input.get("code", "odd")]
     local = path.rpartition(":")[2]  # the part that a task is told
     digest = sha256(json.dumps([local, attempt, input], sort_keys=True).encode()).hexdigest()
-    return {"of": digest[:6], "n": int(digest[:6], 16) % 4, "try": attempt}
+    said = {"said": f"It is {input['secret']}."} if "secret" in input else {}
+    return {"of": digest[:6], "n": int(digest[:6], 16) % 4, "try": attempt, **said}
 
 
 def work(reading: "Reading", attempt: "Attempt") -> Ended:
@@ -39,7 +41,9 @@ def work(reading: "Reading", attempt: "Attempt") -> Ended:
     found = answer(attempt.path, attempt.number, attempt.input)
     if isinstance(found, Error):
         return Ended("failed", attempt.at, None, found)
-    return Ended("succeeded", attempt.at, found)
+    # Whatever a task says of a secret is masked.
+    output = {key: "It is ***." if key == "said" else value for key, value in found.items()}
+    return Ended("succeeded", attempt.at, output)
 
 
 def noop(reading: "Reading", attempt: "Attempt") -> Ended:

@@ -19,6 +19,8 @@ ENDS = {
     "TaskSucceeded": "succeeded", "TaskSkipped": "skipped", "TaskUnreachable": "unreachable",
     "TaskCancelled": "cancelled", "TaskFailed": "failed",
 }  # fmt: skip
+LIMIT = 20.0
+"""Seconds of real time after which an execution is taken for stuck."""
 SETTINGS = KernelSettings(cancel_grace=0.1, freeze_at_start=False)
 
 
@@ -81,7 +83,22 @@ async def _follow(
 
 async def carried_out(harness: Harness, calls: Calls, workflow: Mapping[str, Any]) -> Outcome:
     """Return what an engine makes of a workflow."""
-    return await outcome(harness, calls, (await harness.run(workflow, INPUT, limit=10))["id"])
+    return await outcome(harness, calls, (await harness.run(workflow, INPUT, limit=LIMIT))["id"])
+
+
+async def run_again(
+    harness: Harness, calls: Calls, workflow: Mapping[str, Any], choice: int
+) -> tuple[str, Outcome, Outcome]:
+    """Return what a workflow came to, and what it comes to from one of its tasks on; which, by number."""
+    first = await harness.run(workflow, INPUT, limit=LIMIT)
+    before = await outcome(harness, calls, first["id"])
+    paths = [one["path"] for one in first["tasks"] if one["path"] in before.ends]
+    paths = [path for path in paths if not path.endswith("~undo")]
+    path = paths[choice % len(paths)]
+    calls.clear()
+    again = await harness.engine.rerun(first["id"], [path])
+    await harness.finish(again.execution_id, limit=LIMIT)
+    return path, before, await outcome(harness, calls, again.execution_id)
 
 
 class Dying:
@@ -115,25 +132,26 @@ async def crashed(
     for units, heard in lives:
         async with engine(calls, url) as harness:
             harness.clock.advance_to(now)
-            dying = Dying(harness.engine.backend, units, heard)
+            # Who starts an execution hears of that.
+            dying = Dying(harness.engine.backend, units + (not execution), heard)
             execution = execution or await harness.engine.start(workflow, INPUT)
             await _until_it_dies(harness, dying, execution)
             now = harness.clock.now()
     async with engine(calls, url) as harness:
         harness.clock.advance_to(now)
         await harness.engine.recover()
-        await harness.finish(execution, limit=10)
+        await harness.finish(execution, limit=LIMIT)
         return await outcome(harness, calls, execution)
 
 
 async def _until_it_dies(harness: Harness, dying: Dying, execution: str) -> None:
     async def live() -> None:
         await harness.engine.recover()
-        await harness.finish(execution, limit=10)
+        await harness.finish(execution, limit=LIMIT)
         dying.happened.set()
 
     async with anyio.create_task_group() as group:
         group.start_soon(live)
-        with anyio.fail_after(10):
+        with anyio.fail_after(LIMIT):
             await dying.happened.wait()
         group.cancel_scope.cancel()

@@ -1,28 +1,45 @@
-"""The real engine and the naive reading of the semantics make the same of every drawn workflow."""
+"""Drawn workflows: the engine beside a naive reading of the semantics, and beside itself in other ways."""
 
-import anyio
-from drawn_workflows import Definition, workflows
-from hypothesis import HealthCheck, given, settings, event, assume
-from model_outcome import readings, report, undo_faults, read
-from real_engine import Calls, carried_out, worker
+import logging
+from collections.abc import Iterator
 
-from harmonia_core.testing.harness import Harness
+import pytest
+from engine_room import EngineRoom, engine_room
+from model_checks import SEED, Check, as_read, chosen_seed, examine, however_declared, if_it_dies
+from model_checks import run_once_more, with_a_noop
 
-CHECKS = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
-import os
-N=int(os.environ.get("N","100"))
+SHORT = [(as_read, 80), (if_it_dies, 25), (however_declared, 20), (with_a_noop, 15), (run_once_more, 25)]
+LONG = 40
+"""How many times as many workflows the laboratory draws."""
 
-@settings(max_examples=N, derandomize=os.environ.get("R") is None, suppress_health_check=CHECKS, database=None)
-@given(workflows())
-def test_the_engine_does_what_the_semantics_say(workflow: Definition) -> None:
-    async def run():
-        calls: Calls = {}
-        async with Harness(worker(calls)) as harness:
-            return await carried_out(harness, calls, workflow)
-    expected = readings(workflow)
-    event("open" if expected is None else "judged")
-    assume(expected)
-    found = anyio.run(run)
-    event(found.status)
-    if found.apart_from_undos != expected[0].apart_from_undos:
-        raise AssertionError(report(workflow, expected[0], found))
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[EngineRoom]:
+    with engine_room() as room:
+        yield room
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Leave out what engines say of each failure that was drawn."""
+    caplog.set_level(logging.CRITICAL, "harmonia.executions")
+
+
+@pytest.mark.parametrize(("check", "examples"), SHORT)
+def test_a_drawn_workflow_ends_the_same(check: Check, examples: int, room: EngineRoom) -> None:
+    counts = examine(check, room, examples)
+    assert counts[True] > 0.9 * counts.total(), "too many workflows have no certain end"
+
+
+@pytest.mark.laboratory
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("check", "examples"), SHORT)
+def test_a_workflow_drawn_by_chance_ends_the_same(check: Check, examples: int, room: EngineRoom) -> None:
+    chance = chosen_seed()
+    command = f"{SEED}={chance} pytest -m laboratory tests/model/test_model.py -k {check.__name__}"
+    print(f"{check.__name__}: {examples * LONG} workflows of seed {chance}; repeat with {command}")
+    try:
+        examine(check, room, examples * LONG, chance)
+    except BaseException as error:
+        error.add_note(f"Repeat with: {command}")
+        raise
