@@ -5,5 +5,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
+from harmonia_sql.testing.fixtures import postgres_cluster, postgres_database
+
+__all__ = ("postgres_cluster", "postgres_database")
+SEEDED = Path(__file__).parent.parent / "seeded"
+sys.path += [str(Path(__file__).parent), str(SEEDED)]
 pytest.register_assert_rewrite("model_outcome")

@@ -16,11 +16,14 @@ POLICY = {"jitter": 0, "initial_delay": 1}
 
 
 class Author(Drawing):
-    """Write one workflow."""
+    """Write one workflow. often_undone: how many of a hundred tasks can be undone."""
+
+    often_undone = 15
 
     def workflow(self, here: Here, name: str | None = "drawn", timed: bool = True) -> Definition:
         """Write a workflow. name: None for one that is part of another."""
         found: Definition = {"name": name} if name else {}
+        self.often_undone = self.one((15, 60))
         vars = {self.name("v"): self.number(0, 2) for _ in range(self.one((0, 1, 1, 2)))}
         if vars:
             found["vars"] = vars
@@ -109,7 +112,7 @@ class Author(Drawing):
             task = self.leaf(here)
         if not bare and self.chance(15):
             task["when"] = self.condition(here)
-        if task["type"] not in ("set", "wait", "fail") and self.chance(25):
+        if task["type"] not in ("set", "wait", "fail") and self.chance(self.often_undone):
             task["compensate"] = self.undo(here)
         return task
 

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from engine_room import EngineRoom, engine_room
-from model_checks import SEED, Check, as_read, chosen_seed, examine, however_declared, if_it_dies
+from model_checks import SEED, Check, as_read, at_a_store, chosen_seed, examine, however_declared, if_it_dies
 from model_checks import run_once_more, with_a_noop
 
-SHORT = [(as_read, 80), (if_it_dies, 25), (however_declared, 20), (with_a_noop, 15), (run_once_more, 25)]
+SHORT = [(as_read, 150), (if_it_dies, 40), (however_declared, 40), (with_a_noop, 30), (run_once_more, 40)]
 LONG = 40
 """How many times as many workflows the laboratory draws."""
 
@@ -29,6 +30,15 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_drawn_workflow_ends_the_same(check: Check, examples: int, room: EngineRoom) -> None:
     counts = examine(check, room, examples)
     assert counts[True] > 0.9 * counts.total(), "too many workflows have no certain end"
+
+
+def test_a_store_in_a_file_makes_no_difference(room: EngineRoom, tmp_path_factory: Any) -> None:
+    url = f"sqlite:///{tmp_path_factory.mktemp('model')}/model.db?synchronous=normal"
+    assert examine(at_a_store(url), room, 30)[True]
+
+
+def test_postgresql_makes_no_difference(room: EngineRoom, postgres_database: str) -> None:
+    assert examine(at_a_store(postgres_database), room, 30)[True]
 
 
 @pytest.mark.laboratory
