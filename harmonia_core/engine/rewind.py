@@ -67,10 +67,7 @@ def _undone_in(past: Past, rebuild: Rebuild) -> set[str]:
     """Return which results that have been undone are reused, by themselves or inside what is."""
     reused = frozenset(rebuild.reused)
     return {
-        path
-        for path in past.undone
-        for kept, _ in heads(path)
-        if kept in reused and past.reused(path, kept)
+        path for path in past.undone for kept, _ in heads(path) if kept in reused and past.reused(path, kept)
     }
 
 

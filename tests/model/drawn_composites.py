@@ -65,13 +65,15 @@ def race(author: "Author", here: Here) -> Definition:
     """Draw branches of which one is the first, or all fail with the same error."""
     task, within = opened(author, here, policy=False)
     within, code = within.but(writable=(), timed=True), author.one(here.codes or ("odd",))
-    failing = {"task": {"type": "work", "input": {"bad": 9, "code": code}, "retry_policy": {"max_retries": 0}}}
+    failing = {
+        "task": {"type": "work", "input": {"bad": 9, "code": code}, "retry_policy": {"max_retries": 0}}
+    }
     branches: Definition = {}
     for _ in range(author.number(1, 2)):
         lost = failing if code != "halt" and author.chance(30) else late(author, within)
         branches[author.name("b")] = lost
     if here.free and code != "halt" and author.chance(20):
-        branches = {id: failing for id in branches}
+        branches = dict.fromkeys(branches, failing)
     else:
         wait = {"type": "wait", "input": {"duration": author.number(1, 4)}}
         branches[author.name("b")] = {"steps": {author.name(): wait, **steps(author, within.safe(), False)}}
@@ -127,9 +129,7 @@ def decision(author: "Author", here: Here) -> Definition:
             for place in places
         ]
         return closed(author, task, "decision", {"mode": "all", "cases": cases})
-    cases = [
-        {"when": author.condition(within), **author.block(within)} for _ in range(author.number(1, 2))
-    ]
+    cases = [{"when": author.condition(within), **author.block(within)} for _ in range(author.number(1, 2))]
     content: Definition = {"cases": cases}
     if author.chance(50):
         content["default"] = author.block(within)
@@ -167,7 +167,12 @@ def attempt(author: "Author", here: Here) -> Definition:
 
 def each(author: "Author", here: Here) -> Definition:
     """Draw a map."""
-    task: Definition = {"type": "map", "input": author.one(({"items": [5, 1]}, {"items": "input.list"}, {"range": {"stop": 3}}, {"items": []}))}
+    task: Definition = {
+        "type": "map",
+        "input": author.one(
+            ({"items": [5, 1]}, {"items": "input.list"}, {"range": {"stop": 3}}, {"items": []})
+        ),
+    }
     within = here.deeper(writable=()).reading(["index"])
     batch = author.chance(15)
     within = within.reading((), ["item"]) if batch else within.reading(["item"])
@@ -192,7 +197,10 @@ def each(author: "Author", here: Here) -> Definition:
 def subworkflow(author: "Author", here: Here) -> Definition:
     """Draw an execution of its own."""
     inner = Here(("input.n",), (), (), here.codes, here.free, here.depth + 1, here.timed)
-    task: Definition = {"type": "subworkflow", "input": {"n": f"${{{author.count(here)}}}", "list": [1], "name": "Bo"}}
+    task: Definition = {
+        "type": "subworkflow",
+        "input": {"n": f"${{{author.count(here)}}}", "list": [1], "name": "Bo"},
+    }
     task["workflow"] = author.workflow(inner, None, timed=False)
     if author.chance(20):
         task["retry_policy"] = author.policy()

@@ -102,7 +102,13 @@ class Drawing:
     def count(self, here: Here) -> str:
         """Draw an expression for a whole number."""
         plain = self.one(here.numbers)
-        forms = (plain, f"{plain} + 1", f"{plain} % 2", f"({plain} > 1 ? 0 : {plain})", f"size(input.list) - {plain}")
+        forms = (
+            plain,
+            f"{plain} + 1",
+            f"{plain} % 2",
+            f"({plain} > 1 ? 0 : {plain})",
+            f"size(input.list) - {plain}",
+        )
         return self.one(forms)
 
     def value(self, here: Here) -> Any:
@@ -112,7 +118,9 @@ class Drawing:
         source = self.count(here) if self.chance(50) else self.one(here.values or here.numbers)
         if here.free and self.chance(5):
             source = self.one(("input.nothing", "input.name + 1", "input.list[7]"))
-        return self.one((f"${{{source}}}", f"${{{source}}}", f"it is ${{{source}}}.", {"in": [f"${{{source}}}"]}))
+        return self.one(
+            (f"${{{source}}}", f"${{{source}}}", f"it is ${{{source}}}.", {"in": [f"${{{source}}}"]})
+        )
 
     def condition(self, here: Here) -> Any:
         """Draw a condition; one that has no value only where anything may fail."""

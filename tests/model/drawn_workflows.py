@@ -67,9 +67,10 @@ class Author(Drawing):
             writer = self.name()
             tasks[writer] = self.set(here.safe().but(writable=tuple(vars)))
             seen[writer] = here
+        chain = self.chance(35)
         for place in places:
             id = self.name()
-            after = self.some(list(tasks), 3)
+            after = list(tasks)[-1:] if chain else self.some(list(tasks), 3)
             after = [writer, *(one for one in after if one != writer)] if writer else after
             loose = len(after) > 1 and not writer and self.chance(30)
             reads = here if loose else known(here, after, seen)
@@ -139,7 +140,9 @@ class Author(Drawing):
             if not here.free:
                 found["catch"][-1].pop("errors", None), found["catch"][-1].pop("when", None)
         if not found or self.chance(40):
-            always = here.deeper().reading(values=("error == null",)) if "catch" not in found else here.deeper()
+            always = (
+                here.deeper().reading(values=("error == null",)) if "catch" not in found else here.deeper()
+            )
             found["finally"] = self.block(always if here.free else always.safe())
         return found
 
@@ -228,11 +231,15 @@ def results(id: str) -> list[str]:
 def holds(tasks: Any, key: str) -> bool:
     """Tell whether a key stands anywhere in tasks, those of other workflows left out."""
     if isinstance(tasks, dict):
-        return key in tasks or any(holds(one, key) for name, one in tasks.items() if name not in ("workflow", "input"))
+        return key in tasks or any(
+            holds(one, key) for name, one in tasks.items() if name not in ("workflow", "input")
+        )
     return isinstance(tasks, list) and any(holds(one, key) for one in tasks)
 
 
 @st.composite
-def workflows(draw: Callable[[st.SearchStrategy[Any]], Any], tasks: int = 10, timed: bool = True) -> Definition:
+def workflows(
+    draw: Callable[[st.SearchStrategy[Any]], Any], tasks: int = 10, timed: bool = True
+) -> Definition:
     """Draw a workflow of about so many tasks. timed: whether it may be out of time as a whole."""
     return Author(draw, tasks).workflow(Here(), timed=timed)

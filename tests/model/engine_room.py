@@ -38,9 +38,7 @@ class EngineRoom:
 
     def crashed(self, workflow: Mapping[str, Any], lives: list[tuple[int, bool]], url: str = "") -> Outcome:
         """Return what a workflow comes to in so many lives. url: of a store of its own by default."""
-        return self._portal.call(
-            crashed, {}, workflow, url or f"memory://model-{next(NUMBERS)}", lives
-        )
+        return self._portal.call(crashed, {}, workflow, url or f"memory://model-{next(NUMBERS)}", lives)
 
     def _another(self, url: str) -> tuple[Harness, Calls]:
         calls: Calls = {}

@@ -123,11 +123,11 @@ def examine(
     What is drawn once more counts as an example, and is not carried out again.
     """
     judged = dict[str, bool]()
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
 
     @settings(
         max_examples=examples, derandomize=chance is None, database=None, deadline=None,
-        suppress_health_check=tuple(HealthCheck), phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
-        print_blob=False, report_multiple_bugs=False,
+        suppress_health_check=tuple(HealthCheck), phases=phases, print_blob=False, report_multiple_bugs=False,
     )  # fmt: skip
     @given(workflows(), st.integers(0, WORST))
     def every(workflow: Definition, number: int) -> None:

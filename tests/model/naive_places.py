@@ -83,9 +83,9 @@ class Place:
         error = end.error._asdict() if end.error and end.status == "failed" else None
         return {"output": output, "status": end.status, "error": error, "attempts": end.attempts}
 
-    def value(self, template: Any, bare: bool = False) -> Any:
-        """Return a template's value here; bare: a text without `${...}` is an expression, too."""
-        parsed = parse_template(template, "", secrets_allowed=False, bare_expression=bare, problems=[])
+    def value(self, template: Any) -> Any:
+        """Return a template's value here."""
+        parsed = parse_template(template, "", secrets_allowed=False, problems=[])
         return self._known(lambda: fill(parsed, self.read).value)
 
     def holds(self, source: Any) -> bool:

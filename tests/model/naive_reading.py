@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from naive_composites import COMPOSITES, graph, listed
+from naive_graphs import GRAPHS, graph, listed
+from naive_maps import each
 from naive_places import Ended, Error, Failure, Place
+from naive_steps import STEPS
 from naive_tasks import SECRET, TASKS
 
 INF = float("inf")
+KINDS: Mapping[str, Any] = {**TASKS, **GRAPHS, **STEPS, "map": each}
 Pick = Callable[[Sequence[str]], str]
 
 
@@ -110,9 +113,9 @@ class Reading:
         self, task: Mapping[str, Any], path: str, place: Place, at: float, until: float, input: Any = None
     ) -> Ended:
         """An attempt that failed is tried again if the policy says so."""
-        carry_out = {**TASKS, **COMPOSITES}[task["type"]]
+        carry_out = KINDS[task["type"]]
         try:
-            input = input or place.value(as_input(task), bare=False)
+            input = input or place.value(as_input(task))
         except Failure as failure:
             return Ended("failed", at, None, failure.error)
         for number in count(1):
@@ -138,7 +141,7 @@ class Reading:
         return own if own is not None else self.default if task["type"] == "work" else None
 
     def _undone_inside(self, task: Mapping[str, Any], path: str, at: float) -> float:
-        return self.undo(f"{path}", at) if task.get("on_failure") == "compensate" else at
+        return self.undo(path, at) if task.get("on_failure") == "compensate" else at
 
     def undo(self, path: str, at: float) -> float:
         """Undo what was done inside, in reverse order of completion; return when that is done."""

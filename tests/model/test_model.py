@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 from engine_room import EngineRoom, engine_room
-from model_checks import SEED, Check, as_read, at_a_store, chosen_seed, examine, however_declared, if_it_dies
-from model_checks import run_once_more, with_a_noop
+from model_checks import (
+    SEED,
+    Check,
+    as_read,
+    at_a_store,
+    chosen_seed,
+    examine,
+    however_declared,
+    if_it_dies,
+    run_once_more,
+    with_a_noop,
+)
 
 SHORT = [(as_read, 150), (if_it_dies, 40), (however_declared, 40), (with_a_noop, 30), (run_once_more, 40)]
 LONG = 40
