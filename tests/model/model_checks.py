@@ -14,7 +14,7 @@ from drawn_workflows import Definition, workflows
 from engine_room import EngineRoom
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from model_outcome import Outcome, readings, report, undo_faults
+from model_outcome import Outcome, readings, report, undo_faults, written
 from real_engine import run_again
 
 Check = Callable[[EngineRoom, Definition, int], bool]
@@ -72,7 +72,7 @@ def run_once_more(room: EngineRoom, workflow: Definition, number: int) -> bool:
     workflow = unlimited(workflow)
     if readings(workflow) is None:
         return False
-    path, first, again = room.use(run_again, workflow, number)
+    path, first, again = ended(workflow, lambda: room.use(run_again, workflow, number))
     same = first[:4] == again[:4]
     assert same, report(workflow, first, again, "the first time", f"again from {path}")
     return True
@@ -83,7 +83,7 @@ def compared(workflow: Definition, outcome: Callable[[], Outcome], name: str) ->
     expected = readings(workflow)
     if expected is None:
         return False
-    found = outcome()
+    found = ended(workflow, outcome)
     same = found.apart_from_undos == expected[0].apart_from_undos
     assert same, report(workflow, expected[0], found, "the naive reading", name)
     faults = undo_faults(found, expected)
@@ -99,6 +99,15 @@ def unlimited(value: Any) -> Any:
         return value
     limits = {"total_timeout"} if "hang" in str(value.get("input")) else {"total_timeout", "timeout"}
     return {key: unlimited(one) for key, one in value.items() if key not in limits}
+
+
+def ended(workflow: Definition, outcome: Callable[[], Any]) -> Any:
+    """Return what comes of a workflow; whatever goes wrong tells of which."""
+    try:
+        return outcome()
+    except Exception as error:
+        error.add_note(written(workflow))
+        raise
 
 
 def shuffled(value: Any, random: random.Random) -> Any:

@@ -99,12 +99,16 @@ def _apart(one: str, other: str, maps: set[str]) -> bool:
 
 def report(workflow: Mapping[str, Any], expected: Outcome, found: Outcome, *names: str) -> str:
     """Show a workflow and two outcomes side by side, what differs marked with `!`."""
-    text = yaml.safe_dump(dict(workflow), sort_keys=False, default_flow_style=None, width=110)
     left, right = names or ("the naive reading", "the engine")
     lines = [f"  {left:{WIDTH}} {right}"]
     for name, one, other in zip(Outcome._fields, expected, found, strict=True):
         lines += _compared(name, one, other)
-    return f"\n{text}\n" + "\n".join(lines)
+    return f"\n{written(workflow)}\n" + "\n".join(lines)
+
+
+def written(workflow: Mapping[str, Any]) -> str:
+    """Return a workflow as an author writes it."""
+    return yaml.safe_dump(dict(workflow), sort_keys=False, default_flow_style=None, width=110)
 
 
 def _compared(name: str, one: Any, other: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 from engine_room import EngineRoom, engine_room
@@ -42,13 +42,14 @@ def test_a_drawn_workflow_ends_the_same(check: Check, examples: int, room: Engin
     assert counts[True] > 0.9 * counts.total(), "too many workflows have no certain end"
 
 
-def test_a_store_in_a_file_makes_no_difference(room: EngineRoom, tmp_path_factory: Any) -> None:
-    url = f"sqlite:///{tmp_path_factory.mktemp('model')}/model.db?synchronous=normal"
-    assert examine(at_a_store(url), room, 30)[True]
+def test_a_store_in_a_file_makes_no_difference(tmp_path: Path) -> None:
+    with engine_room() as room:
+        assert examine(at_a_store(f"sqlite:///{tmp_path}/model.db?synchronous=normal"), room, 30)[True]
 
 
-def test_postgresql_makes_no_difference(room: EngineRoom, postgres_database: str) -> None:
-    assert examine(at_a_store(postgres_database), room, 30)[True]
+def test_postgresql_makes_no_difference(postgres_url: str) -> None:
+    with engine_room() as room:
+        assert examine(at_a_store(postgres_url), room, 30)[True]
 
 
 @pytest.mark.laboratory

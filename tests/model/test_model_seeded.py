@@ -13,6 +13,7 @@ CAUGHT: dict[str, Check] = {
     "undo_order_broken": as_read,
     "secret_recorded": as_read,
     "child_started_twice": if_it_dies,
+    "lost_timer": if_it_dies,
 }
 
 
@@ -21,6 +22,6 @@ def test_a_seeded_bug_is_found(
     bug: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "harmonia")
-    monkeypatch.setattr(real_engine, "LIMIT", 3.0)
+    monkeypatch.setattr(real_engine, "LIMIT", 5.0)
     with engine_room() as room, BUGS[bug](), pytest.raises((AssertionError, TimeoutError)):
         examine(CAUGHT[bug], room, 200, chance=1, shrink=False)
