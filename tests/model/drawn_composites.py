@@ -1,14 +1,12 @@
 """How each kind of task that holds others is drawn."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from drawn_places import Here
+from drawn_places import Definition, Here, holds, results
 
 if TYPE_CHECKING:
     from drawn_workflows import Author
-
-Definition = dict[str, Any]
 
 
 def opened(author: "Author", here: Here, policy: bool = True) -> tuple[Definition, Here]:
@@ -28,17 +26,10 @@ def opened(author: "Author", here: Here, policy: bool = True) -> tuple[Definitio
 
 def closed(author: "Author", task: Definition, kind: str, content: Definition) -> Definition:
     """Finish a task that holds others."""
-    from drawn_workflows import holds
-
     task = {"type": kind, **task, **content}
     if holds(content, "compensate") and author.chance(35):
         task["on_failure"] = "compensate"
     return task
-
-
-def own(task: Definition, here: Here) -> Here:
-    """Return the place of what runs side by side: only what is declared here may be written."""
-    return here.but(writable=tuple(task.get("vars", ())))
 
 
 def group(author: "Author", here: Here) -> Definition:
@@ -56,7 +47,7 @@ def group(author: "Author", here: Here) -> Definition:
 def parallel(author: "Author", here: Here) -> Definition:
     """Draw branches side by side."""
     task, within = opened(author, here)
-    places = author.side_by_side(own(task, within).but(writable=()), author.number(1, 3))
+    places = author.side_by_side(within.but(writable=()), author.number(1, 3))
     branches = {author.name("b"): author.block(place, alone=False) for place in places}
     return closed(author, task, "parallel", {"branches": branches})
 
@@ -101,8 +92,6 @@ def sequence(author: "Author", here: Here) -> Definition:
 
 def steps(author: "Author", here: Here, jumps: bool) -> Definition:
     """Draw steps; a step may read those before it."""
-    from drawn_workflows import results
-
     count = max(1, min(author.left, author.number(1, 3)))
     ids = [author.name("s") for _ in range(count)]
     back = jumps and author.chance(60)

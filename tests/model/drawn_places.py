@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 T = TypeVar("T")
+Definition = dict[str, Any]
 CODES = ("odd", "never", "busy", "lost", "halt")
 """With what a drawn task may fail; `halt` is that of the type `fail`."""
 
@@ -23,7 +24,7 @@ class Here:
 
     numbers, values: expressions that have a value, a whole number or any. writable: variables that `set` may
     write. codes: with which errors what is written may fail; free: also with any other, such as a time limit.
-    timed: whether something around may be cut short. loose: whether what it waits for may still be at work.
+    timed: whether something around may be cut short.
     """
 
     numbers: tuple[str, ...] = ("input.n",)
@@ -130,3 +131,17 @@ class Drawing:
         if states and self.chance(40):
             return f"{self.one(states)} == {self.one(('succeeded', 'failed', 'skipped'))!r}"
         return self.one(("true", "false", f"{self.count(here)} > 0", f"{self.count(here)} % 2 == 0"))
+
+
+def results(id: str) -> list[str]:
+    """Return what can always be read of a task that has ended."""
+    return [f"tasks.{id}.output", f"tasks.{id}.status", f"tasks.{id}.attempts", f"tasks.{id}.error == null"]
+
+
+def holds(tasks: Any, key: str) -> bool:
+    """Tell whether a key stands anywhere in tasks, those of other workflows left out."""
+    if isinstance(tasks, dict):
+        return key in tasks or any(
+            holds(one, key) for name, one in tasks.items() if name not in ("workflow", "input")
+        )
+    return isinstance(tasks, list) and any(holds(one, key) for one in tasks)

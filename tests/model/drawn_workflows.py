@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import drawn_composites
-from drawn_places import CODES, Drawing, Here
+from drawn_places import CODES, Definition, Drawing, Here, holds, results
 from hypothesis import strategies as st
 
-Definition = dict[str, Any]
 POLICY = {"jitter": 0, "initial_delay": 1}
 
 
@@ -221,20 +220,6 @@ def known(here: Here, after: list[str], seen: dict[str, Here]) -> Here:
         found = found.reading(before.numbers, [*own, *results(id)])
         found = found.reading([f"(tasks.{id}.status == 'succeeded' ? 1 : 2)"])
     return found
-
-
-def results(id: str) -> list[str]:
-    """Return what can always be read of a task that has ended."""
-    return [f"tasks.{id}.output", f"tasks.{id}.status", f"tasks.{id}.attempts", f"tasks.{id}.error == null"]
-
-
-def holds(tasks: Any, key: str) -> bool:
-    """Tell whether a key stands anywhere in tasks, those of other workflows left out."""
-    if isinstance(tasks, dict):
-        return key in tasks or any(
-            holds(one, key) for name, one in tasks.items() if name not in ("workflow", "input")
-        )
-    return isinstance(tasks, list) and any(holds(one, key) for one in tasks)
 
 
 @st.composite
