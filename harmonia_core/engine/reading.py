@@ -10,7 +10,7 @@ from typing import Any
 from harmonia_core.clock import rfc3339
 from harmonia_core.contracts.composite import CURSOR
 from harmonia_core.engine.item_values import item_at
-from harmonia_core.engine.walks import visible
+from harmonia_core.engine.walks import Level, visible
 from harmonia_core.errors import ExpressionError
 from harmonia_core.expressions.paths import resolve
 from harmonia_core.model.events import Place
@@ -127,8 +127,15 @@ class StateReader:
             if level.item is not None:
                 return level.item
             if level.inside is not None and _has_rounds(level.nodes):
-                return level.inside.jumps
+                return level.inside.jumps + self._asks_for_another(level)
         return None
+
+    def _asks_for_another(self, level: Level) -> bool:
+        """Tell whether a loop asks behind a round for its next one: `while` is about the round to come."""
+        order = level.nodes.order
+        if self._place != "then" or level is not self._levels[-1] or order is None:
+            return False
+        return order.enter[0].when is not None and order.rules[level.position].then == order.enter
 
     def _current_item(self) -> Any:
         for level in reversed(self._levels):

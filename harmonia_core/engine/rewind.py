@@ -18,7 +18,7 @@ from harmonia_core.engine.rewind_undo import taken_over, with_undo
 from harmonia_core.engine.rewind_values import Values
 from harmonia_core.engine.walks import inside_path, node_of
 from harmonia_core.errors import Problem, ProblemsError
-from harmonia_core.model.addresses import read_address, undone_by
+from harmonia_core.model.addresses import heads, read_address, undone_by
 from harmonia_core.model.commands import Answer, AnswerKey
 from harmonia_core.model.graph import Graph, Scope, TaskNode
 from harmonia_core.model.refs import BlobRef
@@ -57,10 +57,18 @@ def rewind(
     undone = {path for path in past.undone if past.reused(path)}
     rebuild, scope = _put_back(past, point, undone)
     # What has failed or was cancelled may go on inside, where there are results that have been undone.
-    while more := past.undone.intersection(rebuild.reused) - undone:
+    while more := _undone_in(past, rebuild) - undone:
         undone |= more
         rebuild, scope = _put_back(past, point, undone)
     return _rewound(rebuild, scope, changes, graph or past.graph, tuple(sorted(undone)))
+
+
+def _undone_in(past: Past, rebuild: Rebuild) -> set[str]:
+    """Return which results that have been undone are reused, by themselves or inside what is."""
+    reused = frozenset(rebuild.reused)
+    return {
+        path for path in past.undone for kept, _ in heads(path) if kept in reused and past.reused(path, kept)
+    }
 
 
 def _put_back(past: Past, point: Point, undone: Iterable[str]) -> tuple[Rebuild, GraphState]:

@@ -161,9 +161,12 @@ class Past:
         first = [] if stood is None or stood.cursor < 0 else [Entry(0, stood.cursor, stood.iteration)]
         return first + self.entered.get(path, [])
 
-    def reused(self, path: str) -> bool:
-        """Tell whether a result is still gone on from: nothing around it has failed or begun anew."""
-        found = heads(path)
+    def reused(self, path: str, kept: str = "") -> bool:
+        """Tell whether a result is still gone on from: nothing around it has failed or begun anew.
+
+        kept: what lies around it and is gone on from as it ended, whatever lies around that.
+        """
+        found = [(outer, rest) for outer, rest in heads(path) if len(outer) >= len(kept)]
         for outer, rest in found[:-1]:
             end = self.ends.get(outer)
             if end is not None and end.status is not TaskStatus.SUCCEEDED:

@@ -34,6 +34,11 @@ class Timers:
             if self._sleep is not None:
                 self._sleep.cancel()
 
+    @property
+    def next_due(self) -> float | None:
+        """Return when the next timer is due, whether it still applies or not; None without one."""
+        return self._heap[0][0] if self._heap else None
+
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:

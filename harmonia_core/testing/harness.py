@@ -91,10 +91,13 @@ class Harness:
 
     async def _skip(self) -> None:
         while True:
-            due = self.clock.next_due
+            due = _next_due(self.clock, self.engine)
             if due is not None and (due <= self.clock.now() or only_waits(self.engine)):
                 self.clock.advance_to(due)
                 await checkpoint()  # for those who were woken
+                continue
+            if _about_to_look(self.engine):
+                await checkpoint()  # it may find nothing to do, and then says nothing either
                 continue
             changed = self._changed
             await changed.wait()
@@ -102,6 +105,17 @@ class Harness:
     def _stir(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _next_due(clock: FakeClock, engine: Engine) -> float | None:
+    """Return when something is due next; a timer that has just been set may have no sleeper yet."""
+    found = [due for due in (clock.next_due, engine._driver.timers.next_due) if due is not None]
+    return min(found, default=None)
+
+
+def _about_to_look(engine: Engine) -> bool:
+    """Tell whether something has arrived that is looked at in this turn of the loop."""
+    return any(live.arrivals and live.batch is None for live in engine._driver.lives.values())
 
 
 def only_waits(engine: Engine, asleep: Container[tuple[str, str]] = ()) -> bool:

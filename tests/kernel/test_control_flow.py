@@ -219,6 +219,13 @@ async def test_a_block_that_is_begun_anew_has_keys_of_its_own() -> None:
     assert view["tasks"][0]["attempt"] == 3
 
 
+async def test_while_is_asked_about_the_round_to_come() -> None:
+    async with harness() as h:
+        view = await h.run(one({"type": "loop", "while": "index < 3", "task": {"type": "note"}}))
+        assert view["status"] == "completed"
+        assert [path for path, _ in SEEN] == ["t[0]/body", "t[1]/body", "t[2]/body"]
+
+
 async def test_another_engine_goes_on_in_the_middle_of_a_loop() -> None:
     loop = {
         "type": "loop",

@@ -218,3 +218,20 @@ async def test_a_clock_wakes_who_is_due_and_nobody_else() -> None:
         assert clock.now() == 6.0
         clock.advance_to(9.0)
     assert woken == [-1.0, 5.0, 9.0] and clock.next_due is None
+
+
+async def test_skipped_time_stops_at_a_timer_that_was_set_a_moment_ago() -> None:
+    waits = {"type": "map", "input": {"range": {"stop": 3}}, "max_concurrency": 1}
+    waits["task"] = {"type": "wait", "input": {"duration": 1}}
+    async with Harness() as harness:
+        view = await harness.run({"name": "w", "timeout": 10, "tasks": {"waits": waits}})
+        assert view["status"] == "completed", "the clock was at the deadline before the second wait"
+        assert harness.clock.now() == START + 3
+
+
+async def test_skipped_time_goes_on_behind_a_timer_of_what_has_ended() -> None:
+    first = {"type": "wait", "input": {"duration": 9}, "total_timeout": 7}
+    last = {"task": {"type": "wait", "input": {"duration": 3}}}
+    async with Harness() as harness:
+        view = await harness.run({"name": "w", "tasks": {"first": {**first, "finally": last}}}, limit=5)
+        assert view["status"] == "failed" and harness.clock.now() == START + 10

@@ -167,3 +167,20 @@ async def test_a_successor_is_forked_and_a_fork_rolls_over(store: str, tmp_path:
         last = await run.finish(fork.execution_id or "")
         assert last["output"] == {"sum": 30, "kept": 3, "end": 31}
         assert last["root_id"] == fork.execution_id != last["id"]
+
+
+async def test_what_was_undone_inside_a_result_is_not_reused() -> None:
+    """A task with `compensate` and `finally` is a body that was undone, inside a task that was not."""
+    undo = {"type": "count", "input": {"n": "${output.n}"}}
+    paid = {**one(), "compensate": undo, "finally": {"task": one()}}
+    steps = {"steps": {"pay": paid, "ship": one()}}
+    tasks = {"side": {"type": "parallel", "branches": {"b": steps}}}
+    FAIL.add("side/b/ship")
+    async with Harness(count) as run:
+        first = await run.run({"name": "w", "on_failure": "compensate", "tasks": tasks})
+        assert first["status"] == "compensated"
+        CALLS.clear()
+        again = await run.engine.rerun(first["id"], ["side/b/ship"])
+        assert again.plan.rewound.undone == ("side/b/pay/body",)
+        assert (await run.finish(again.execution_id or ""))["status"] == "compensated"
+        assert CALLS[0] == "side/b/pay/body" and CALLS[-1] == "side/b/pay/body~undo"
