@@ -69,7 +69,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
     recorded for them, and another engine may adopt the executions.
 
     patience: what runs outlives an outage of the store; ask questions through it that are to do so, too.
-    definitions: those that are published under a name.
+    definitions: those that are published under a name. entropy: random bytes, for ids and the jitter of retries.
     """
 
     def __init__(
@@ -78,11 +78,12 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         plugins: Plugins,
         settings: KernelSettings | None = None,
         clock: Clock | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.settings = settings or KernelSettings()
         self.plugins, self.backend = plugins, backend
         self._clock = clock or SystemClock()
-        self._new_id = IdMaker(self._clock.now)
+        self._new_id = IdMaker(self._clock.now, entropy)
         self.engine_id = self._new_id()
         self.activity = Activity(self.settings.log_ring)
         self._kept = activity_store(backend, self.activity, self.settings, self._clock)
@@ -96,7 +97,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         evaluator.recall = self._recall
         self._driver = Driver(
             backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
-            self._dispatcher,
+            self._dispatcher, entropy,
         )  # fmt: skip
         self._starts = ChildStarts(
             backend, self.engine_id, self._driver, self._catalog, self._clock, self.patience

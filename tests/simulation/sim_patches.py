@@ -1,0 +1,61 @@
+"""What the product takes from the machine, taken from the virtual world instead while a seed runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import anyio
+import anyio.to_thread
+from anyio._backends._asyncio import CancelScope
+
+from harmonia_core.engine import activity_store, artifacts, attempt, context, watchdog
+
+
+class Ordered(dict[Any, None]):
+    """A set in the order of its making: one of objects is ordered by where they lie in memory."""
+
+    def add(self, one: Any) -> None:
+        self[one] = None
+
+    def remove(self, one: Any) -> None:
+        del self[one]
+
+    def discard(self, one: Any) -> None:
+        self.pop(one, None)
+
+
+def _ordered_scopes(init: Callable[..., None]) -> Callable[..., None]:
+    def made(self: Any, *given: Any, **named: Any) -> None:
+        init(self, *given, **named)
+        self._child_scopes, self._tasks = Ordered(), Ordered()
+
+    return made
+
+
+async def _in_no_thread(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Call a function that would run in a thread, a moment later; a thread finds the loop in any state."""
+    limiter = named.get("limiter")
+    if limiter is None:
+        await anyio.sleep(0.001)
+        return function(*given)
+    async with limiter:
+        await anyio.sleep(0.001)
+        return function(*given)
+
+
+@contextmanager
+def virtual(now: Callable[[], float], draws: Random) -> Iterator[None]:
+    """Let time, threads and random texts of the product come from a seed. now: monotonic seconds."""
+    with ExitStack() as stack:
+        for module in (attempt, context, watchdog):
+            stack.enter_context(patch.object(module, "monotonic", now))
+        stack.enter_context(patch.object(activity_store.time, "perf_counter", now))
+        stack.enter_context(patch.object(attempt, "run_sync", _in_no_thread))
+        stack.enter_context(patch.object(anyio.to_thread, "run_sync", _in_no_thread))
+        for module in (context, artifacts):
+            stack.enter_context(patch.object(module.secrets, "token_urlsafe", lambda n: draws.randbytes(n).hex()))
+            stack.enter_context(patch.object(module.secrets, "token_hex", lambda n: draws.randbytes(n).hex()))
+        stack.enter_context(patch.object(CancelScope, "__init__", _ordered_scopes(CancelScope.__init__)))
+        yield
