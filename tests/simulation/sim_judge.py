@@ -1,6 +1,20 @@
-"""What must hold of a store once everything has come to its end."""
+"""What must hold of a store once everything has come to its end: logs, projections, messages, undos, places."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from harmonia_core.builtin.memory_store import FINAL
+from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.engine import subscriptions
+from harmonia_core.engine.evolve import evolve
+from harmonia_core.engine.inspection import Inspector
+from harmonia_core.host import KernelSettings
+from harmonia_core.model.events import Recorded
+from harmonia_core.model.state import ExecutionState
+from sim_fold import Fold
+from sim_tasks import SECRET
 
 if TYPE_CHECKING:
     from sim_world import World
@@ -11,3 +25,75 @@ async def judge(world: "World", causes: dict[str, list[str]]) -> None:
     for key, codes in causes.items():
         row = world.store.executions[key]
         world.ledger.wrong("no-end", f"{world.ledger.alias(key)} is {row.status}: {', '.join(codes)}")
+    for key in world.people.accepted - world.store.executions.keys():
+        world.ledger.wrong("lost-start", f"an accepted execution is not there: {world.ledger.alias(key)}")
+    if not causes:
+        for key, path, limit in world.store.slots:
+            world.ledger.wrong("slot-left", f"{world.ledger.alias(key)} {path} still has its place of {limit}")
+    await _inspected(world)
+    _messages(world)
+    _no_secret(world)
+
+
+async def _inspected(world: "World") -> None:
+    """Fold every log, event by event, and compare what is derived of it with what is stored."""
+    inspector = Inspector(world.judge_door(), world.plugins, KernelSettings())
+    loader = inspector._loader
+    loader._catalog._compiled = world.compiled
+    async for checked in inspector.check(deep=True):
+        for problem in checked.problems:
+            name = world.ledger.alias(checked.execution_id)
+            world.ledger.wrong(problem.code, f"{name}: {problem.message}")
+    for row in list(world.store.executions.values()):
+        fold = Fold(world, row)
+        graph = await loader.graph(row, strict=False)
+        state: ExecutionState = await loader.beginning(row.namespace, graph, row.execution_id)
+        for recorded in await loader.events(row.execution_id):
+            after = evolve(state, recorded)
+            fold.step(state, recorded, after)
+            state = after
+
+
+def _received(world: "World") -> set[tuple[str, str]]:
+    return {
+        (key, from_json(event.data)["message_id"])
+        for key, events in world.store.events.items()
+        for event in events
+        if event.type in ("MessageReceived", "MessageRefused")
+    }
+
+
+def _messages(world: "World") -> None:
+    """Look for messages that were given to an execution and never came there."""
+    received = _received(world)
+    kept = world.store.documents[subscriptions.PLACE, subscriptions.MESSAGES]
+    for stored in kept.values():
+        value = from_json(stored.value)
+        taken = value["taken_by"]
+        if taken is None or world.store.executions[taken].status in FINAL - {"continued"}:
+            continue
+        if (taken, value["id"]) not in received and not _under_way(world, taken):
+            world.ledger.wrong("message-lost", f"{value['id']} was given to {world.ledger.alias(taken)}")
+    for key, message in world.people.signalled:
+        row = world.store.executions[key]
+        if row.status not in FINAL and (key, message) not in received and not _under_way(world, key):
+            world.ledger.wrong("message-lost", f"{message} was accepted for {world.ledger.alias(key)}")
+
+
+def _under_way(world: "World", key: str) -> bool:
+    return any(row.execution_id == key for row in world.store.requests.values())
+
+
+def _texts(world: "World") -> Iterator[Any]:
+    store = world.store
+    yield store.heartbeats
+    yield store.activity
+    yield store.requests
+    yield store.documents
+    yield store.snapshots
+    yield store.executions
+
+
+def _no_secret(world: "World") -> None:
+    if any(SECRET[1] in repr(part) for part in _texts(world)):
+        world.ledger.wrong("secret", "a secret's value is in the store")

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from harmonia_core.builtin.memory_store import FINAL, MemoryStore
 from harmonia_core.contracts.rows import EventRow, Unit
+from harmonia_core.contracts.slots import HOLDING, LIMITS, PLACE
 from harmonia_core.errors import StateBackendError
 from sim_tasks import SECRET
 
@@ -34,6 +35,7 @@ class Ledger:
         self._heads: dict[str, tuple[int, int, str]] = {}
         self._writers: dict[tuple[str, int], str] = {}
         self._ended: set[tuple[str, str, int, str]] = set()
+        self.room: dict[str, int] = {}
         self._timers: dict[tuple[str, str, str], float] = {}
         self._children: dict[tuple[str, str, int], str] = {}
         self.trace: list[tuple[float, str, str]] = []
@@ -66,7 +68,7 @@ class Ledger:
         self.moved = self._now()
         for request in unit.requests:
             self.kinds[f"request {request.kind}"] += 1
-        if unit.slots or unit.promotions:
+        if unit.slots or unit.promotions or unit.documents:
             self._room()
         if execution_id is None:
             return
@@ -136,17 +138,19 @@ class Ledger:
             self.wrong("timer-early", f"{name}: {data['kind']} of {data['path']} fired {early:.3f} s early")
 
     def _room(self) -> None:
-        """Compare what is held of each limit with what there is."""
+        """Compare what is held of each limit with the most that it ever allowed."""
         held: Counter[str] = Counter()
-        most: dict[str, int] = {}
         for row in self._store.slots.values():
-            if row.state in ("held", "leaving", "asked"):
+            if row.state in HOLDING:
                 held[row.key] += row.units
                 if row.most is not None:
-                    most[row.key] = row.most
-        for key, limit in most.items():
-            if held[key] > limit:
-                self.wrong("limit", f"{held[key]} of {key} at once, {limit} allowed")
+                    self.room[row.key] = row.most
+        for document, stored in self._store.documents[PLACE, LIMITS].items():
+            key = document.partition("/")[2]
+            self.room[key] = max(from_json(stored.value)["max"], self.room.get(key, 0))
+        for key, units in held.items():
+            if units > self.room[key]:
+                self.wrong("limit", f"{units} of {key} at once, {self.room[key]} allowed")
 
     def _no_secret(self, unit: Unit) -> None:
         secret = SECRET[1]

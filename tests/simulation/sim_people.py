@@ -29,6 +29,7 @@ class People:
         self.ids: dict[int, str] = {}
         self.keyed: dict[tuple[str, str], str] = {}
         self.accepted: set[str] = set()
+        self.signalled: list[tuple[str, str]] = []
         self.tried: dict[tuple[str, str], int] = {}
 
     def start(self, decision: Decision) -> None:
@@ -96,7 +97,8 @@ class People:
     async def _do(self, machine: Machine, decision: Decision, key: str) -> None:
         engine, kind, more, draw = machine.engine, decision.kind, decision.more, decision.draw
         if kind == "signal":
-            await engine.signal(key, more[0], 1, message_id=f"m{int(draw * 3)}")
+            sent = await engine.signal(key, more[0], 1, message_id=f"m{int(draw * 3)}")
+            self.signalled.append((key, sent))
         elif kind == "publish":
             await engine.publish(more[0], 2, message_id=f"p{int(draw * 3)}")
         elif kind == "cancel":

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections import Counter
+from contextvars import copy_context
 from functools import cache
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ from unittest.mock import patch
 
 import anyio
 
+from harmonia_core.builtin.memory import MemoryBackend
 from harmonia_core.builtin.memory_store import MemoryStore, apply
 from harmonia_core.contracts.rows import DocumentWrite, Unit
 from harmonia_core.engine.limiting import LIMITS, PLACE, limit_key
@@ -39,8 +41,7 @@ class Result:
         self.plan, self.trace, self.violations = plan, ledger.trace, list(ledger.violations)
         self.kinds: Counter[str] = ledger.kinds
         self.store, self.ids = store, people.ids
-        self.executions: Counter[tuple[str, str]] = Counter()
-        self.tasks: Counter[tuple[str, str]] = Counter()
+        self.transitions: Counter[tuple[str, str, str]] = Counter()
         self.steps = 0
         self.seconds = 0.0
 
@@ -62,6 +63,8 @@ class World:
         self.ledger = Ledger(self.store, self.loop.time, self.names)
         self.people = People(self, Random(f"people {plan.seed}"))
         self.requests_seen: list[Any] = []
+        self.transitions: Counter[tuple[str, str, str]] = Counter()
+        self.compiled = _COMPILED
         self._slots: list[Machine] = []
         self._gone: list[Machine] = []
         self._boots = 0
@@ -76,6 +79,7 @@ class World:
     async def run(self) -> None:
         """Carry the plan out, then let everything come to its end."""
         DEFERRED.set(self._deferred)
+        self._context = copy_context()
         self._set_up()
         for number in range(self.plan.engines):
             self._boot(number)
@@ -93,6 +97,17 @@ class World:
             return
         key = limit_key("default", f"resource:{RESOURCE}")
         apply(self.store, Unit(documents=[DocumentWrite(PLACE, LIMITS, key, f'{{"max":{MOST}}}')]))
+
+    @property
+    def plugins(self) -> Plugins:
+        """Return what every engine has plugged in."""
+        return plugins()
+
+    def judge_door(self) -> MemoryBackend:
+        """Return the store as it is, without delays and failures."""
+        door = MemoryBackend("memory://")
+        door._store, door._opened = self.store, True
+        return door
 
     def _boot(self, number: int) -> None:
         self._boots += 1
@@ -177,13 +192,13 @@ class World:
             return [error.code]
 
     def _open(self) -> bool:
-        return bool(open_rows(self) or self.store.requests)
+        return bool(open_rows(self))
 
     def _deferred(self, token: str, input: dict[str, Any], attempt: int) -> None:
         """Have an attempt completed later, by whoever it was left to."""
         owed = (token, input, attempt)
         self._owed.append(owed)
-        self.loop.call_later(input.get("after", 1.0), self._complete, owed)
+        self.loop.call_later(input.get("after", 1.0), self._complete, owed, context=self._context)
 
     def _complete(self, owed: Any) -> None:
         self._completing.append(self.loop.spawn(None, self._completed(owed)))
@@ -243,5 +258,6 @@ def run(plan: Plan) -> Result:
     for failure in world.loop.failed:
         world.ledger.wrong("task-died", failure)
     result = Result(plan, world.ledger, world.store, world.people)
+    result.transitions = world.transitions
     result.steps, result.seconds = world.loop.steps, world.loop.time()
     return result
