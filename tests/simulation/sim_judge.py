@@ -40,6 +40,10 @@ async def _inspected(world: "World") -> None:
     inspector = Inspector(world.judge_door(), world.plugins, KernelSettings())
     loader = inspector._loader
     loader._catalog._compiled = world.compiled
+    for row in world.store.executions.values():  # compiled already; to do so again costs more than to judge
+        graph = loader._catalog.known(row.definition_hash)
+        if graph is not None:
+            inspector._definitions._found[row.namespace, row.definition_hash] = graph
     async for checked in inspector.check(deep=True):
         for problem in checked.problems:
             name = world.ledger.alias(checked.execution_id)

@@ -34,6 +34,10 @@ ROUNDS = (2, 4, 8, 8, 15, 15, 15, 20, 20, 20, 40, 40, 40)
 """Virtual seconds between two looks of those who help at the end; longer together than anything waits."""
 
 
+BEGINNING = ("start", "continue", "fork")
+"""Kinds of requests that begin an execution; one of them left is one that nobody has begun."""
+
+
 class Result:
     """What came of a plan. ends: status and output of each execution by number of its start."""
 
@@ -192,7 +196,8 @@ class World:
             return [error.code]
 
     def _open(self) -> bool:
-        return bool(open_rows(self))
+        left = any(row.kind in BEGINNING for row in self.store.requests.values())
+        return left or bool(open_rows(self))
 
     def _deferred(self, token: str, input: dict[str, Any], attempt: int) -> None:
         """Have an attempt completed later, by whoever it was left to."""
