@@ -31,6 +31,8 @@ def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: floa
     task = state.task(path)
     if task is None or task.attempt != attempt or task.status not in _OPEN:
         return e.LateResultRefused(path, attempt, outcome.kind)
+    if outcome.kind == "deferred" and task.status is TaskStatus.BLOCKED:  # told twice: it keeps its token
+        return e.LateResultRefused(path, attempt, outcome.kind)
     if outcome.kind == "succeeded":
         return e.TaskSucceeded(path, attempt, outcome.output, memo=task.memo)
     node = node_of(state.graph, path)

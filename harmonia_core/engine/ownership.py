@@ -170,7 +170,10 @@ class Owner:
         return await self._load(row, await self._runnable(row))
 
     async def _load(self, row: ExecutionRow, graph: Graph) -> Live:
+        """Return an execution as its log has it now; raise Fenced if it has ended since its row was read."""
         state, snapshot = await self._loader.state(row, graph)
+        if state.status in FINAL_EXECUTION:
+            raise Fenced(row.execution_id, row.epoch)
         live = Live(state, row.namespace, row.epoch + 1, created=True)
         live.expected, live.snapshot = row.epoch, snapshot
         return live

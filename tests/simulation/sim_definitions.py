@@ -147,7 +147,7 @@ class Sketch:
             self._undos += 1
             task["compensate"] = {**undo, "retry_policy": dict(RETRY)}
             self.exact = self.exact and undo["input"].get("fails") != 9
-        if labour and draws.random() < 0.15:
+        if labour and draws.random() < 0.22:
             task["limits"] = {RESOURCE: draws.choice((1, 1, 2))}
         if labour and draws.random() < 0.06:
             task["on_failure"] = "hold"

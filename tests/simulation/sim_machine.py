@@ -10,6 +10,7 @@ import anyio
 from harmonia_core.builtin.memory_store import MemoryStore
 from harmonia_core.clock import SystemClock
 from harmonia_core.engine.runner import Engine
+from harmonia_core.errors import StateUnavailable
 from harmonia_core.host import KernelSettings, Plugins
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.testing.clock import START
@@ -21,15 +22,14 @@ from virtual_loop import Process, VirtualLoop
 class Machine:
     """One engine from its start to its end. up: it serves. dead: it has crashed, or was told to leave.
 
-    doubled: until when whatever an attempt comes to is told twice.
+    doubled: share of what attempts come to that is told twice.
     """
 
-    def __init__(self, loop: VirtualLoop, name: str, draws: Random, offset: float) -> None:
-        self.name, self.offset = name, offset
+    def __init__(self, loop: VirtualLoop, name: str, draws: Random, offset: float, doubled: float) -> None:
+        self.name, self.offset, self.doubled = name, offset, doubled
         self._loop, self._draws = loop, draws
         self.process = Process(name)
         self.up = self.dead = False
-        self.doubled = 0.0
         self._leave: anyio.Event | None = None
         self.tasks: list[Any] = []
 
@@ -47,22 +47,31 @@ class Machine:
         return START + self._loop.time() + self.offset
 
     async def _live(self) -> None:
-        plugins, settings, begun = self._given
+        """Serve, after as many tries as it takes to open the store."""
         self._leave = anyio.Event()
+        while True:
+            try:
+                async with self._engine() as self.engine:
+                    self.up = not self.dead
+                    await self._leave.wait()
+                    return
+            except StateUnavailable:
+                await anyio.sleep(1.0)
+
+    def _engine(self) -> Engine:
+        plugins, settings, begun = self._given
         clock = SystemClock(self.now, self._loop.time)
         self.engine = Engine(self.door, plugins, settings, clock, self._draws.randbytes)
         begun(self)
         dispatcher = self.engine._driver.dispatcher
         deliver = dispatcher._deliver
         dispatcher._deliver = lambda outcome: self._deliver(deliver, outcome)
-        async with self.engine:
-            self.up = not self.dead
-            await self._leave.wait()
+        return self.engine
 
     def _deliver(self, deliver: Callable[[Outcome], None], outcome: Outcome) -> None:
         deliver(outcome)
-        if self._loop.time() < self.doubled:
-            self._loop.call_later(self._draws.random(), deliver, outcome)
+        if self.doubled and self._draws.random() < self.doubled:
+            self._loop.call_later(2 * self._draws.random(), deliver, outcome)
 
     def ask(self, call: Coroutine[Any, Any, Any]) -> None:
         """Let a client of this machine do something; it dies with the machine."""

@@ -1,7 +1,7 @@
 """What the product takes from the machine, taken from the virtual world instead while a seed runs."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -34,26 +34,30 @@ def _ordered_scopes(init: Callable[..., None]) -> Callable[..., None]:
     return made
 
 
-async def _in_no_thread(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """Call a function that would run in a thread, a moment later; a thread finds the loop in any state."""
-    limiter = named.get("limiter")
-    if limiter is None:
-        await anyio.sleep(0.001)
-        return function(*given)
-    async with limiter:
-        await anyio.sleep(0.001)
-        return function(*given)
+def _in_no_thread(draws: Random, slow: float) -> Callable[..., Any]:
+    """Return what calls a function on the loop that would run in a thread, after some time."""
+
+    async def run_sync(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        async with named.get("limiter") or AsyncExitStack():
+            await anyio.sleep(0.001 + 5 * slow * draws.random())
+            return function(*given)
+
+    return run_sync
 
 
 @contextmanager
-def virtual(now: Callable[[], float], draws: Random) -> Iterator[None]:
-    """Let time, threads and random texts of the product come from a seed. now: monotonic seconds."""
+def virtual(now: Callable[[], float], draws: Random, slow: float) -> Iterator[None]:
+    """Let time, threads and random texts of the product come from a seed.
+
+    now: monotonic seconds. slow: a fifth of the seconds that a thread takes at most.
+    """
+    in_no_thread = _in_no_thread(draws, slow)
     with ExitStack() as stack:
         for module in (attempt, context, watchdog):
             stack.enter_context(patch.object(module, "monotonic", now))
         stack.enter_context(patch.object(activity_store.time, "perf_counter", now))
-        stack.enter_context(patch.object(attempt, "run_sync", _in_no_thread))
-        stack.enter_context(patch.object(anyio.to_thread, "run_sync", _in_no_thread))
+        stack.enter_context(patch.object(attempt, "run_sync", in_no_thread))
+        stack.enter_context(patch.object(anyio.to_thread, "run_sync", in_no_thread))
         for module in (context, artifacts):
             stack.enter_context(patch.object(module.secrets, "token_urlsafe", lambda n: draws.randbytes(n).hex()))
             stack.enter_context(patch.object(module.secrets, "token_hex", lambda n: draws.randbytes(n).hex()))

@@ -9,7 +9,7 @@ import anyio
 from harmonia_core.builtin.memory_store import FINAL
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.errors import HarmoniaError
-from sim_definitions import MESSAGES, RESOURCE
+from sim_definitions import MESSAGES, MOST, RESOURCE
 from sim_machine import Machine
 from sim_plan import Decision
 
@@ -179,7 +179,7 @@ class People:
             name = MESSAGES[told % 2]
             return lambda: engine.signal(key, name, 3)
         if code == "limit-reached":
-            return lambda: engine.set_limit("resource", RESOURCE, most=4)
+            return lambda: engine.set_limit("resource", RESOURCE, most=MOST)
         return None
 
 

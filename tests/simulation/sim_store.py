@@ -43,6 +43,7 @@ class Door(MemoryBackend):
         self._world = copy_context()  # of nobody's process: what is under way outlives its sender
         self._world.run(PROCESS.set, None)
         self.dead = False
+        self._cut: list[Any] | None = None
 
     async def open(self, engine: EngineRow | None) -> None:
         await super().open(engine)
@@ -76,7 +77,9 @@ class Door(MemoryBackend):
         for group in self._weather.grouped(units):
             at_once, there, back = self._weather.commit()
             if at_once:  # a commit in place
-                done(self._carry_out(group))
+                results = self._carry_out(group)
+                if not self.dead:
+                    done(results)
             else:
                 self._loop.call_later(there, self._arrive, group, done, back, here, context=self._world)
 
@@ -90,12 +93,30 @@ class Door(MemoryBackend):
         if not self.dead:
             done(results)
 
+    def cut(self, units: int, before: bool, crash: Callable[[], None]) -> None:
+        """Have the process die at the so many-th transaction from now on, before or behind it."""
+        self._cut = [units, before, crash]
+
+    def _is_cut(self, before: bool) -> bool:
+        """Count a transaction, before and behind it; tell whether the process dies here."""
+        if self._cut is None or self._cut[1] is not before or self.dead:
+            return False
+        self._cut[0] -= 1
+        if self._cut[0] > 0:
+            return False
+        self._cut[2]()
+        return True
+
     def _carry_out(self, units: Sequence[Unit]) -> Results:
         """Apply units as one transaction of the server does, or none of them."""
+        if self._is_cut(before=True):
+            return []
         failure = self._weather.failure(self._loop.time())
         if failure is not None:
             return [(unit, failure) for unit in units]
         found = [(unit, self._applied(unit)) for unit in units]
+        if self._is_cut(before=False):
+            return []
         if self._weather.doubt() and all(unit.events for unit in units):
             self._doubtful.update(unit.execution_id or "" for unit in units)
             return [(unit, StateUnavailable("The answer to a commit was lost.")) for unit in units]

@@ -28,7 +28,7 @@ from sim_tasks import DEFERRED, SECRET, TYPES
 from sim_weather import Weather
 from virtual_loop import Stuck, VirtualLoop
 
-ACTIVE = 9.0
+ACTIVE = 7.0
 """Virtual seconds in which everything that was decided happens."""
 ROUNDS = (2, 4, 8, 8, 15, 15, 15, 20, 20, 20, 40, 40, 40)
 """Virtual seconds between two looks of those who help at the end; longer together than anything waits."""
@@ -117,9 +117,9 @@ class World:
         self._boots += 1
         name = f"{'ABC'[number]}{1 + sum(one.name[0] == 'ABC'[number] for one in self._gone)}"
         offset = self._draws.choice((0.0, 0.0, -1.5, 2.0)) if self.plan.faulty else 0.0
-        machine = Machine(self.loop, name, Random(f"{self.plan.seed} {name}"), offset)
+        machine = Machine(self.loop, name, Random(f"{self.plan.seed} {name}"), offset, self.plan.doubled)
         settings = KernelSettings(
-            adopt_orphans=True, adopt_interval=1.5, cancel_grace=0.8, request_timeout=5, threads=2,
+            adopt_orphans=True, adopt_interval=0.7, cancel_grace=0.8, request_timeout=5, threads=2,
             freeze_at_start=False, **self.plan.settings,
         )  # fmt: skip
         machine.boot(self.store, self.weather, self._watch, plugins(), settings, self._begun)
@@ -150,12 +150,12 @@ class World:
         if machine.dead or machine.process.held:
             return
         self.ledger.kinds[f"fault {decision.kind}"] += 1
-        self.ledger.note(machine.name, f"{decision.kind} {length:g} s")
+        self.ledger.note(machine.name, f"{decision.kind} {' '.join(map(str, decision.more))}")
         now = self.loop.time()
         if decision.kind == "crash":
-            machine.crash()
-            self._gone.append(machine)
-            self.loop.call_later(length, self._boot, decision.target)
+            self._crash(machine, decision)
+        elif decision.kind == "cut":
+            machine.door.cut(decision.more[1], decision.more[2] == "before", lambda: self._crash(machine, decision))
         elif decision.kind in ("freeze", "zombie"):
             machine.freeze(lost=decision.kind == "zombie")
             self.loop.call_later(length, machine.go_on)
@@ -163,8 +163,12 @@ class World:
             self.weather.outages.append((now, now + length))
         elif decision.kind == "jump":
             machine.offset += length
-        else:
-            machine.doubled = now + length
+
+    def _crash(self, machine: Machine, decision: Decision) -> None:
+        self.ledger.note(machine.name, "is gone")
+        machine.crash()
+        self._gone.append(machine)
+        self.loop.call_later(decision.more[0], self._boot, decision.target, context=self._context)
 
     def _calm(self) -> None:
         """End all faults; every machine serves from here on."""
@@ -254,7 +258,7 @@ def run(plan: Plan) -> Result:
     if len(_COMPILED) > 200:
         _COMPILED.clear()
     try:
-        with virtual(world.loop.time, Random(f"texts {plan.seed}")), patch.dict(os.environ, dict([SECRET])):
+        with virtual(world.loop.time, Random(f"texts {plan.seed}"), plan.slow), patch.dict(os.environ, dict([SECRET])):
             world.loop.run(world.run())
     except (Stuck, Violated) as error:
         world.ledger.wrong("stuck", str(error))
