@@ -13,7 +13,8 @@ from harmonia_core.errors import StateBackendError
 from sim_tasks import SECRET
 
 DOUBLED = frozenset({"TaskSucceeded", "TaskFailed", "RetryScheduled", "TaskCancelled", "TaskDeferred"})
-"""Events with which an attempt ends, or is left open: each at most once for each attempt."""
+"""Events with which an attempt ends, or is left open: each at most once for each attempt. A retry that somebody
+asked for has a cause, and ends nothing."""
 
 
 class Violated(AssertionError):
@@ -48,6 +49,10 @@ class Ledger:
         """Add a line to the history."""
         self.trace.append((self._now(), who, what))
 
+    def took(self, kind: str) -> None:
+        """Count a request that an execution takes."""
+        self.kinds[f"request {kind}"] += 1
+
     def wrong(self, code: str, said: str) -> None:
         """Note that an invariant does not hold."""
         self.violations.append(Violated(code, said))
@@ -66,8 +71,6 @@ class Ledger:
                 self.note(who, f"{self.alias(execution_id)} refused: {error.code}")
             return
         self.moved = self._now()
-        for request in unit.requests:
-            self.kinds[f"request {request.kind}"] += 1
         if unit.slots or unit.promotions or unit.documents:
             self._room()
         if execution_id is None:
@@ -108,10 +111,10 @@ class Ledger:
     def _event(self, execution_id: str, event: EventRow) -> None:
         self.kinds[event.type] += 1
         name = self.alias(execution_id)
-        if event.type in DOUBLED:
+        if event.type in DOUBLED and not (event.type == "RetryScheduled" and event.causation):
             data = from_json(event.data)
             key = execution_id, data["path"], data["attempt"], event.type
-            if key in self._ended:
+            if key in self._ended and data["attempt"]:  # what has no input has failed without an attempt
                 self.wrong("outcome-twice", f"{name}: {event.type} of {data['path']}, attempt {data['attempt']}")
             self._ended.add(key)
         elif event.type == "ChildRequested":

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 from anyio._backends._asyncio import CancelScope
 
-from harmonia_core.engine import activity_store, artifacts, attempt, context, watchdog
+from harmonia_core.engine import activity_store, arrivals, artifacts, attempt, context, watchdog
 
 
 class Ordered(dict[Any, None]):
@@ -46,11 +46,20 @@ def _in_no_thread(draws: Random, slow: float) -> Callable[..., Any]:
 
 
 @contextmanager
-def virtual(now: Callable[[], float], draws: Random, slow: float) -> Iterator[None]:
+def virtual(
+    now: Callable[[], float], draws: Random, slow: float, seen: Callable[[str], None]
+) -> Iterator[None]:
     """Let time, threads and random texts of the product come from a seed.
 
-    now: monotonic seconds. slow: a fifth of the seconds that a thread takes at most.
+    now: monotonic seconds. slow: a fifth of the seconds that a thread takes at most. seen: told of the kind
+    of each request that an execution takes.
     """
+
+    def from_request(state: Any, kind: str, wish: Any) -> Any:
+        seen(kind)
+        return taken(state, kind, wish)
+
+    taken = arrivals.from_request
     in_no_thread = _in_no_thread(draws, slow)
     with ExitStack() as stack:
         for module in (attempt, context, watchdog):
@@ -62,4 +71,5 @@ def virtual(now: Callable[[], float], draws: Random, slow: float) -> Iterator[No
             stack.enter_context(patch.object(module.secrets, "token_urlsafe", lambda n: draws.randbytes(n).hex()))
             stack.enter_context(patch.object(module.secrets, "token_hex", lambda n: draws.randbytes(n).hex()))
         stack.enter_context(patch.object(CancelScope, "__init__", _ordered_scopes(CancelScope.__init__)))
+        stack.enter_context(patch.object(arrivals, "from_request", from_request))
         yield

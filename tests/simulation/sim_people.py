@@ -124,6 +124,10 @@ class People:
             self.accepted.add((await engine.fork(key, seq)).execution_id)
         elif kind == "again":
             await self._again(machine, draw)
+        elif kind == "upgrade":
+            definition = self._world.plan.sketches[0][0]
+            await engine.pause(key)
+            self.accepted.add((await engine.upgrade(key, {**definition, "version": "2.0.0"})).execution_id)
         else:
             await self._about_a_task(machine, kind, key, draw)
 
@@ -140,8 +144,10 @@ class People:
         if not rows:
             return
         path = rows[int(draw * 991) % len(rows)].path
-        if kind == "decide":
-            approvals = [row.path for row in rows if row.type == "approval"] or [path]
+        approvals = [row.path for row in rows if row.type == "approval"] or [path]
+        if kind == "delegate":
+            await machine.engine.delegate(key, approvals[0], "bob", actor=ANN)
+        elif kind == "decide":
             how = "approved" if draw < 0.6 else "rejected"
             await machine.engine.decide(key, approvals[0], how, actor=ANN)
         elif kind == "skip":

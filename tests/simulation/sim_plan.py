@@ -7,10 +7,10 @@ from typing import Any
 from sim_definitions import MESSAGES, Sketch
 
 ACTIONS = (
-    "signal", "publish", "cancel", "pause", "resume", "terminate", "retry", "skip", "fail", "done", "undo", "set", "priority",
-    "decide", "rerun", "fork", "take-over", "again", "limit",
+    "signal", "publish", "cancel", "pause", "resume", "terminate", "retry", "skip", "fail", "done", "undo",
+    "set", "priority", "decide", "delegate", "rerun", "fork", "take-over", "again", "limit", "upgrade",
 )  # fmt: skip
-WEIGHTS = (5, 4, 4, 4, 4, 2, 3, 3, 2, 2, 2, 2, 2, 3, 3, 2, 2, 4, 2)
+WEIGHTS = (5, 4, 4, 4, 4, 2, 3, 3, 2, 2, 2, 2, 2, 3, 1, 3, 2, 2, 4, 2, 2)
 FAULTS = ("crash", "cut", "freeze", "zombie", "outage", "jump")
 CHANCES = (5, 7, 2, 4, 3, 2)
 
@@ -30,10 +30,15 @@ class Decision:
     more: tuple[Any, ...] = ()
 
     @property
+    def about_engine(self) -> bool:
+        """Tell whether it concerns an engine and no execution."""
+        return self.kind in FAULTS
+
+    @property
     def told(self) -> str:
         """Return it as a line of a history."""
         more = " ".join(str(one) for one in self.more)
-        return f"{self.kind} {'engine' if self.kind in FAULTS else 'execution'} {self.target} {more}".strip()
+        return f"{self.kind} {'engine' if self.about_engine else 'execution'} {self.target} {more}".strip()
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def plan(seed: int) -> Plan:
     engines = draws.choice((1, 2, 2, 3))
     sketches = tuple(_sketch(draws, f"w{number}") for number in range(draws.choice((1, 1, 1, 2))))
     starts = _starts(draws, len(sketches), engines)
-    actions = [_action(draws, len(starts)) for _ in range(draws.choice((0, 0, 1, 2, 3, 4)))]
+    actions = [_action(draws, len(starts)) for _ in range(draws.choice((0, 1, 2, 3, 4, 5)))]
     faults = [_fault(draws, engines) for _ in range(draws.choice((0, 1, 2, 2, 3)))]
     decisions = tuple(sorted([*starts, *actions, *faults], key=lambda one: one.at))
     faulty = draws.choice((0.0, 0.0, 0.01, 0.04))

@@ -30,8 +30,10 @@ from virtual_loop import Stuck, VirtualLoop
 
 ACTIVE = 7.0
 """Virtual seconds in which everything that was decided happens."""
-ROUNDS = (2, 4, 8, 8, 15, 15, 15, 20, 20, 20, 40, 40, 40)
-"""Virtual seconds between two looks of those who help at the end; longer together than anything waits."""
+LOOKS = (1, 2, 4, 8, 15, 30, 60)
+"""Virtual seconds between two looks of those who help; longer each time that nothing has moved in between."""
+MOST_HELP = 200
+"""Looks after which it is believed that there is no end."""
 
 
 BEGINNING = ("start", "continue", "fork")
@@ -180,20 +182,23 @@ class World:
     async def _come_to_rest(self) -> dict[str, list[str]]:
         """Help until everything has ended; return what hinders the rest."""
         causes: dict[str, list[str]] = {}
-        for pause in ROUNDS:
-            end = self.loop.time() + pause
-            while (self._open() or self._owed) and self.loop.time() < end:
+        idle = 0
+        for _ in range(MOST_HELP):
+            begun = self.loop.time()
+            while (self._open() or self._owed) and self.loop.time() < begun + LOOKS[idle]:
                 await anyio.sleep(0.5)
             if not self._open() and not self._owed:
+                return {}
+            idle = idle + 1 if self.ledger.moved < begun else 0
+            if idle == len(LOOKS):
                 break
-            causes = {}
-            for row in open_rows(self):
-                machine = self.machine(0)
-                if machine is not None:
-                    causes[row.execution_id] = await self._helped(machine, row)
-        return causes if self._open() else {}
+            causes = {row.execution_id: await self._helped(row) for row in open_rows(self)}
+        return causes
 
-    async def _helped(self, machine: Machine, row: Any) -> list[str]:
+    async def _helped(self, row: Any) -> list[str]:
+        machine = self.machine(0)
+        if machine is None:
+            return ["no engine is there"]
         try:
             return await self.people.help(machine, row)
         except HarmoniaError as error:
@@ -258,7 +263,8 @@ def run(plan: Plan) -> Result:
     if len(_COMPILED) > 200:
         _COMPILED.clear()
     try:
-        with virtual(world.loop.time, Random(f"texts {plan.seed}"), plan.slow), patch.dict(os.environ, dict([SECRET])):
+        texts = Random(f"texts {plan.seed}")
+        with virtual(world.loop.time, texts, plan.slow, world.ledger.took), patch.dict(os.environ, dict([SECRET])):
             world.loop.run(world.run())
     except (Stuck, Violated) as error:
         world.ledger.wrong("stuck", str(error))
