@@ -158,7 +158,8 @@ class Driver:
 
     def _part(self, live: Live) -> None:
         """Forget an execution that is ended or let go, and those before it."""
-        self.lives.pop(live.execution_id, None)
+        if self.lives.get(live.execution_id) is live:
+            del self.lives[live.execution_id]
         for earlier in live.formerly if live.successor is None else ():
             self.formerly.pop(earlier, None)
 

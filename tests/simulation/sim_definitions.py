@@ -92,7 +92,10 @@ class Sketch:
             return self._labour(kind)
         if kind == "later":
             after, fails = draws.choice((0.2, 1.0, 8.0)), int(draws.random() < 0.2)
-            return {"type": "later", "input": {"after": after, "twice": draws.random() < 0.5, "declined": fails}}
+            return {
+                "type": "later",
+                "input": {"after": after, "twice": draws.random() < 0.5, "declined": fails},
+            }
         if kind == "wait":
             return {"type": "wait", "input": {"duration": draws.choice((0.2, 1, 3))}}
         if kind == "event":
@@ -157,7 +160,18 @@ class Sketch:
 
     def _composite(self, level: int) -> Task:
         kind = self.draws.choice(
-            ("group", "map", "map", "loop", "try", "race", "sequence", "decision", "subworkflow", "subworkflow")
+            (
+                "group",
+                "map",
+                "map",
+                "loop",
+                "try",
+                "race",
+                "sequence",
+                "decision",
+                "subworkflow",
+                "subworkflow",
+            )
         )
         task: Task = getattr(self, f"_{kind}")(level + 1)
         if kind not in ("map", "race") and self.draws.random() < 0.1:

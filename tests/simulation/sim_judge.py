@@ -29,7 +29,9 @@ async def judge(world: "World", causes: dict[str, list[str]]) -> None:
         world.ledger.wrong("lost-start", f"an accepted execution is not there: {world.ledger.alias(key)}")
     if not causes:
         for key, path, limit in world.store.slots:
-            world.ledger.wrong("slot-left", f"{world.ledger.alias(key)} {path} still has its place of {limit}")
+            world.ledger.wrong(
+                "slot-left", f"{world.ledger.alias(key)} {path} still has its place of {limit}"
+            )
     await _inspected(world)
     _messages(world)
     _no_secret(world)
@@ -71,13 +73,12 @@ def _messages(world: "World") -> None:
     """Look for messages that were given to an execution and never came there."""
     received = _received(world)
     kept = world.store.documents[subscriptions.PLACE, subscriptions.MESSAGES]
-    for stored in kept.values():
-        value = from_json(stored.value)
-        taken = value["taken_by"]
+    for key, stored in kept.items():
+        taken, message = from_json(stored.value)["taken_by"], key.partition("/")[2]
         if taken is None or world.store.executions[taken].status in FINAL - {"continued"}:
             continue
-        if (taken, value["id"]) not in received and not _under_way(world, taken):
-            world.ledger.wrong("message-lost", f"{value['id']} was given to {world.ledger.alias(taken)}")
+        if (taken, message) not in received and not _under_way(world, taken):
+            world.ledger.wrong("message-lost", f"{message} was given to {world.ledger.alias(taken)}")
     for key, message in world.people.signalled:
         row = world.store.executions[key]
         if row.status not in FINAL and (key, message) not in received and not _under_way(world, key):

@@ -36,6 +36,8 @@ class Ledger:
         self._heads: dict[str, tuple[int, int, str]] = {}
         self._writers: dict[tuple[str, int], str] = {}
         self._ended: set[tuple[str, str, int, str]] = set()
+        self._asked: set[tuple[str, str]] = set()
+        self._answered: set[tuple[str, str]] = set()
         self.room: dict[str, int] = {}
         self._timers: dict[tuple[str, str, str], float] = {}
         self._children: dict[tuple[str, str, int], str] = {}
@@ -101,7 +103,9 @@ class Ledger:
         if row.epoch < epoch:
             self.wrong("fence", f"{name} is in epoch {epoch}; one of epoch {row.epoch} wrote")
         if [event.seq for event in unit.events] != list(range(seq + 1, row.seq + 1)):
-            self.wrong("log-gap", f"{name} goes from {seq} to {row.seq} by {[one.seq for one in unit.events]}")
+            self.wrong(
+                "log-gap", f"{name} goes from {seq} to {row.seq} by {[one.seq for one in unit.events]}"
+            )
         if unit.events:
             writer = self._writers.setdefault((execution_id, row.epoch), engine_id)
             if writer != engine_id:
@@ -115,8 +119,12 @@ class Ledger:
             data = from_json(event.data)
             key = execution_id, data["path"], data["attempt"], event.type
             if key in self._ended and data["attempt"]:  # what has no input has failed without an attempt
-                self.wrong("outcome-twice", f"{name}: {event.type} of {data['path']}, attempt {data['attempt']}")
+                self.wrong(
+                    "outcome-twice", f"{name}: {event.type} of {data['path']}, attempt {data['attempt']}"
+                )
             self._ended.add(key)
+        elif event.type in ("Asked", "Answered"):
+            self._question(execution_id, event.type, from_json(event.data)["id"])
         elif event.type == "ChildRequested":
             data = from_json(event.data)
             place = execution_id, data["path"], data["attempt"]
@@ -126,6 +134,18 @@ class Ledger:
             self._begun(execution_id, from_json(event.data))
         elif event.type == "TimerFired":
             self._due(execution_id, event, from_json(event.data))
+
+    def _question(self, execution_id: str, kind: str, question: str) -> None:
+        place = execution_id, question
+        if kind == "Asked":
+            self._asked.add(place)
+        elif place in self._asked:
+            self._asked.remove(place)
+        elif place in self._answered:
+            self.wrong(
+                "answer-twice", f"{self.alias(execution_id)}: question {question[:8]} is answered again"
+            )
+        self._answered.update([place] if kind == "Answered" else [])
 
     def _begun(self, execution_id: str, data: dict[str, Any]) -> None:
         if data.get("parent_id") is None:
@@ -162,7 +182,9 @@ class Ledger:
             *(request.body for request in unit.requests),
             *(document.value or "" for document in unit.documents),
         )
-        if any(secret in text for text in texts) or any(secret.encode() in (b.data or b"") for b in unit.blobs):
+        if any(secret in text for text in texts) or any(
+            secret.encode() in (b.data or b"") for b in unit.blobs
+        ):
             self.wrong("secret", f"{self.alias(unit.execution_id or '')}: a unit holds the secret itself")
 
 

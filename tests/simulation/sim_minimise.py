@@ -31,9 +31,7 @@ def minimised(plan: Plan, code: str, runner: Callable[[Plan], Result] = run) -> 
 
 def _below(decisions: tuple[Decision, ...], engines: int) -> tuple[Decision, ...]:
     """Let decisions about engines that are not there concern one that is."""
-    return tuple(
-        replace(one, target=one.target % engines) if one.about_engine else one for one in decisions
-    )
+    return tuple(replace(one, target=one.target % engines) if one.about_engine else one for one in decisions)
 
 
 class Search:

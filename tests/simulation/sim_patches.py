@@ -68,7 +68,9 @@ def virtual(
         stack.enter_context(patch.object(attempt, "run_sync", in_no_thread))
         stack.enter_context(patch.object(anyio.to_thread, "run_sync", in_no_thread))
         for module in (context, artifacts):
-            stack.enter_context(patch.object(module.secrets, "token_urlsafe", lambda n: draws.randbytes(n).hex()))
+            stack.enter_context(
+                patch.object(module.secrets, "token_urlsafe", lambda n: draws.randbytes(n).hex())
+            )
             stack.enter_context(patch.object(module.secrets, "token_hex", lambda n: draws.randbytes(n).hex()))
         stack.enter_context(patch.object(CancelScope, "__init__", _ordered_scopes(CancelScope.__init__)))
         stack.enter_context(patch.object(arrivals, "from_request", from_request))

@@ -19,10 +19,14 @@ def _wrapped(label: str, text: str, indent: int = 24) -> Iterator[str]:
     yield from (" " * indent + line for line in lines[1:])
 
 
-def summary(seeds: int, first: int, seconds: float, seen: Seen, totals: Sequence[tuple[str, str]]) -> list[str]:
+def summary(
+    seeds: int, first: int, seconds: float, seen: Seen, totals: Sequence[tuple[str, str]]
+) -> list[str]:
     """Return the lines about a number of seeds. seconds: of CPU time."""
     each = 1000 * seconds / max(1, seeds)
-    lines = [*_wrapped("seeds", f"{seeds:,} ({first} to {first + seeds - 1}), {seconds:.1f} s, {each:.0f} ms each")]
+    lines = [
+        *_wrapped("seeds", f"{seeds:,} ({first} to {first + seeds - 1}), {seconds:.1f} s, {each:.0f} ms each")
+    ]
     for label, text in totals:
         lines += _wrapped(label, text)
     for what, count, never in rows(seen):

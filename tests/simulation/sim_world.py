@@ -157,7 +157,9 @@ class World:
         if decision.kind == "crash":
             self._crash(machine, decision)
         elif decision.kind == "cut":
-            machine.door.cut(decision.more[1], decision.more[2] == "before", lambda: self._crash(machine, decision))
+            machine.door.cut(
+                decision.more[1], decision.more[2] == "before", lambda: self._crash(machine, decision)
+            )
         elif decision.kind in ("freeze", "zombie"):
             machine.freeze(lost=decision.kind == "zombie")
             self.loop.call_later(length, machine.go_on)
@@ -264,7 +266,10 @@ def run(plan: Plan) -> Result:
         _COMPILED.clear()
     try:
         texts = Random(f"texts {plan.seed}")
-        with virtual(world.loop.time, texts, plan.slow, world.ledger.took), patch.dict(os.environ, dict([SECRET])):
+        with (
+            virtual(world.loop.time, texts, plan.slow, world.ledger.took),
+            patch.dict(os.environ, dict([SECRET])),
+        ):
             world.loop.run(world.run())
     except (Stuck, Violated) as error:
         world.ledger.wrong("stuck", str(error))
