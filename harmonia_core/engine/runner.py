@@ -71,7 +71,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
     recorded for them, and another engine may adopt the executions.
 
     patience: what runs outlives an outage of the store; ask questions through it that are to do so, too.
-    definitions: those that are published under a name. entropy: random bytes, for ids and the jitter of retries.
+    definitions: those that are published under a name. entropy: gives random bytes, for ids and jitter.
     """
 
     def __init__(

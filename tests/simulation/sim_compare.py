@@ -1,10 +1,11 @@
 """An execution that nobody interferes with comes to the same whatever crashes: compared with a calm run."""
 
-from harmonia_core.builtin.memory_store import MemoryStore
 from pydantic_core import from_json
 from sim_ledger import Violated
 from sim_plan import FAULTS
 from sim_world import Result, run
+
+from harmonia_core.builtin.memory_store import MemoryStore
 
 EVERY = 2
 """Of the seeds that can be compared, one in so many is."""

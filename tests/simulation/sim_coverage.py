@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sim_plan import ACTIONS, FAULTS
+
 from harmonia_core.engine.request_kinds import _KINDS
 from harmonia_core.model.codec import EVENT_TYPES
 from harmonia_core.model.statuses import EXECUTION_TRANSITIONS, TASK_TRANSITIONS
-from sim_plan import ACTIONS, FAULTS
 
 Seen = Counter[str]
 

@@ -104,8 +104,9 @@ class Sketch:
             return {"type": "event", "input": wants if draws.random() < 0.7 else both}
         if kind == "approval":
             self.exact = False
-            more = draws.choice(({}, {"deadline": 2, "on_deadline": draws.choice(("fail", "reject", "approve"))},
-                                 {"escalation": {"after": 1, "to": ["bob"]}, "assignees": ["ann"]}))  # fmt: skip
+            overdue = {"deadline": 2, "on_deadline": draws.choice(("fail", "reject", "approve"))}
+            escalates = {"escalation": {"after": 1, "to": ["bob"]}, "assignees": ["ann"]}
+            more: dict[str, Any] = draws.choice(({}, overdue, escalates))
             return {"type": "approval", "input": {"title": "Go on?", **more}}
         if kind == "emit":
             to = {"to": "${context.execution}"} if draws.random() < 0.5 else {}

@@ -1,20 +1,18 @@
-"""What must hold of a store once everything has come to its end: logs, projections, messages, undos, places."""
+"""What must hold of a store once everything has come to its end: logs, projections, messages, secrets."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
+from sim_fold import Fold
+from sim_tasks import SECRET
 
 from harmonia_core.builtin.memory_store import FINAL
-from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.engine import subscriptions
 from harmonia_core.engine.evolve import evolve
 from harmonia_core.engine.inspection import Inspector
 from harmonia_core.host import KernelSettings
-from harmonia_core.model.events import Recorded
 from harmonia_core.model.state import ExecutionState
-from sim_fold import Fold
-from sim_tasks import SECRET
 
 if TYPE_CHECKING:
     from sim_world import World

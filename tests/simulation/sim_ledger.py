@@ -5,16 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json
+from sim_tasks import SECRET
 
 from harmonia_core.builtin.memory_store import FINAL, MemoryStore
 from harmonia_core.contracts.rows import EventRow, Unit
 from harmonia_core.contracts.slots import HOLDING, LIMITS, PLACE
 from harmonia_core.errors import StateBackendError
-from sim_tasks import SECRET
 
 DOUBLED = frozenset({"TaskSucceeded", "TaskFailed", "RetryScheduled", "TaskCancelled", "TaskDeferred"})
-"""Events with which an attempt ends, or is left open: each at most once for each attempt. A retry that somebody
-asked for has a cause, and ends nothing."""
+"""Events with which an attempt ends, or is left open: each at most once for each attempt.
+
+A retry that somebody asked for has a cause, and ends nothing."""
 
 
 class Violated(AssertionError):

@@ -6,6 +6,9 @@ from traceback import format_exception
 from typing import Any
 
 import anyio
+from sim_store import Door, Watch
+from sim_weather import Weather
+from virtual_loop import Process, VirtualLoop
 
 from harmonia_core.builtin.memory_store import MemoryStore
 from harmonia_core.clock import SystemClock
@@ -14,9 +17,6 @@ from harmonia_core.errors import StateUnavailable
 from harmonia_core.host import KernelSettings, Plugins
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.testing.clock import START
-from sim_store import Door, Watch
-from sim_weather import Weather
-from virtual_loop import Process, VirtualLoop
 
 
 class Machine:

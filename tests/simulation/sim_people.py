@@ -1,17 +1,17 @@
-"""Those who want something of executions: clients that start, people who interfere, people who help at the end."""
+"""Those who want something of executions: clients that start, people who interfere, who help at the end."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from sim_definitions import MESSAGES, MOST, RESOURCE
+from sim_machine import Machine
+from sim_plan import Decision
 
 from harmonia_core.builtin.memory_store import FINAL
 from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.errors import HarmoniaError
-from sim_definitions import MESSAGES, MOST, RESOURCE
-from sim_machine import Machine
-from sim_plan import Decision
 
 if TYPE_CHECKING:
     from sim_world import World
@@ -22,7 +22,12 @@ ASKING = 15.0
 
 
 class People:
-    """Carry out what a plan decides for clients. answers: what they were told: (what, execution or None, how)."""
+    """Carry out what a plan decides for clients.
+
+    ids: of executions, by number of their start; keyed: by workflow and key. accepted: of all of which
+    somebody was told that they have begun. signalled: messages that were accepted. tried: how often the same
+    was helped with.
+    """
 
     def __init__(self, world: "World", draws: Random) -> None:
         self._world, self._draws = world, draws

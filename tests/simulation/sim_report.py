@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 import yaml
-
 from sim_coverage import Seen, rows
 from sim_ledger import Violated
 from sim_plan import Plan

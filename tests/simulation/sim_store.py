@@ -11,14 +11,14 @@ from contextvars import copy_context
 from typing import Any
 
 import anyio
+from sim_weather import Weather
+from virtual_loop import PROCESS, Process, VirtualLoop
 
 from harmonia_core.builtin.memory import MemoryBackend
 from harmonia_core.builtin.memory_store import MemoryStore
 from harmonia_core.contracts.rows import EngineRow, RequestRow, Unit
 from harmonia_core.contracts.state_backend import Results, StateConflict
 from harmonia_core.errors import StateBackendError, StateUnavailable
-from sim_weather import Weather
-from virtual_loop import PROCESS, Process, VirtualLoop
 
 Watch = Callable[[str, Unit, StateBackendError | None], None]
 READS = (

@@ -10,13 +10,6 @@ from typing import Any
 from unittest.mock import patch
 
 import anyio
-
-from harmonia_core.builtin.memory import MemoryBackend
-from harmonia_core.builtin.memory_store import MemoryStore, apply
-from harmonia_core.contracts.rows import DocumentWrite, Unit
-from harmonia_core.engine.limiting import LIMITS, PLACE, limit_key
-from harmonia_core.errors import AlreadyCompleted, HarmoniaError
-from harmonia_core.host import KernelSettings, Plugins, load_plugins
 from sim_definitions import MOST, RESOURCE
 from sim_judge import judge
 from sim_ledger import Ledger, Violated
@@ -27,6 +20,13 @@ from sim_plan import FAULTS, Decision, Plan
 from sim_tasks import DEFERRED, SECRET, TYPES
 from sim_weather import Weather
 from virtual_loop import Stuck, VirtualLoop
+
+from harmonia_core.builtin.memory import MemoryBackend
+from harmonia_core.builtin.memory_store import MemoryStore, apply
+from harmonia_core.contracts.rows import DocumentWrite, Unit
+from harmonia_core.engine.limiting import LIMITS, PLACE, limit_key
+from harmonia_core.errors import AlreadyCompleted, HarmoniaError
+from harmonia_core.host import KernelSettings, Plugins, load_plugins
 
 ACTIVE = 7.0
 """Virtual seconds in which everything that was decided happens."""
@@ -259,9 +259,8 @@ _COMPILED: dict[str, Any] = {}
 def run(plan: Plan) -> Result:
     """Run a plan in a world of its own; nothing of the machine's clock or chance gets in."""
     world = World(plan)
-    level, log = logging.CRITICAL + 1, logging.getLogger("harmonia")
-    before = log.level
-    log.setLevel(level)
+    silent = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     if len(_COMPILED) > 200:
         _COMPILED.clear()
     try:
@@ -274,7 +273,7 @@ def run(plan: Plan) -> Result:
     except (Stuck, Violated) as error:
         world.ledger.wrong("stuck", str(error))
     finally:
-        log.setLevel(before)
+        logging.disable(silent)
     for failure in world.loop.failed:
         world.ledger.wrong("task-died", failure)
     result = Result(plan, world.ledger, world.store, world.people)

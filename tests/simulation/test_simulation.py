@@ -1,4 +1,4 @@
-"""Thousands of seeds, each an interleaving of engines, faults and people: nothing that must hold is violated."""
+"""Thousands of seeds, each an interleaving of engines, faults and people: no invariant is violated."""
 
 import os
 import subprocess

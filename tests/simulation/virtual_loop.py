@@ -18,6 +18,10 @@ MOST_STEPS = 400_000
 """Callbacks after which a seed counts as one that never comes to rest."""
 
 
+END = 1e9
+"""Virtual seconds that never pass; who sleeps for ever sleeps until behind them."""
+
+
 class Process:
     """What stops and dies as a whole. name: for the history. held: nothing of it runs now."""
 
@@ -145,7 +149,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         timers = self._timers
         while timers and timers[0][2].cancelled():
             heappop(timers)
-        if not timers:
+        if not timers or timers[0][0] > END:
             raise Stuck("Nothing is left that could happen, and the world has not ended.")
         self._now = max(self._now, timers[0][0])
         while timers and timers[0][0] <= self._now:
