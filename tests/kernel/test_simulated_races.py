@@ -176,3 +176,36 @@ async def test_an_engine_that_cannot_start_says_what_the_store_said() -> None:
     with pytest.raises(StateUnavailable, match="gone"):
         async with Engine(Gone("memory://"), load_plugins(settings), settings):
             pass
+
+
+async def test_who_takes_over_from_itself_goes_on() -> None:
+    gate = anyio.Event()
+
+    @task_type("gated")
+    async def gated(ctx: TaskContext, input: Any) -> int:
+        """End when it may."""
+        await gate.wait()
+        return 7
+
+    async with Harness(gated) as run:
+        execution, live = await _live(run, flow(t={"type": "gated", "input": {}}), "TaskScheduled")
+        await run.engine.adopt(execution, force=True)
+        assert run.engine._driver.lives[execution] is live
+        gate.set()
+        assert (await run.finish(execution))["status"] == "completed"
+
+
+async def test_an_outage_while_orphans_are_adopted_is_one_error_of_the_store() -> None:
+    class Gone(MemoryBackend):
+        async def events(self, *given: Any, **named: Any) -> Any:
+            raise StateUnavailable("The store is gone.")
+
+    settings = KernelSettings(store_patience=0, freeze_at_start=False)
+    async with Harness(stay, url="memory://outage-at-adoption") as first:
+        for _ in range(3):
+            await first.engine.start(flow(t={"type": "stay", "input": {}}))
+        plugins = load_plugins(settings, extra=[stay])
+        async with Engine(Gone("memory://outage-at-adoption"), plugins, settings) as second:
+            rows = await second.backend.unfinished()
+            with pytest.raises(StateUnavailable, match="gone"):
+                await second._owner.adopt_all(rows)

@@ -20,6 +20,9 @@ ANN = {"kind": "person", "id": "ann"}
 ASKING = 15.0
 """Virtual seconds after which a client gives an answer up."""
 
+PATIENCE = 40
+"""Looks after which those who help have had enough."""
+
 
 class People:
     """Carry out what a plan decides for clients.
@@ -160,13 +163,19 @@ class People:
         else:
             await machine.engine.resolve(key, path, kind)
 
-    async def help(self, machine: Machine, row: ExecutionRow) -> list[str]:
-        """Do what an execution waits for; return the causes for which it does not go on."""
+    async def help(self, machine: Machine, row: ExecutionRow, looks: int) -> list[str]:
+        """Do what an execution waits for; return the causes for which it does not go on.
+
+        looks: how often one has looked. Who has to help without end has had enough, and terminates.
+        """
         engine, key = machine.engine, row.execution_id
+        if looks >= PATIENCE:
+            await self._asked(machine, "", lambda: engine.terminate(key))
         causes = (await engine.explain(key))["causes"]
         for cause in causes[:3]:
             where, path, code = cause["execution"] or key, cause["path"], cause["code"]
-            told = self.tried[where, f"{path} {code}"] = self.tried.get((where, f"{path} {code}"), 0) + 1
+            place = self._world.store.executions[where].root_id, f"{path} {code}"
+            told = self.tried[place] = self.tried.get(place, 0) + 1
             action = self._remedy(engine, where, path, code, told)
             if action is not None:
                 said = f"{code} of {self._world.ledger.alias(where)} {path or ''}".rstrip()

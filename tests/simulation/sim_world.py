@@ -32,7 +32,7 @@ ACTIVE = 7.0
 """Virtual seconds in which everything that was decided happens."""
 LOOKS = (1, 2, 4, 8, 15, 30, 60)
 """Virtual seconds between two looks of those who help; longer each time that nothing has moved in between."""
-MOST_HELP = 200
+MOST_HELP = 120
 """Looks after which it is believed that there is no end."""
 
 
@@ -121,7 +121,7 @@ class World:
         offset = self._draws.choice((0.0, 0.0, -1.5, 2.0)) if self.plan.faulty else 0.0
         machine = Machine(self.loop, name, Random(f"{self.plan.seed} {name}"), offset, self.plan.doubled)
         settings = KernelSettings(
-            adopt_orphans=True, adopt_interval=0.7, cancel_grace=0.8, request_timeout=5, threads=2,
+            adopt_orphans=True, adopt_interval=1.0, cancel_grace=0.8, request_timeout=5, threads=2,
             freeze_at_start=False, **self.plan.settings,
         )  # fmt: skip
         machine.boot(self.store, self.weather, self._watch, plugins(), settings, self._begun)
@@ -185,7 +185,7 @@ class World:
         """Help until everything has ended; return what hinders the rest."""
         causes: dict[str, list[str]] = {}
         idle = 0
-        for _ in range(MOST_HELP):
+        for look in range(MOST_HELP):
             begun = self.loop.time()
             while (self._open() or self._owed) and self.loop.time() < begun + LOOKS[idle]:
                 await anyio.sleep(0.5)
@@ -194,15 +194,15 @@ class World:
             idle = idle + 1 if self.ledger.moved < begun else 0
             if idle == len(LOOKS):
                 break
-            causes = {row.execution_id: await self._helped(row) for row in open_rows(self)}
+            causes = {row.execution_id: await self._helped(row, look) for row in open_rows(self)}
         return causes
 
-    async def _helped(self, row: Any) -> list[str]:
+    async def _helped(self, row: Any, look: int) -> list[str]:
         machine = self.machine(0)
         if machine is None:
             return ["no engine is there"]
         try:
-            return await self.people.help(machine, row)
+            return await self.people.help(machine, row, look)
         except HarmoniaError as error:
             return [error.code]
 
