@@ -209,3 +209,25 @@ async def test_an_outage_while_orphans_are_adopted_is_one_error_of_the_store() -
             rows = await second.backend.unfinished()
             with pytest.raises(StateUnavailable, match="gone"):
                 await second._owner.adopt_all(rows)
+
+
+async def test_a_request_is_taken_though_it_could_not_be_read_when_it_came() -> None:
+    class Blinking(MemoryBackend):
+        blinks = 0
+
+        async def requests(self, *given: Any) -> Any:
+            self.blinks -= 1
+            if self.blinks >= 0:
+                raise StateUnavailable("The store has blinked.")
+            return await super().requests(*given)
+
+    settings = KernelSettings(freeze_at_start=False)
+    wait = flow(t={"type": "event", "input": {"name": "go"}})
+    async with Harness(url="memory://blinking") as other:
+        store = Blinking("memory://blinking")
+        async with Engine(store, load_plugins(settings), settings) as owner:
+            execution = await owner.start(wait)
+            store.blinks = 1
+            await other.engine.signal(execution, "go")
+            with anyio.fail_after(10):
+                assert await owner.wait(execution) == "completed"
