@@ -35,17 +35,18 @@ def summary(
     return lines
 
 
-def history(result: Result, violation: Violated) -> list[str]:
-    """Return a violation as a person reads it: what was decided, what happened, how to see it again."""
-    plan = result.plan
-    lines = [f"VIOLATION in seed {plan.seed}", *textwrap.wrap(str(violation), WIDTH), ""]
-    lines += _decided(plan)
-    lines += ["", f"{'time':>9}  {'who':<7} what"]
+def history(result: Result, violation: Violated | None) -> list[str]:
+    """Return a run as a person reads it: what was decided, what happened, how to see it again."""
+    seed = result.plan.seed
+    lines = [f"VIOLATION in seed {seed}" if violation else f"seed {seed}"]
+    if violation is not None:
+        lines += textwrap.wrap(str(violation), WIDTH)
+    lines += ["", *_decided(result.plan), "", f"{'time':>9}  {'who':<7} what"]
     for at, who, what in result.trace:
         first, *rest = textwrap.wrap(what.splitlines()[0] if what else "", WIDTH - 19) or [""]
         lines.append(f"{at:9.3f}  {who:<7} {first}")
         lines += [f"{'':19}{line}" for line in rest]
-    return [*lines, "", f"See it again: make simulate SEED={plan.seed}"]
+    return [*lines, "", f"See it again: make simulate SEED={seed}" if violation else "Nothing is violated."]
 
 
 def _decided(plan: Plan) -> Iterator[str]:

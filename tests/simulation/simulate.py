@@ -87,9 +87,7 @@ def _show(seed: int) -> int:
     whole = run(plan(seed))
     compared(whole)
     if not whole.violations:
-        for at, who, what in whole.trace:
-            print(f"{at:9.3f}  {who:<7} {what}"[:200])
-        print(f"\nSeed {seed} violates nothing.")
+        print("\n".join(history(whole, None)))
         return 0
     code = whole.violations[0].code
     small = whole if code == "differs" else run(minimised(whole.plan, code))
