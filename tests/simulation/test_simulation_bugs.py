@@ -10,7 +10,7 @@ from sim_report import history
 from sim_world import run
 
 FOUND = {
-    "fence_removed": (range(60, 70), {"fence", "two-writers", "log-gap", "final-changed"}),
+    "fence_removed": (range(118, 128), {"fence", "two-writers", "log-gap", "final-changed"}),
     "stored_counter": (range(100, 110), {"limit", "no-end"}),
     "non_atomic_outcome": (range(10), {"projection-differs", "no-end", "slot-left"}),
     "lost_timer": (range(40, 50), {"no-end"}),
