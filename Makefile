@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 	if $$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then command -v $$name; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench postgres postgres-stop lint types install clean
+.PHONY: help demo test simulate bench postgres postgres-stop lint types install clean
 
 help: ## Say what can be made.
 	@echo 'make TARGET, where TARGET is one of'
@@ -23,6 +23,10 @@ demo: $(STAMP) ## Audit the installed Python distributions with a workflow, and 
 
 test: lint types ## Check style, types and imports, then run every test.
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+simulate: $(STAMP) ## Run SEEDS=500 seeds FROM=0, or show SEED=123: engines, faults and people on virtual time.
+	@$(BIN)/python tests/simulation/simulate.py \
+		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),0)) $(ARGS)
 
 bench: $(STAMP) ## Measure the engine beside its floor, as one table.
 	$(BIN)/python benchmarks/run.py $(ARGS)

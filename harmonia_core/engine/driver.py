@@ -6,6 +6,7 @@ loop shares a commit. Effects happen only in `_committed`.
 """
 
 import logging
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 
@@ -56,13 +57,14 @@ class Driver:
         publisher: Publisher,
         patience: Patience,
         dispatcher: Callable[[Callable[[Outcome], None]], LocalDispatcher],
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._evaluator, self._publisher = evaluator, publisher
         self._recorder = Recorder(backend, engine_id, settings.snapshot_every, self._recorded)
         self._patience = patience
         self._stalls = Stalls(patience, clock, self._recorder.submit)
-        self._draws = random.Random()
+        self._draws = random.Random(entropy(16))
         self.timers = Timers(clock, self._due)
         self.dispatcher = dispatcher(self._ended)
         self._effects = Effects(self.dispatcher, evaluator, self._ended, self._answered)
@@ -156,7 +158,8 @@ class Driver:
 
     def _part(self, live: Live) -> None:
         """Forget an execution that is ended or let go, and those before it."""
-        self.lives.pop(live.execution_id, None)
+        if self.lives.get(live.execution_id) is live:
+            del self.lives[live.execution_id]
         for earlier in live.formerly if live.successor is None else ():
             self.formerly.pop(earlier, None)
 

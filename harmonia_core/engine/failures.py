@@ -51,7 +51,7 @@ def describe(error: BaseException, conceal: Conceal = str) -> ErrorInfo:
     """
     if isinstance(error, Refused):
         return error.info
-    error = _sole(error)
+    error = sole(error)
     if isinstance(error, Refused):
         return error.info
     if isinstance(error, TaskError):
@@ -101,7 +101,7 @@ def _place(steps: Iterable[int | str]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
 
 
-def _sole(error: BaseException) -> BaseException:
+def sole(error: BaseException) -> BaseException:
     """Unwrap groups with one member: a task group around one failure says nothing new."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

@@ -7,6 +7,7 @@ by the difference of old and new, and tells the dependants when a task has ended
 from typing import Literal
 
 from harmonia_core.model.graph import Join, Scope, TaskNode
+from harmonia_core.model.slots import GRANTED
 from harmonia_core.model.state import PAGE_BITS, PAGE_MASK, GraphState, MapState, Tally, TaskState
 from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
 
@@ -14,7 +15,7 @@ Verdict = Literal["open", "met", "skip", "unreachable"]
 
 _OUTSTANDING = frozenset({TaskStatus.RUNNING, TaskStatus.BACKOFF})
 # Also without an attempt: its input or its condition could not be known, and a person decides; or it
-# waits under a limit.
+# waits under a limit. So does one that has been let pass there and is about to begin: it holds its place.
 _HELD_BACK = frozenset({TaskStatus.ATTENTION, TaskStatus.BACKOFF, TaskStatus.BLOCKED})
 _READY, _WAITING = TaskStatus.READY, TaskStatus.WAITING
 _SUCCEEDED, _SKIPPED, _ATTENTION = TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.ATTENTION
@@ -70,7 +71,8 @@ def put(scope: GraphState, nodes: Scope, position: int, new: TaskState) -> Graph
                     grown, lost = _tell(touched, pages, nodes, dependent, after)
                     ready |= grown
                     doomed |= lost
-    if ((new.attempt > 0 or after in _HELD_BACK) and not final) is not (active & bit != 0):
+    granted = after is _READY and new.reason == GRANTED
+    if ((new.attempt > 0 or after in _HELD_BACK or granted) and not final) is not (active & bit != 0):
         active ^= bit
     if (
         new.items is not None

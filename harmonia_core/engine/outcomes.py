@@ -22,14 +22,13 @@ from harmonia_core.model.state import ExecutionState, TaskState
 from harmonia_core.model.statuses import FINAL_EXECUTION, FINAL_TASK, TaskStatus
 
 _CATEGORIES = frozenset(get_args(Category))
-_OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED})
 
 
 def from_outcome(state: ExecutionState, outcome: Outcome, now: float, draw: float) -> Event:
     """Return the event with which an attempt ends, or `LateResultRefused`; see `late` for what may follow."""
     path, attempt = outcome.key.path, outcome.key.attempt
     task = state.task(path)
-    if task is None or task.attempt != attempt or task.status not in _OPEN:
+    if task is None or task.attempt != attempt or task.status is not TaskStatus.RUNNING:
         return e.LateResultRefused(path, attempt, outcome.kind)
     if outcome.kind == "succeeded":
         return e.TaskSucceeded(path, attempt, outcome.output, memo=task.memo)

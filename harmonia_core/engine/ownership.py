@@ -27,6 +27,7 @@ from harmonia_core.errors import (
     ExecutionNotAdoptable,
     ExecutionNotFound,
     Fenced,
+    StateBackendError,
     StateCorrupt,
 )
 from harmonia_core.model.events import (
@@ -83,6 +84,9 @@ class Owner:
         stored = await self._patience.ask(self.succession.requests, row)
         if self.follow_on is not None:
             await self.follow_on(row.execution_id)
+        here = self._driver.lives.get(row.execution_id)
+        if here is not None:  # it is ours already; taken from ourselves, its attempts would be dropped
+            return here
         arrivals: list[Arrival] = [self._adopted(row, live, cause)]
         arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
         arrivals += [Fact(event) for event in lost(live.state)]
@@ -170,7 +174,10 @@ class Owner:
         return await self._load(row, await self._runnable(row))
 
     async def _load(self, row: ExecutionRow, graph: Graph) -> Live:
+        """Return an execution as its log has it now; raise Fenced if it has ended since its row was read."""
         state, snapshot = await self._loader.state(row, graph)
+        if state.status in FINAL_EXECUTION:
+            raise Fenced(row.execution_id, row.epoch)
         live = Live(state, row.namespace, row.epoch + 1, created=True)
         live.expected, live.snapshot = row.epoch, snapshot
         return live
@@ -215,6 +222,7 @@ class Owner:
         """Adopt executions, several at once, and report what became of each.
 
         Those that are paused or wait for a person alone are left as they are (these unless `retry_lost`).
+        Raises StateBackendError if the store does not answer; what has been adopted by then is driven.
         """
         report = report or Recovery()
         limiter = anyio.CapacityLimiter(AT_ONCE)
@@ -229,9 +237,19 @@ class Owner:
                     return
                 await self._recover(row, report, retry_lost)
 
+        async def carefully(row: ExecutionRow) -> None:
+            try:
+                await one(row)
+            except StateBackendError as error:  # raised below: out of a group it would be something else
+                failed.append(error)
+                group.cancel_scope.cancel()
+
+        failed: list[StateBackendError] = []
         async with anyio.create_task_group() as group:
             for row in rows:
-                group.start_soon(one, row)
+                group.start_soon(carefully, row)
+        if failed:
+            raise failed[0]
         return report
 
     async def _recover(self, row: ExecutionRow, report: Recovery, retry_lost: bool) -> None:

@@ -26,6 +26,8 @@ from harmonia_core.errors import (
 from harmonia_core.model.statuses import FINAL_EXECUTION, ExecutionStatus
 
 LOG = logging.getLogger("harmonia.engine")
+AGAIN = 0.5
+"""Seconds, of real time, after which requests are looked for again that could not be read."""
 
 Actor = Mapping[str, str]
 
@@ -57,15 +59,17 @@ class Requests:
         Those taken over elsewhere are let go, for others stored requests are taken.
         """
         while True:
-            changed = self._changed
+            changed, limit = self._changed, math.inf
             if self._driver.lives:
                 try:
                     await self._check_epochs()
                     await self._take()
                 except StateBackendError as error:
-                    # Nothing depends on it: the fence guards each write, and the next change comes.
+                    # What was stored may be the last change for long.
                     LOG.warning("Requests could not be read: %s", error)
-            await changed.wait()
+                    limit = AGAIN
+            with anyio.move_on_after(limit):
+                await changed.wait()
 
     async def _check_epochs(self) -> None:
         """Let go of what another engine has taken over: an idle owner would never learn it by writing."""

@@ -29,6 +29,7 @@ from harmonia_core.engine.documents import Documents
 from harmonia_core.engine.driver import Driver
 from harmonia_core.engine.evaluate import Evaluator
 from harmonia_core.engine.explaining import Explaining
+from harmonia_core.engine.failures import sole
 from harmonia_core.engine.forks import Forks
 from harmonia_core.engine.id_maker import IdMaker
 from harmonia_core.engine.limiting import Limiting
@@ -49,6 +50,7 @@ from harmonia_core.engine.requests import Requests
 from harmonia_core.engine.slot_keeper import SlotKeeper
 from harmonia_core.engine.start_keys import StartKeys
 from harmonia_core.engine.starting import Start, Starter
+from harmonia_core.errors import Fenced
 from harmonia_core.model.commands import Answer
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.memo import Recall
@@ -69,7 +71,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
     recorded for them, and another engine may adopt the executions.
 
     patience: what runs outlives an outage of the store; ask questions through it that are to do so, too.
-    definitions: those that are published under a name.
+    definitions: those that are published under a name. entropy: gives random bytes, for ids and jitter.
     """
 
     def __init__(
@@ -78,11 +80,12 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         plugins: Plugins,
         settings: KernelSettings | None = None,
         clock: Clock | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.settings = settings or KernelSettings()
         self.plugins, self.backend = plugins, backend
         self._clock = clock or SystemClock()
-        self._new_id = IdMaker(self._clock.now)
+        self._new_id = IdMaker(self._clock.now, entropy)
         self.engine_id = self._new_id()
         self.activity = Activity(self.settings.log_ring)
         self._kept = activity_store(backend, self.activity, self.settings, self._clock)
@@ -96,7 +99,7 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         evaluator.recall = self._recall
         self._driver = Driver(
             backend, self.engine_id, self.settings, self._clock, evaluator, self._publisher, self.patience,
-            self._dispatcher,
+            self._dispatcher, entropy,
         )  # fmt: skip
         self._starts = ChildStarts(
             backend, self.engine_id, self._driver, self._catalog, self._clock, self.patience
@@ -157,6 +160,16 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
         """Open the store and begin to serve; raise StateBackendError if the store cannot be used."""
         row = EngineRow(self.engine_id, os.getpid(), socket.gethostname(), self._clock.now())
         await self.backend.open(row)
+        try:
+            await self._serve()
+        except BaseExceptionGroup as group:  # that of the tasks, in which one failure stands alone
+            raise sole(group) from None
+        if self.settings.freeze_at_start:
+            gc.freeze()
+        return self
+
+    async def _serve(self) -> None:
+        """Start everything that runs beside the executions."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.backend.close)
             if self._kept is not None:
@@ -189,9 +202,6 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
                 )
                 group.start_soon(adopter.run)
             self._stack = stack.pop_all()
-        if self.settings.freeze_at_start:
-            gc.freeze()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -265,12 +275,16 @@ class Engine(Operating, Messaging, Replacing, Comparing, Limiting, Explaining):
     async def adopt(self, execution_id: str, *, force: bool = False) -> None:
         """Take over an execution and drive it here; without `force` only if its owner is gone.
 
-        Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable.
+        Raises ExecutionNotFound, ExecutionFinished, ExecutionNotAdoptable; Fenced if another was quicker.
         """
         row = await self._requests.open_head(execution_id)
         alive = await self._owner.alive(row)
         if force or not alive:
-            await self._owner.adopt(row, "forced" if alive else "orphaned")
+            try:
+                await self._owner.adopt(row, "forced" if alive else "orphaned")
+            except Fenced:
+                await self._requests.open_head(execution_id)  # says so if it has ended meanwhile
+                raise
 
     async def recover(self, *, retry_lost: bool = False) -> Recovery:
         """Adopt every unfinished execution whose owner is gone; see `Recovery`."""

@@ -102,10 +102,17 @@ class SlotKeeper:
         """Read the limits again whenever another process may have written, until cancelled."""
         while True:
             await next_change()
-            try:
-                await self.read()
-            except StateBackendError as error:
-                LOG.warning("The limits could not be read again: %s", error)
+            while not await self._read_again():
+                await self._clock.sleep_until(self._clock.now() + TICK)
+
+    async def _read_again(self) -> bool:
+        """Read the limits; tell whether that could be done."""
+        try:
+            await self.read()
+        except StateBackendError as error:
+            LOG.warning("The limits could not be read again: %s", error)
+            return False
+        return True
 
     async def read(self) -> None:
         """Read the limits that are in force; what begins from now on heeds them."""

@@ -39,6 +39,10 @@ class Succession:
         record = batch.recorded[-1] if batch.recorded else None
         if record is None or type(record.event) is not ExecutionRolledOver or not live.owned:
             return
+        here = self._driver.lives.get(record.event.successor)
+        if here is not None:  # whoever looks for successors was quicker
+            self._driver.succeed(live, here, ())
+            return
         successor, arrivals = self._prepared(batch.state, record.event.successor, live.namespace)
         arrivals += [Requested(one, True, 0.0) for one in batch.requests if one.kind == CONTINUE]
         self._driver.succeed(live, successor, arrivals)
@@ -64,6 +68,11 @@ class Succession:
         stored = await self._backend.requests([row.execution_id, successor])
         arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
         live.taken.update(request.request_id for request in stored)
+        here = self._driver.lives.get(successor)
+        if here is not None:  # this engine has rolled it over itself, and has heard of that meanwhile
+            self._driver.arrive(here, *more)
+            await here.settled()
+            return here
         if not driven:
             await self._driver.deliver(live, [*arrivals, *more])
             return live
