@@ -19,6 +19,7 @@ from harmonia_core.model.commands import Answer
 from harmonia_core.model.events import Answered, Event, LateResultRefused
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import FINAL_EXECUTION
 
 Caused = tuple[Event, str | None, str | None]
 
@@ -73,6 +74,8 @@ def again(arrivals: Iterable[Arrival]) -> Iterator[str]:
 def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[Caused]:
     """Yield the events that an arrival becomes in this state, each with actor and causation."""
     if isinstance(arrival, Ended):
+        if state.status in FINAL_EXECUTION:
+            return  # it was terminated in the same batch; nothing stands behind an end
         event: Event | None = from_outcome(state, arrival.outcome, now, arrival.draw)
         if isinstance(event, LateResultRefused):
             for late in refused(state, event.path, event.attempt, event.outcome, arrival.outcome.output):
