@@ -71,7 +71,7 @@ class Owner:
         return row.owner is not None and bool(await self._backend.alive([row.owner]))
 
     async def adopt(self, row: ExecutionRow, cause: Cause = "orphaned") -> Live:
-        """Take an execution over whoever owns it, and drive it from here on.
+        """Take an execution over whoever owns it, and drive it from here on; our own goes on as it is.
 
         cause: `forced` if its owner still shows its sign of life. Waiting requests are consumed first, then
         attempts in flight are recorded as lost.
@@ -83,6 +83,9 @@ class Owner:
         stored = await self._patience.ask(self.succession.requests, row)
         if self.follow_on is not None:
             await self.follow_on(row.execution_id)
+        ours = self._driver.lives.get(row.execution_id)
+        if ours is not None:  # from now on nothing is waited for: who adopts twice at once does it once
+            return ours
         arrivals: list[Arrival] = [self._adopted(row, live, cause)]
         arrivals += [Requested(request, True, self._driver.draw()) for request in stored]
         arrivals += [Fact(event) for event in lost(live.state)]

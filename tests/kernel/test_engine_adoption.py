@@ -9,6 +9,7 @@ from anyio.lowlevel import checkpoint
 from harmonia_core import task_type
 from harmonia_core.clock import SystemClock
 from harmonia_core.engine.adoption import RESPITE, Adopter
+from harmonia_core.engine.arrivals import Requested
 from harmonia_core.errors import StateUnavailable
 from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
 
@@ -159,3 +160,51 @@ async def test_what_is_stored_while_an_execution_is_being_adopted_is_taken(monke
         await second.adopt(execution_id)
         with anyio.fail_after(10):
             assert await second.wait(execution_id) == "cancelled"
+
+
+async def goes_on(engine: Engine, execution_id: str) -> bool:
+    """Open the gate; tell whether an execution completes, driven by the engine that owns it."""
+    GATE[0].set()
+    with anyio.move_on_after(2):
+        return await engine.wait(execution_id) == "completed"
+    return False
+
+
+async def test_taking_over_what_is_driven_here_already_changes_nothing() -> None:
+    GATE[:] = [anyio.Event()]
+    async with engine("memory://own", held) as first:
+        one = await first.start(FLOW)
+        live = first._driver.lives[one]
+        first._driver.arrive(
+            live, Requested(first._requests.row(one, "priority", {"priority": 5}, None, "p"), False, 0.0)
+        )
+        await first.adopt(one, force=True)
+        assert first._driver.lives[one] is live
+        assert await goes_on(first, one)
+
+
+@pytest.mark.parametrize("rival", ["recover", "deliver"])
+async def test_who_adopts_twice_at_once_goes_on_with_what_it_adopted_first(
+    rival: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    GATE[:] = [anyio.Event()]
+    store = f"memory://rivals-{rival}"
+    async with engine(store, held) as first, engine(store, held) as second:
+        one = await first.start(FLOW)
+        die(first)
+        load, loaded = second._owner._load, list[str]()
+
+        async def slowly(row: Any, graph: Any) -> Any:
+            live = await load(row, graph)
+            loaded.append(row.execution_id)
+            if len(loaded) == 1:  # the other one is there before this one writes
+                await second.recover()
+            return live
+
+        monkeypatch.setattr(second._owner, "_load", slowly)
+        if rival == "recover":
+            await second.recover()
+        else:
+            await second.signal(one, "mail")
+        assert loaded == [one, one] and (await second.get(one))["owner"]["engine"] == second.engine_id
+        assert await goes_on(second, one)
