@@ -14,7 +14,7 @@ from harmonia_core.host import Engine
 Note = Callable[..., None]
 Attempt = Callable[[Engine, dict[str, str]], Awaitable[Any]]
 Carry = Callable[["Client", Attempt], Awaitable[Any]]
-KINDS = {"start": 8, "read": 8, "signal": 4, "pause": 2, "resume": 2, "approve": 2, "cancel": 1,
+KINDS = {"start": 8, "read": 8, "signal": 4, "pause": 2, "resume": 2, "approve": 2, "cancel": 1.5,
          "terminate": 0.5, "rerun": 1}  # fmt: skip
 OPEN = (StateBackendError, RequestNotConsumed, ExecutionNotAdoptable)
 """Errors that leave open whether something has happened; every other one says that nothing has."""
@@ -62,7 +62,7 @@ class Client:
     async def start(self) -> None:
         """Start a workflow; often under a key that others use, now and then for something else."""
         random = self.random
-        workflow = random.choice(list(FLOWS))
+        workflow = random.choice([*FLOWS, "limited"])
         key = f"k{random.randrange(self._keys)}" if random.random() < 0.7 else None
         n = 1 if key is not None and random.random() < 0.85 else random.randrange(2, 100)
         labels = {} if key is None else {"key": f"{workflow} {key}"}

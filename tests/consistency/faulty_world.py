@@ -5,7 +5,7 @@ runs beside it are coroutines of one loop, so a seed gives the same history agai
 no time of the real world takes part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from random import Random
 from typing import Any
 
@@ -31,6 +31,7 @@ class Member:
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name, self.alive = world, name, True
         self.fuse: tuple[int, str] | None = None
+        self.held: list[tuple[Sequence[Unit], Any]] | None = None
         self.scope = anyio.CancelScope()
         self.calls: set[anyio.CancelScope] = set()
         settings = KernelSettings(cancel_grace=0.05, freeze_at_start=False, store_patience=0.0)
@@ -52,6 +53,9 @@ class Member:
         """Commit, unless this is the commit before or behind which the engine dies."""
         if not self.alive:
             return
+        if self.held is not None:
+            self.held.append((units, done))
+            return
         fuse = self.fuse
         if fuse is None or fuse[0] > 0:
             self.fuse = None if fuse is None else (fuse[0] - 1, fuse[1])
@@ -61,10 +65,24 @@ class Member:
             self._submit(units, lambda results: None)
         self.die()
 
+    def hold(self) -> None:
+        """Let no commit reach the store, and no news from it this engine, until `let_go`."""
+        self.held = []
+        store = getattr(self.engine.backend, "_store", None)
+        self._watcher = None if store is None else store.watchers.pop(id(self.engine.backend), None)
+
+    def let_go(self) -> None:
+        """Let reach the store what was held back."""
+        held, self.held = self.held or [], None
+        if self._watcher is not None and self.alive:
+            self.engine.backend._store.watchers[id(self.engine.backend)] = self._watcher  # type: ignore[attr-defined]
+        for units, done in held:
+            self.submit(units, done)
+
     def deliver(self, outcome: Any) -> None:
         """Deliver an outcome, and now and then once more."""
         self._deliver(outcome)
-        if self.world.faults and self.world.random.random() < 0.1:
+        if self.world.faults and self.world.random.random() < 0.3:
             self.world.late.append((self, outcome))
 
     def die(self) -> None:
@@ -99,7 +117,7 @@ class World:
         self.members: list[Member] = []
         self.known: list[str] = []
         self.late: list[tuple[Member, Any]] = []
-        self.faults, self.deaths, self._names = True, 0, 0
+        self.faults, self.whole, self.deaths, self._names = True, False, 0, 0
         self._group: TaskGroup
 
     @property
@@ -161,9 +179,9 @@ class World:
     async def _harm(self) -> None:
         """Kill, take over, repeat and turn the clock on, until cancelled."""
         while True:
-            for _ in range(self.random.randrange(30)):
+            for _ in range(self.random.randrange(20)):
                 await anyio.sleep(0)
-            kind = self.random.choices(["kill", "take", "repeat", "time", "recover"], [2, 1, 3, 4, 2])[0]
+            kind = self.random.choices(["kill", "cut", "take", "repeat", "time", "recover"], [2, 3, 1, 4, 4, 2])[0]
             await getattr(self, f"_{kind}")()
 
     async def _kill(self) -> None:
@@ -178,20 +196,36 @@ class World:
     async def _take(self) -> None:
         """Take an execution over from an engine that is alive."""
         if self.known:
-            execution = self.random.choice(self.known)
-            self.note("fault", fault="adopt", execution=execution)
-            await self._call(lambda engine: engine.adopt(execution, force=True))
+            await self._taken(self.random.choice(self.known), self.random.choice(self.living))
+
+    async def _taken(self, execution: str, taker: Member) -> None:
+        # Until it is done its owner may begin attempts; from then on those are nobody's.
+        self.note("fault", fault="adopt", execution=execution, by=taker.name)
+        await self._heed(taker, taker.engine.adopt(execution, force=True))
+        self.note("fault", fault="adopt", execution=execution, by=taker.name)
+
+    async def _cut(self) -> None:
+        """Cut an engine off from the store; what it drives is taken over meanwhile, before it is back."""
+        one, *others = self.random.sample(self.living, len(self.living))
+        if not others:
+            return
+        one.hold()
+        for _ in range(self.random.randrange(10)):
+            await anyio.sleep(0)
+        for execution in list(one.engine._driver.lives)[-2:]:
+            await self._taken(execution, others[0])
+        one.let_go()
 
     async def _recover(self) -> None:
-        await self._call(lambda engine: engine.recover())
-
-    async def _call(self, what: Any) -> None:
-        """Have a living engine do something; whether it can is its own business."""
         member = self.random.choice(self.living)
+        await self._heed(member, member.engine.recover())
+
+    async def _heed(self, member: Member, what: Awaitable[Any]) -> None:
+        """Have a living engine do something; whether it can is its own business."""
         with anyio.move_on_after(5) as call:
             member.calls.add(call)
             try:
-                await what(member.engine)
+                await what
             except HarmoniaError:
                 pass
             finally:
@@ -241,9 +275,10 @@ class World:
             await client.approve(row.execution_id)
 
 
-async def play(seed: int, url: str, **sizes: int) -> World:
-    """Run a world and return it."""
+async def play(seed: int, url: str, *, limit: float = 60.0, **sizes: int) -> World:
+    """Run a world and return it. limit: seconds of real time, after which what it has noted must do."""
     world = World(seed, url, **sizes)
-    with anyio.fail_after(60):
+    with anyio.move_on_after(limit) as scope:
         await world.run()
+    world.whole = not scope.cancelled_caught
     return world

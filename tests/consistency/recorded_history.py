@@ -192,9 +192,16 @@ def _effects(
             float(one["at"])
             for one in gone
             if float(one["at"]) >= since
-            and (one.get("engine") == note["engine"] or one.get("execution") == note["execution"])
+            and _takes(one, note)
         ]
         yield Effect(*key, note.get("units", {}), since, min(over, default=inf))
+
+
+def _takes(fault: Mapping[str, Any], effect: Mapping[str, Any]) -> bool:
+    """Tell whether a fault takes an effect from its engine: that dies, or another one has its execution."""
+    if fault["fault"] == "adopt":
+        return fault["execution"] == effect["execution"] and fault["by"] != effect["engine"]
+    return bool(fault["engine"] == effect["engine"])
 
 
 def _execution(note: Mapping[str, Any]) -> Execution:
