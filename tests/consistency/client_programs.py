@@ -54,6 +54,9 @@ class Client:
             self._note("fail", op=op, value=error.code)
         except (TimeoutError, ConnectionError):
             self._note("unknown", op=op, value="no answer")
+        except Exception as error:  # nobody is told anything like that
+            self._note("unknown", op=op, value=repr(error))
+            self._note("fault", fault="crash", engine=f"the call of {op}", error=repr(error))
         else:
             self._note("ok", op=op, value=value)
             return value

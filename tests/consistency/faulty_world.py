@@ -102,10 +102,14 @@ class Member:
 
     async def serve(self, *, task_status: Any) -> None:
         """Be an engine until it dies or the world ends."""
-        with self.scope:
-            async with self.engine:
-                task_status.started()
-                await anyio.sleep_forever()
+        try:
+            with self.scope:
+                async with self.engine:
+                    task_status.started()
+                    await anyio.sleep_forever()
+        except (Exception, BaseExceptionGroup) as error:
+            self.world.note("fault", fault="crash", engine=self.name, error=repr(error))
+            self.die()
 
 
 class World:

@@ -155,7 +155,15 @@ def secrets_are_not_recorded(history: History) -> Iterator[Anomaly]:
                 yield Anomaly("secrets are not recorded", what, (), execution.id, (event.seq,))
 
 
+def engines_go_on(history: History) -> Iterator[Anomaly]:
+    """No engine ends by itself, whatever it meets."""
+    for fault in history.faults:
+        if fault["fault"] == "crash":
+            yield Anomaly("engines go on", f"{fault['engine']} ended at {fault['at']}: {fault['error']}")
+
+
 RULES = (
+    engines_go_on,
     logs_are_whole,
     ends_are_ends,
     cancelled_does_not_complete,
