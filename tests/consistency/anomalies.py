@@ -26,9 +26,7 @@ class Anomaly:
 
 def report(history: History, anomalies: Iterable[Anomaly]) -> str:
     """Return a text for people: each anomaly with its operations and its part of the log."""
-    return "\n\n".join(
-        "\n".join(_told(number, history, one)) for number, one in enumerate(anomalies, 1)
-    )
+    return "\n\n".join("\n".join(_told(number, history, one)) for number, one in enumerate(anomalies, 1))
 
 
 def _told(number: int, history: History, anomaly: Anomaly) -> Iterator[str]:
@@ -50,7 +48,9 @@ def _line(one: Operation) -> str:
     ended = f"{one.ended:.6f}".rstrip("0").rstrip(".")
     begun = f"{one.invoked:.6f}".rstrip("0").rstrip(".")
     value = "" if one.value is None else f" -> {_short(one.value)}"
-    return f"{begun} .. {ended} {one.client} {one.id} {one.kind} {_short(dict(one.args))} {one.outcome}{value}"
+    return (
+        f"{begun} .. {ended} {one.client} {one.id} {one.kind} {_short(dict(one.args))} {one.outcome}{value}"
+    )
 
 
 def _event(event: Logged) -> str:

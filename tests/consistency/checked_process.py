@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -63,7 +64,9 @@ def engine_of(url: str, name: str, note: Any, random: Random, **settings: Any) -
     return Engine(create_backend(url, plugins, told), plugins, told)
 
 
-async def act(engine: Engine, name: str, random: Random, operations: int, known: SharedList, note: Any) -> None:
+async def act(
+    engine: Engine, name: str, random: Random, operations: int, known: SharedList, note: Any
+) -> None:
     """Carry out operations, and now and then take an execution over from whoever has it."""
 
     async def carry(client: Client, attempt: Attempt) -> Any:
@@ -75,10 +78,8 @@ async def act(engine: Engine, name: str, random: Random, operations: int, known:
         if known and random.random() < 0.03:
             execution = random.choice(known)
             note("fault", fault="adopt", execution=execution, by=name)
-            try:
+            with suppress(HarmoniaError):
                 await engine.adopt(execution, force=True)
-            except HarmoniaError:
-                pass
             note("fault", fault="adopt", execution=execution, by=name)
         await client.act()
         await anyio.sleep(random.random() * 0.05)

@@ -39,13 +39,15 @@ class Client:
         await getattr(self, kind)(execution)
 
     async def operate(self, kind: str, args: Mapping[str, Any], attempt: Attempt) -> Any:
-        """Note an operation, carry it out, and note what is known of its end; return its value if it is ok."""
+        """Note an operation, carry it out, note what is known of its end; return its value if it is ok."""
         self._number += 1
         op = f"{self.name}-{self._number}"
         self._note("invoke", op=op, client=self.name, kind=kind, args=dict(args))
         try:
             with anyio.fail_after(20):
-                value = await self._carry(self, lambda engine, _: attempt(engine, {"kind": "client", "id": op}))
+                value = await self._carry(
+                    self, lambda engine, _: attempt(engine, {"kind": "client", "id": op})
+                )
         except OPEN as error:
             self._note("unknown", op=op, value=error.code)
         except DefinitionInvalid:
@@ -65,7 +67,7 @@ class Client:
     async def start(self) -> None:
         """Start a workflow; often under a key that others use, now and then for something else."""
         random = self.random
-        workflow = random.choice([*FLOWS, "limited"])
+        workflow = random.choice([*FLOWS, "limited", "family"])
         key = f"k{random.randrange(self._keys)}" if random.random() < 0.7 else None
         n = 1 if key is not None and random.random() < 0.85 else random.randrange(2, 100)
         labels = {} if key is None else {"key": f"{workflow} {key}"}
@@ -73,9 +75,7 @@ class Client:
         async def attempt(engine: Engine, actor: dict[str, str]) -> Any:
             if key is None:
                 return {"execution": await engine.start(FLOWS[workflow], {"n": n}, actor=actor)}
-            begun = await engine.start_once(
-                FLOWS[workflow], {"n": n}, key=key, labels=labels, actor=actor
-            )
+            begun = await engine.start_once(FLOWS[workflow], {"n": n}, key=key, labels=labels, actor=actor)
             return {"execution": begun.execution_id, "changed": not begun.existing}
 
         args = {"workflow": workflow, "key": key, "input": {"n": n}}

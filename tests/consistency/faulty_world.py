@@ -82,8 +82,13 @@ class Member:
     def deliver(self, outcome: Any) -> None:
         """Deliver an outcome, and now and then once more."""
         self._deliver(outcome)
-        if self.world.faults and self.world.random.random() < 0.3:
-            self.world.late.append((self, outcome))
+        if self.world.faults and self.world.random.random() < 0.15:
+            self.world.group.start_soon(self._once_more, outcome)
+
+    async def _once_more(self, outcome: Any) -> None:
+        await self.world.pace()
+        if self.alive:
+            self._deliver(outcome)
 
     def die(self) -> None:
         """Be gone: nothing of this engine is heard of any more."""
@@ -115,14 +120,15 @@ class Member:
 class World:
     """Hold the engines, the clients and whoever does harm. sizes: engines, clients, operations of each."""
 
-    def __init__(self, seed: int, url: str, *, engines: int = 3, clients: int = 5, operations: int = 40) -> None:
+    def __init__(
+        self, seed: int, url: str, *, engines: int = 3, clients: int = 5, operations: int = 40
+    ) -> None:
         self.random, self.url, self.clock, self.note = Random(seed), url, FakeClock(), Notes()
         self._sizes = engines, clients, operations
         self.members: list[Member] = []
         self.known: list[str] = []
-        self.late: list[tuple[Member, Any]] = []
         self.faults, self.whole, self.deaths, self._names = True, False, 0, 0
-        self._group: TaskGroup
+        self.group: TaskGroup
 
     @property
     def living(self) -> list[Member]:
@@ -136,7 +142,7 @@ class World:
     async def run(self) -> None:
         """Let clients and faults do what they are going to do, bring all to an end, and survey the store."""
         engines, clients, operations = self._sizes
-        async with anyio.create_task_group() as self._group:
+        async with anyio.create_task_group() as self.group:
             for _ in range(engines):
                 await self.join()
             for name, most in LIMITS.items():
@@ -157,7 +163,7 @@ class World:
         """Let one more engine serve."""
         self._names += 1
         member = Member(self, f"e{self._names}")
-        await self._group.start(member.serve)
+        await self.group.start(member.serve)
         self.members.append(member)
 
     async def _client(self, name: str, operations: int) -> None:
@@ -185,7 +191,7 @@ class World:
         while True:
             for _ in range(self.random.randrange(20)):
                 await anyio.sleep(0)
-            kind = self.random.choices(["kill", "cut", "take", "repeat", "time", "recover"], [2, 3, 1, 4, 4, 2])[0]
+            kind = self.random.choices(["kill", "cut", "take", "time", "recover"], [4, 3, 1, 4, 2])[0]
             await getattr(self, f"_{kind}")()
 
     async def _kill(self) -> None:
@@ -234,13 +240,6 @@ class World:
                 pass
             finally:
                 member.calls.discard(call)
-
-    async def _repeat(self) -> None:
-        """Deliver once more what has been delivered."""
-        if self.late:
-            member, outcome = self.late.pop(self.random.randrange(len(self.late)))
-            if member.alive:
-                member._deliver(outcome)
 
     async def _time(self) -> None:
         self.clock.advance(self.random.choice([0.1, 0.5, 2.0]))

@@ -1,7 +1,7 @@
 """What clients, tasks and whoever does harm have noted while a workload ran, and what its store then held.
 
-A history is lines of JSON, each with `at` and a `type`. Clients note `invoke`, and later `ok`, `fail` (nothing
-of it happened) or `unknown` (it may have happened or not). Tasks note `begin` and `end` of what they do.
+A history is lines of JSON, each with `at` and a `type`. Clients note `invoke`, and later `ok`, `fail`
+(nothing of it happened) or `unknown` (it may have happened or not). Tasks note `begin` and `end` of what they do.
 Faults are noted as `fault`. The logs of the store are added at the end as `execution`.
 """
 
@@ -188,12 +188,7 @@ def _effects(
         key = note["engine"], note["execution"], note["path"], note["attempt"]
         since = float(note["at"])
         over = [at for at in ends.get(key, ()) if at >= since]
-        over += [
-            float(one["at"])
-            for one in gone
-            if float(one["at"]) >= since
-            and _takes(one, note)
-        ]
+        over += [float(one["at"]) for one in gone if float(one["at"]) >= since and _takes(one, note)]
         yield Effect(*key, note.get("units", {}), since, min(over, default=inf))
 
 
@@ -207,5 +202,10 @@ def _takes(fault: Mapping[str, Any], effect: Mapping[str, Any]) -> bool:
 def _execution(note: Mapping[str, Any]) -> Execution:
     events = tuple(Logged(*event) for event in note["events"])
     return Execution(
-        note["execution"], note["workflow"], note["status"], events, note.get("labels", {}), note.get("parent")
+        note["execution"],
+        note["workflow"],
+        note["status"],
+        events,
+        note.get("labels", {}),
+        note.get("parent"),
     )

@@ -65,7 +65,9 @@ def reads_are_monotonic(history: History) -> Iterator[Anomaly]:
             most = max(older, key=lambda one: int(one.value["seq"]), default=None)
             if most is not None and most.value["seq"] > read.value["seq"]:
                 whose = "the same client" if most.client == read.client else "another client"
-                what = f"{execution_id} stood at {most.value['seq']} for {whose}, later at {read.value['seq']}"
+                what = (
+                    f"{execution_id} stood at {most.value['seq']} for {whose}, later at {read.value['seq']}"
+                )
                 yield Anomaly("reads are monotonic", what, (most.id, read.id), execution_id)
 
 
@@ -79,7 +81,7 @@ def failed_has_no_effect(history: History) -> Iterator[Anomaly]:
 
 
 def accepted_is_recorded(history: History) -> Iterator[Anomaly]:
-    """What was acknowledged stands in a log; what is unknown stands there whole or not at all; nothing twice."""
+    """What was acknowledged is in a log; what is unknown is there whole or not at all; nothing twice."""
     by_actor = _caused(history)
     for one in history.operations:
         wanted, found = EVENT_OF.get(one.kind), by_actor.get(one.id, [])
@@ -125,7 +127,9 @@ def no_message_is_lost(history: History) -> Iterator[Anomaly]:
         # Of one that was stopped from outside, what came in its last moment may be gone with it.
         stopped = execution is not None and execution.status in FINAL - {"completed"}
         if place not in received and place not in history.pending and not stopped:
-            yield Anomaly(rule, f"message {place[1]} was acknowledged, but never received", (one.id,), place[0])
+            yield Anomaly(
+                rule, f"message {place[1]} was acknowledged, but never received", (one.id,), place[0]
+            )
     for place, seqs in {**received, **taken}.items():
         inherited = bool(history.executions[place[0]].of("ExecutionForked"))
         unknown = place in taken and place not in received and not inherited
@@ -143,7 +147,9 @@ def accepted_executions_end(history: History) -> Iterator[Anomaly]:
             yield Anomaly(rule, f"{one.execution} was accepted, and is not in the store", (one.id,))
     for execution in history.executions.values():
         if execution.status not in FINAL | {"continued"}:
-            starts = tuple(one.id for one in history.operations if one.value and one.execution == execution.id)
+            starts = tuple(
+                one.id for one in history.operations if one.value and one.execution == execution.id
+            )
             what = f"{execution.id} ({execution.workflow}) is {execution.status} in the end"
             yield Anomaly(rule, what, starts[:1], execution.id)
 

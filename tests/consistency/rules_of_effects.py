@@ -1,4 +1,4 @@
-"""Rules about what tasks did, as they noted it themselves. Each takes a history and yields what breaks it. Pure."""
+"""Rules about what tasks did, as they noted it themselves. Each yields what breaks it in a history. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from recorded_history import Effect, History
 
 
 def effects_are_visible(history: History) -> Iterator[Anomaly]:
-    """Whatever a task did belongs to an attempt in the log; what was done again has lost its engine before."""
+    """What a task did belongs to an attempt in the log; what was done again has lost its engine before."""
     rule = "effects are visible in the history"
     times = Counter((one.execution, one.path, one.attempt) for one in history.effects)
     for (execution_id, path, attempt), count in times.items():
@@ -21,11 +21,15 @@ def effects_are_visible(history: History) -> Iterator[Anomaly]:
             what = f"attempt {attempt} of {path} of {execution_id} was carried out, and is not in the log"
             yield Anomaly(rule, what, (), execution_id)
         elif count > len(scheduled):
-            what = f"attempt {attempt} of {path} of {execution_id} ran {count} times, {len(scheduled)} are known"
+            what = (
+                f"attempt {attempt} of {path} of {execution_id} ran {count} times, {len(scheduled)} are known"
+            )
             yield Anomaly(rule, what, (), execution_id, tuple(one.seq for one in scheduled))
         lost = sum(one.type == "AttemptLost" for one in mine)
         if len(scheduled) > lost + 1:
-            what = f"attempt {attempt} of {path} of {execution_id} was scheduled again, and was not lost before"
+            what = (
+                f"attempt {attempt} of {path} of {execution_id} was scheduled again, and was not lost before"
+            )
             yield Anomaly(rule, what, (), execution_id, tuple(one.seq for one in scheduled))
 
 
@@ -48,17 +52,19 @@ def limits_hold(history: History) -> Iterator[Anomaly]:
 
 
 def _stopped(history: History, effect: Effect) -> float:
-    """Return when an execution was terminated, which does not wait for its attempts: from then on none counts."""
+    """Return when an execution was terminated, which does not wait for attempts: from then on none counts."""
     ends = [one.invoked for one in history.about(effect.execution) if one.kind == "terminate"]
     return min((max(at, effect.begun) for at in ends), default=inf)
 
 
 def pause_stops_effects(history: History) -> Iterator[Anomaly]:
-    """What was not scheduled when a pause was acknowledged does not begin until somebody wants it to go on."""
+    """What was not scheduled when a pause was acknowledged does not begin until somebody wants that."""
     going_on = ("resume", "cancel", "terminate")
     for pause in history.heard("pause"):
         execution = history.executions.get(str(pause.execution))
-        mine = [] if execution is None else [e for e in execution.of("ExecutionPaused") if e.actor == pause.id]
+        mine = (
+            [] if execution is None else [e for e in execution.of("ExecutionPaused") if e.actor == pause.id]
+        )
         if execution is None or not mine:
             continue
         lifts = [one for one in history.about(execution.id) if one.kind in going_on and one.outcome != "fail"]

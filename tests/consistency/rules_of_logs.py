@@ -1,4 +1,4 @@
-"""Rules about the logs that a store holds in the end. Each takes a history and yields what breaks it. Pure."""
+"""Rules about the logs that a store holds in the end. Each yields what breaks it in a history. Pure."""
 
 import json
 from collections import Counter
@@ -16,7 +16,9 @@ def logs_are_whole(history: History) -> Iterator[Anomaly]:
         seqs = [event.seq for event in execution.events]
         if seqs != list(range(1, len(seqs) + 1)):
             wrong = next((n for n, seq in enumerate(seqs, 1) if seq != n), len(seqs))
-            what = f"the log of {execution.id} counts {seqs[max(0, wrong - 2) : wrong + 2]} around its {wrong}."
+            what = (
+                f"the log of {execution.id} counts {seqs[max(0, wrong - 2) : wrong + 2]} around its {wrong}."
+            )
             yield Anomaly("logs are whole", what, (), execution.id, (wrong,))
     for problem in history.problems:
         yield Anomaly("the store holds what its logs say", problem)
@@ -114,7 +116,9 @@ def children_are_started_once(history: History) -> Iterator[Anomaly]:
     for (parent, path, attempt), ids in by_attempt.items():
         asked = history.executions.get(parent)
         if len(ids) > 1:
-            what = f"attempt {attempt} of {path} of {parent} has {len(ids)} children: {', '.join(sorted(ids))}"
+            what = (
+                f"attempt {attempt} of {path} of {parent} has {len(ids)} children: {', '.join(sorted(ids))}"
+            )
             yield Anomaly("children are started once", what, (), parent)
         elif asked and not any(one.data["child_id"] == ids[0] for one in asked.of("ChildRequested")):
             what = f"{ids[0]} was started, and its parent has not asked for it"
@@ -136,9 +140,8 @@ def undone_in_reverse(history: History) -> Iterator[Anomaly]:
     """What was done last is undone first."""
     for execution in history.executions.values():
         numbers = {event.path: event.data["number"] for event in execution.of("UndoRecorded")}
-        begun = [
-            event for event in execution.of("TaskScheduled") if event.path.endswith("~undo") and event.data.get("first", True)
-        ]  # fmt: skip
+        undos = [event for event in execution.of("TaskScheduled") if event.path.endswith("~undo")]
+        begun = [event for event in undos if event.data.get("first", True)]
         order = [numbers.get(event.path.removesuffix("~undo"), 0) for event in begun]
         if order != sorted(order, reverse=True):
             what = f"{execution.id} undid {', '.join(event.path for event in begun)} in this order"

@@ -43,7 +43,9 @@ class Told:
             seq = len(log["events"]) + 1
             log["events"].append([data.get("seq", seq), type, data.get("at", float(seq)), actor, data])
 
-    def effect(self, path: str, attempt: int = 1, execution: str = "x", ends: bool = True, **more: Any) -> None:
+    def effect(
+        self, path: str, attempt: int = 1, execution: str = "x", ends: bool = True, **more: Any
+    ) -> None:
         """Tell of a task that notes its beginning and its end."""
         name = {"engine": "e", "execution": execution, "path": path, "attempt": attempt}
         self.note("begin", **name, **more)
