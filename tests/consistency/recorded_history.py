@@ -1,8 +1,8 @@
 """What clients, tasks and whoever does harm have noted while a workload ran, and what its store then held.
 
 A history is lines of JSON, each with `at` and a `type`. Clients note `invoke`, and later `ok`, `fail`
-(nothing of it happened) or `unknown` (it may have happened or not). Tasks note `begin` and `end` of what they do.
-Faults are noted as `fault`. The logs of the store are added at the end as `execution`.
+(nothing of it happened) or `unknown` (it may have happened or not). Tasks note `begin` and `end` of what
+they do. Faults are noted as `fault`. The logs of the store are added at the end as `execution`.
 """
 
 import json
