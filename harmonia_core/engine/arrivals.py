@@ -16,10 +16,10 @@ from harmonia_core.engine.outcomes import from_outcome, from_timer
 from harmonia_core.engine.postings import MESSAGE
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model.commands import Answer
-from harmonia_core.model.events import Answered, Event, LateResultRefused
+from harmonia_core.model.events import Answered, AttemptLost, Event, LateResultRefused
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.state import ExecutionState
-from harmonia_core.model.statuses import FINAL_EXECUTION
+from harmonia_core.model.statuses import FINAL_EXECUTION, TaskStatus
 
 Caused = tuple[Event, str | None, str | None]
 
@@ -103,5 +103,11 @@ def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[C
                 None,
                 None,
             )
-    else:
+    elif type(arrival.event) is not AttemptLost or _runs(state, arrival.event):
         yield arrival.event, arrival.actor, None
+
+
+def _runs(state: ExecutionState, event: AttemptLost) -> bool:
+    """Tell whether an attempt that was lost has not been ended by a request of the same batch."""
+    task = state.task(event.path)
+    return task is not None and task.status is TaskStatus.RUNNING and task.attempt == event.attempt

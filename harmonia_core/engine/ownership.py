@@ -174,6 +174,8 @@ class Owner:
 
     async def _load(self, row: ExecutionRow, graph: Graph) -> Live:
         state, snapshot = await self._loader.state(row, graph)
+        if state.status in FINAL_EXECUTION:
+            raise Fenced(row.execution_id, row.epoch)  # it has ended since its row was read
         live = Live(state, row.namespace, row.epoch + 1, created=True)
         live.expected, live.snapshot = row.epoch, snapshot
         return live

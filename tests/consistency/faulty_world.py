@@ -154,6 +154,8 @@ class World:
                         group.start_soon(self._client, f"c{number}", operations)
                 busy.cancel_scope.cancel()
             self.faults = False
+            for member in self.living:
+                member.fuse = None
             await self._close()
             await survey(self.living[0].engine, self.note, LIMITS, [SECRET[1]])
             for member in self.living:
@@ -220,11 +222,13 @@ class World:
         if not others:
             return
         one.hold()
-        for _ in range(self.random.randrange(10)):
-            await anyio.sleep(0)
-        for execution in list(one.engine._driver.lives)[-2:]:
-            await self._taken(execution, others[0])
-        one.let_go()
+        try:
+            for _ in range(self.random.randrange(10)):
+                await anyio.sleep(0)
+            for execution in list(one.engine._driver.lives)[-2:]:
+                await self._taken(execution, others[0])
+        finally:
+            one.let_go()
 
     async def _recover(self) -> None:
         member = self.random.choice(self.living)

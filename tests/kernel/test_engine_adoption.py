@@ -10,7 +10,7 @@ from harmonia_core import task_type
 from harmonia_core.clock import SystemClock
 from harmonia_core.engine.adoption import RESPITE, Adopter
 from harmonia_core.engine.arrivals import Requested
-from harmonia_core.errors import StateUnavailable
+from harmonia_core.errors import ExecutionFinished, Fenced, StateUnavailable
 from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
 
 FLOW = {"name": "flow", "tasks": {"held": {"type": "held"}}}
@@ -208,3 +208,36 @@ async def test_who_adopts_twice_at_once_goes_on_with_what_it_adopted_first(
             await second.signal(one, "mail")
         assert loaded == [one, one] and (await second.get(one))["owner"]["engine"] == second.engine_id
         assert await goes_on(second, one)
+
+
+@pytest.mark.parametrize(("kind", "end"), [("terminate", "ExecutionTerminated"), ("skip", "TaskSkipped")])
+async def test_what_a_waiting_request_has_ended_is_not_lost_behind_that(kind: str, end: str) -> None:
+    GATE[:] = [anyio.Event()]
+    store = f"memory://waiting-{kind}"
+    flow = {"name": "flow", "tasks": {"held": {"type": "held"}, "other": {"type": "held"}}}
+    async with engine(store, held) as first, engine(store, held) as second:
+        one = await first.start(flow)
+        die(first)
+        first.backend._store.watchers.clear()  # type: ignore[attr-defined]
+        await second.backend.add_request(second._requests.row(one, kind, {"path": "held"}, None, "r"))
+        await second.recover()
+        events = [event async for event in second.events(one)]
+        mine = [event["type"] for event in events if event["data"].get("path", "held") == "held"]
+        assert mine.index(end) == len(mine) - 1
+
+
+async def test_what_ends_while_it_is_being_adopted_is_left_alone() -> None:
+    GATE[:] = [anyio.Event()]
+    store = "memory://ended-meanwhile"
+    async with engine(store, held) as first, engine(store, held) as second:
+        one = await first.start(FLOW)
+        row = await second.backend.head(one)
+        assert row is not None
+        await first.terminate(one)
+        with pytest.raises(Fenced):
+            await second._owner.adopt(row)
+        with pytest.raises(Fenced):
+            await second._owner.deliver(row, second._requests.row(one, "pause", {}, None, "r"))
+        assert [event["type"] async for event in second.events(one)][-1] == "ExecutionTerminated"
+        with pytest.raises(ExecutionFinished):
+            await second.signal(one, "mail")
