@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tests" / "seeded"))
+sys.path += [str(ROOT / "tests" / name) for name in ("seeded", "consistency")]
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from harmonia_core.engine.outcomes import from_outcome, from_timer
 from harmonia_core.engine.postings import MESSAGE
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model.commands import Answer
-from harmonia_core.model.events import Answered, Event, LateResultRefused
+from harmonia_core.model.events import Answered, AttemptLost, Event, LateResultRefused
 from harmonia_core.model.outcomes import Outcome
 from harmonia_core.model.state import ExecutionState
+from harmonia_core.model.statuses import FINAL_EXECUTION, TaskStatus
 
 Caused = tuple[Event, str | None, str | None]
 
@@ -73,6 +74,8 @@ def again(arrivals: Iterable[Arrival]) -> Iterator[str]:
 def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[Caused]:
     """Yield the events that an arrival becomes in this state, each with actor and causation."""
     if isinstance(arrival, Ended):
+        if state.status in FINAL_EXECUTION:
+            return  # it was terminated in the same batch; nothing stands behind an end
         event: Event | None = from_outcome(state, arrival.outcome, now, arrival.draw)
         if isinstance(event, LateResultRefused):
             for late in refused(state, event.path, event.attempt, event.outcome, arrival.outcome.output):
@@ -100,5 +103,11 @@ def translate(state: ExecutionState, arrival: Arrival, now: float) -> Iterator[C
                 None,
                 None,
             )
-    else:
+    elif type(arrival.event) is not AttemptLost or _runs(state, arrival.event):
         yield arrival.event, arrival.actor, None
+
+
+def _runs(state: ExecutionState, event: AttemptLost) -> bool:
+    """Tell whether an attempt that was lost has not been ended by a request of the same batch."""
+    task = state.task(event.path)
+    return task is not None and task.status is TaskStatus.RUNNING and task.attempt == event.attempt

@@ -143,7 +143,8 @@ def _frozen(schema: dict[str, Any] | None) -> Mapping[str, Any] | None:
 def _graph_hash(definition_hash: str, scope: Scope) -> str:
     """Hash what was compiled. Inputs and conditions stand for themselves in the definition's own hash."""
     rows = [_row(node) for node in scope.tasks]
-    text = json.dumps([GRAPH_FORMAT, definition_hash, rows], separators=(",", ":"))
+    # Sorted, for what is stored of a definition is: compiled from there it has to have the same hash.
+    text = json.dumps([GRAPH_FORMAT, definition_hash, rows], separators=(",", ":"), sort_keys=True)
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 

@@ -178,11 +178,15 @@ class Driver:
         self.timers.add(open_timers(live.state))
 
     def let_go(self, live: Live, trouble: Exception) -> None:
-        """Stop caring for an execution: its attempts are cancelled and nothing more is written."""
-        live.trouble = self.troubles[live.execution_id] = trouble
-        live.batch = None
-        self.dispatcher.drop(live.execution_id)
-        self._part(live)
+        """Stop caring for an execution: its attempts are cancelled and nothing more is written.
+
+        One that was taken up here once more meanwhile stays under care.
+        """
+        live.trouble, live.batch = trouble, None
+        if self.lives.get(live.execution_id, live) is live:
+            self.troubles[live.execution_id] = trouble
+            self.dispatcher.drop(live.execution_id)
+            self._part(live)
         live.stir()
 
     def fence(self, live: Live) -> None:
@@ -259,7 +263,7 @@ class Driver:
         if not live.created and isinstance(error, StateConflict | VersionConflict):
             # It never was: another engine has begun the same child, or what it was to begin with is taken.
             self.let_go(live, error)
-            del self.troubles[live.execution_id]
+            self.troubles.pop(live.execution_id, None)
         elif isinstance(error, StateConflict):
             self.fence(live)
         elif not self._stalls.hold(live, batch, error, self._group.start_soon):

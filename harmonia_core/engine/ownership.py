@@ -72,7 +72,7 @@ class Owner:
         return row.owner is not None and bool(await self._backend.alive([row.owner]))
 
     async def adopt(self, row: ExecutionRow, cause: Cause = "orphaned") -> Live:
-        """Take an execution over whoever owns it, and drive it from here on.
+        """Take an execution over whoever owns it, and drive it from here on; our own goes on as it is.
 
         cause: `forced` if its owner still shows its sign of life. Waiting requests are consumed first, then
         attempts in flight are recorded as lost.

@@ -9,7 +9,8 @@ from anyio.lowlevel import checkpoint
 from harmonia_core import task_type
 from harmonia_core.clock import SystemClock
 from harmonia_core.engine.adoption import RESPITE, Adopter
-from harmonia_core.errors import StateUnavailable
+from harmonia_core.engine.arrivals import Requested
+from harmonia_core.errors import ExecutionFinished, Fenced, StateUnavailable
 from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
 
 FLOW = {"name": "flow", "tasks": {"held": {"type": "held"}}}
@@ -159,3 +160,84 @@ async def test_what_is_stored_while_an_execution_is_being_adopted_is_taken(monke
         await second.adopt(execution_id)
         with anyio.fail_after(10):
             assert await second.wait(execution_id) == "cancelled"
+
+
+async def goes_on(engine: Engine, execution_id: str) -> bool:
+    """Open the gate; tell whether an execution completes, driven by the engine that owns it."""
+    GATE[0].set()
+    with anyio.move_on_after(2):
+        return await engine.wait(execution_id) == "completed"
+    return False
+
+
+async def test_taking_over_what_is_driven_here_already_changes_nothing() -> None:
+    GATE[:] = [anyio.Event()]
+    async with engine("memory://own", held) as first:
+        one = await first.start(FLOW)
+        live = first._driver.lives[one]
+        first._driver.arrive(
+            live, Requested(first._requests.row(one, "priority", {"priority": 5}, None, "p"), False, 0.0)
+        )
+        await first.adopt(one, force=True)
+        assert first._driver.lives[one] is live
+        assert await goes_on(first, one)
+
+
+@pytest.mark.parametrize("rival", ["recover", "deliver"])
+async def test_who_adopts_twice_at_once_goes_on_with_what_it_adopted_first(
+    rival: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    GATE[:] = [anyio.Event()]
+    store = f"memory://rivals-{rival}"
+    async with engine(store, held) as first, engine(store, held) as second:
+        one = await first.start(FLOW)
+        die(first)
+        load, loaded = second._owner._load, list[str]()
+
+        async def slowly(row: Any, graph: Any) -> Any:
+            live = await load(row, graph)
+            loaded.append(row.execution_id)
+            if len(loaded) == 1:  # the other one is there before this one writes
+                await second.recover()
+            return live
+
+        monkeypatch.setattr(second._owner, "_load", slowly)
+        if rival == "recover":
+            await second.recover()
+        else:
+            await second.signal(one, "mail")
+        assert loaded == [one, one] and (await second.get(one))["owner"]["engine"] == second.engine_id
+        assert await goes_on(second, one)
+
+
+@pytest.mark.parametrize(("kind", "end"), [("terminate", "ExecutionTerminated"), ("skip", "TaskSkipped")])
+async def test_what_a_waiting_request_has_ended_is_not_lost_behind_that(kind: str, end: str) -> None:
+    GATE[:] = [anyio.Event()]
+    store = f"memory://waiting-{kind}"
+    flow = {"name": "flow", "tasks": {"held": {"type": "held"}, "other": {"type": "held"}}}
+    async with engine(store, held) as first, engine(store, held) as second:
+        one = await first.start(flow)
+        die(first)
+        first.backend._store.watchers.clear()  # type: ignore[attr-defined]
+        await second.backend.add_request(second._requests.row(one, kind, {"path": "held"}, None, "r"))
+        await second.recover()
+        events = [event async for event in second.events(one)]
+        mine = [event["type"] for event in events if event["data"].get("path", "held") == "held"]
+        assert mine.index(end) == len(mine) - 1
+
+
+async def test_what_ends_while_it_is_being_adopted_is_left_alone() -> None:
+    GATE[:] = [anyio.Event()]
+    store = "memory://ended-meanwhile"
+    async with engine(store, held) as first, engine(store, held) as second:
+        one = await first.start(FLOW)
+        row = await second.backend.head(one)
+        assert row is not None
+        await first.terminate(one)
+        with pytest.raises(Fenced):
+            await second._owner.adopt(row)
+        with pytest.raises(Fenced):
+            await second._owner.deliver(row, second._requests.row(one, "pause", {}, None, "r"))
+        assert [event["type"] async for event in second.events(one)][-1] == "ExecutionTerminated"
+        with pytest.raises(ExecutionFinished):
+            await second.signal(one, "mail")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from harmonia_core import TaskType
 from harmonia_core.builtin.composites import COMPOSITES
 from harmonia_core.builtin.control import TASK_TYPES
 from harmonia_core.definitions.load import check_loaded, load_data
@@ -195,6 +196,23 @@ def test_equal_definitions_have_one_hash_whatever_their_spelling() -> None:
     assert (mapped.definition_hash, mapped.graph_hash) == (listed.definition_hash, listed.graph_hash)
     other = graph({"t": {"type": "group", "tasks": {"y": NOOP}}})
     assert other.graph_hash != mapped.graph_hash
+
+
+def test_the_hash_of_a_graph_does_not_depend_on_the_order_of_keys() -> None:
+    """What is stored of a definition is sorted; an adopter compiles from there, and compares."""
+    loop = {"type": "loop", "times": 2, "task": NOOP}
+    vars = graph({"t": {**loop, "vars": {"a": {"x": 1, "y": 2}, "b": 1}}})
+    assert graph({"t": {**loop, "vars": {"b": 1, "a": {"y": 2, "x": 1}}}}).graph_hash == vars.graph_hash
+    work = TaskType("work", lambda ctx, input: None)
+    sorted_, authored = (
+        check_loaded(
+            load_data({"name": "x", "tasks": {"t": {"type": "work", "limits": limits}}}),
+            {**TYPES, "work": work},
+        ).graph
+        for limits in ({"disk": 1, "gpu": 1}, {"gpu": 1, "disk": 1})
+    )
+    assert sorted_ is not None and authored is not None
+    assert sorted_.graph_hash == authored.graph_hash
 
 
 def test_the_normal_form_of_a_definition_is_read_as_the_same() -> None:

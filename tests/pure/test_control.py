@@ -24,6 +24,13 @@ def child(id: str = "s", **more: Any) -> Any:
     return task(id, type="subworkflow", kernel=True, child=Child("sha256:c", **more))
 
 
+class TestTerminate:
+    def test_an_outcome_of_the_same_moment_leaves_nothing_behind_the_end(self) -> None:
+        life = play(task("a"))
+        found = life.arrive(life.requested("terminate"), life.outcome("a"))
+        assert types(found) == ["TaskCancelled", "ExecutionTerminated"]
+
+
 class TestPause:
     def test_an_outcome_is_recorded_and_what_follows_waits(self) -> None:
         life = play(task("a"), task("b", "a"))

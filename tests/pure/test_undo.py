@@ -530,7 +530,7 @@ class TestHolding:
         assert list(play.flying) == ["v"]
 
     def test_a_running_task_is_skipped_and_its_result_refused(self) -> None:
-        play = Play(graph(task("t")))
+        play = Play(graph(task("t"), task("u")))
         play.request("skip", path="t")
         assert play.task("t").reason == "resolved"
         assert kinds(play.end("t")) == ["LateResultRefused"]
