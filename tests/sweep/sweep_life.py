@@ -1,0 +1,223 @@
+"""One life of a process: an engine on a store, a client that follows the script, and time that passes.
+
+Time passes only when nothing else can happen. A life ends when everything has come to its end, or when
+its fate says so; then nothing of it reaches the store any more.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import anyio
+from sweep_case import Case, Step
+from sweep_client import Client
+from sweep_hooks import hook
+from sweep_points import Fate
+from sweep_store import Died, MortalStore, commit_in_place
+from sweep_tasks import TYPES
+from sweep_world import CURRENT, World
+
+from harmonia_core.contracts.queries import ExecutionQuery
+from harmonia_core.contracts.rows import ExecutionRow
+from harmonia_core.host import FINAL_EXECUTION, Engine, KernelSettings, create_backend, load_plugins
+from harmonia_core.model.events import Recorded
+from harmonia_core.plugins.load import Plugins
+from harmonia_core.testing.clock import START, FakeClock
+
+LEASE = 30.0
+"""Seconds that pass between the death of a process and the next one."""
+QUIET_TURNS, LIMIT = 12, 60.0
+"""Turns of the loop in which nothing happens before time may pass; seconds of real time for one life."""
+_PLUGINS: list[Plugins] = []
+
+
+def plugins() -> Plugins:
+    """Return the plugins of this process, with the corpus's task types."""
+    if not _PLUGINS:
+        _PLUGINS.append(load_plugins(KernelSettings(), extra=TYPES))
+    return _PLUGINS[0]
+
+
+class Stuck(AssertionError):
+    """Say that nothing goes on although the script is not at its end."""
+
+
+class Life:
+    """Live once. number: of this life in its world, from 1. at_end: called when all is over, if set."""
+
+    def __init__(self, case: Case, url: str, world: World, fate: Fate) -> None:
+        world.begin(fate)
+        CURRENT[0] = world
+        self.case, self.world, self.fate = case, world, fate
+        self.number = len(world.of("life")) + 1
+        world.note("life")
+        self.clock = FakeClock(START + LEASE * (self.number - 1) + _passed(world))
+        self.store = MortalStore(create_backend(url, plugins(), case.settings), fate)
+        self.engine = Engine(self.store, plugins(), case.settings, self.clock)  # type: ignore[arg-type]
+        self.client = Client(case, world, self.engine, self.clock)
+        self.seen: list[tuple[str, str, str]] = []
+        self.at_end: Callable[[], Awaitable[None]] | None = None
+        self._looks = 0
+
+    async def live(self) -> bool:
+        """Live until all is over; return whether it was, False if the process died before."""
+        with anyio.fail_after(LIMIT):
+            try:
+                async with self.engine:
+                    self.store.opened = True
+                    try:
+                        await self._live()
+                    finally:
+                        self._bury()
+            except* Died:
+                assert self.fate.dead
+        return not self.fate.dead
+
+    async def _live(self) -> None:
+        commit_in_place(self.store.backend)
+        hook(self.engine, self.fate)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_with, group.cancel_scope)
+            await self._play()
+            self.world.note("clock", at=self.clock.now())
+            if self.at_end is not None:
+                await self.at_end()
+            group.cancel_scope.cancel()
+
+    async def _end_with(self, scope: anyio.CancelScope) -> None:
+        await self.fate.happened.wait()
+        scope.cancel()
+
+    def _bury(self) -> None:
+        """Let the engine be tidied away; whatever it still says to the store is refused."""
+        if self.fate.dead:
+            self.store.buried = True
+            self.engine._office._jobs.clear()
+
+    async def _play(self) -> None:
+        self.engine.view(self._recorded)
+        await self._remember()
+        if self.number == 1:
+            await self._prepare()
+        else:
+            await self.engine.recover()
+        while True:
+            step = self._ready()
+            if step is not None:
+                await self.client.do(step)
+            elif not await self._quiet():
+                continue
+            elif not await self._go_on():
+                return
+
+    async def _prepare(self) -> None:
+        """Set up what the script takes for granted."""
+        for limit in self.case.limits:
+            await self.engine.set_limit(**limit)
+        for definition in self.case.publish:
+            await self.engine.definitions.publish(definition)
+
+    async def _remember(self) -> None:
+        for row in await executions(self.store):
+            for event in await self.store.events(row.execution_id):
+                self._saw(row.execution_id, event.type, event.data)
+
+    def _recorded(self, recorded: Sequence[Recorded]) -> None:
+        for one in recorded:
+            path = str(getattr(one.event, "path", ""))
+            self.seen.append((one.execution_id, type(one.event).__name__, path))
+
+    def _ready(self) -> Step | None:
+        """Return the next step if what it waits for has been seen; optional ones may be passed over."""
+        for step in self.client.waiting():
+            if self._holds(step):
+                return step
+            if not step.optional:
+                return None
+        return None
+
+    def _holds(self, step: Step) -> bool:
+        when = step.when
+        if not when:
+            return True
+        ids = self.client.ids
+        wanted = {ids.get(when.get("of", step.of))} if when.get("of") != "any" else None
+        found = sum(
+            kind == when["seen"] and ("path" not in when or path == when["path"])
+            and (wanted is None or execution in wanted)
+            for execution, kind, path in self.seen
+        )  # fmt: skip
+        return found >= when.get("count", 1)
+
+    async def _quiet(self) -> bool:
+        """Tell whether nothing happens in this process, and nothing will unless time passes."""
+        before = self._mark()
+        for _ in range(QUIET_TURNS):
+            await anyio.sleep(0)
+            if self._busy() or self._mark() != before:
+                if self.store.busy:
+                    await anyio.sleep(0.0002)
+                return False
+        return True
+
+    def _mark(self) -> tuple[int, int, int]:
+        return len(self.fate.passed), self.store.calls, len(self.seen)
+
+    def _busy(self) -> bool:
+        driver = self.engine._driver
+        if self.store.busy or self.engine._office.busy or driver._queue:
+            return True
+        return any(
+            live.batch is not None or live.arrivals or live.state.asks or self._works(live.execution_id)
+            for live in driver.lives.values()
+        )
+
+    def _works(self, execution_id: str) -> bool:
+        """Tell whether an attempt is at work that is going to end by itself."""
+        keys = self.engine._driver.dispatcher.in_flight(execution_id)
+        return any((key.execution_id, key.path) not in self.world.hanging for key in keys)
+
+    async def _go_on(self) -> bool:
+        """Let time pass, or look after what a dead process has left; tell whether that was possible."""
+        due = self.clock.next_due
+        open_ = [row for row in await executions(self.store) if row.status not in FINAL_EXECUTION]
+        if due is not None and any(row.status not in ("attention", "paused") for row in open_):
+            self.clock.advance_to(due)
+            return True
+        left = [step for step in self.client.waiting() if not step.optional]
+        if self.number > 1 and self._looks < 3 and (open_ or left or await self.store.requests()):
+            self._looks += 1
+            await self.engine.recover()
+            return True
+        if left:
+            raise Stuck(f"{self.case.name}: nothing goes on; not done: {left[0]}; open: {open_}")
+        if any(row.status not in ("attention", "paused") for row in open_):
+            raise Stuck(f"{self.case.name}: nothing goes on; open: {open_}")
+        return False
+
+    def _saw(self, execution_id: str, kind: str, data: str) -> None:
+        with suppress(ValueError):
+            self.seen.append((execution_id, kind, _path(data)))
+
+
+def _path(data: str) -> str:
+    from pydantic_core import from_json
+
+    found: Any = from_json(data)
+    return str(found.get("path", "")) if isinstance(found, dict) else ""
+
+
+def _passed(world: World) -> float:
+    lines = world.of("clock")
+    return lines[-1]["at"] - START if lines else 0.0
+
+
+async def executions(store: Any) -> list[ExecutionRow]:
+    """Return all executions of a store, oldest first."""
+    found: list[ExecutionRow] = []
+    cursor = None
+    while True:
+        rows, cursor = await store.find(ExecutionQuery(None, limit=100, cursor=cursor))
+        found += rows
+        if cursor is None:
+            return sorted(found, key=lambda row: row.execution_id)

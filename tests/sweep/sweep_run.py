@@ -1,0 +1,125 @@
+"""Run a case: once undisturbed, then once for each point, dying there; compare what came of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from sweep_case import Case
+from sweep_life import Life
+from sweep_outcome import differences, outcome
+from sweep_points import Fate, Point
+from sweep_rules import faults
+from sweep_world import World
+
+Place = Callable[[], str]
+"""Gives the URL of a new, empty store with each call."""
+
+
+@dataclass
+class Calm:
+    """Hold what an undisturbed run came to, and the points that it passed."""
+
+    outcome: dict[str, Any]
+    points: list[Point]
+    world: World
+    faults: list[str]
+
+
+@dataclass
+class Swept:
+    """Count what came of a case: points, crashes, those that ended as they must, and how others did."""
+
+    name: str
+    points: int
+    crashes: int = 0
+    unreached: int = 0
+    wrong: dict[str, list[str]] = field(default_factory=dict)
+
+
+async def calm(case: Case, url: str) -> Calm:
+    """Run a case undisturbed."""
+    world, fate = World(), Fate()
+    found, wrong = await last_life(case, url, world, fate)
+    assert found is not None
+    return Calm(found, fate.passed, world, wrong)
+
+
+async def last_life(
+    case: Case, url: str, world: World, fate: Fate
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Live once; return the outcome and what is wrong, None if the process died."""
+    life = Life(case, url, world, fate)
+    result: list[tuple[dict[str, Any], list[str]]] = []
+
+    async def look() -> None:
+        result.append((await outcome(life), await faults(life)))
+
+    life.at_end = look
+    if not await life.live():
+        return None, []
+    return result[0]
+
+
+async def crashed(case: Case, url: str, deaths: Sequence[int]) -> tuple[dict[str, Any], list[str], list[Point]]:
+    """Let the first lives of a case die at these points, one each; return what the last one came to.
+
+    The points at which they died come with it; a life that comes to its end before is the last one.
+    """
+    world, died = World(), list[Point]()
+    for number in count():
+        fate = Fate(deaths[number] if number < len(deaths) else None)
+        found, wrong = await last_life(case, url, world, fate)
+        if found is not None:
+            return found, wrong, died
+        died.append(fate.passed[-1])
+    raise AssertionError("never")
+
+
+async def sweep(case: Case, place: Place, base: Calm, chosen: Sequence[Sequence[int]]) -> Swept:
+    """Run a case for each of these sequences of deaths; tell how those differ that end otherwise."""
+    swept = Swept(case.name, len(base.points))
+    for deaths in chosen:
+        name = " then ".join(str(number) for number in deaths)
+        try:
+            found, wrong, died = await crashed(case, place(), deaths)
+        except Exception as error:  # one that stops the sweep would hide all others
+            swept.crashes += 1
+            swept.wrong[name] = [f"at {base.points[deaths[0] - 1]}", f"{type(error).__name__}: {error}"]
+            continue
+        if len(died) < len(deaths):
+            swept.unreached += 1
+        swept.crashes += len(died)
+        faults = differences(base.outcome, found) + wrong
+        if died and died[0] != base.points[deaths[0] - 1]:
+            faults.append(f"died at {died[0]} in place of {base.points[deaths[0] - 1]}")
+        if faults:
+            swept.wrong[name] = [f"at {', then '.join(map(str, died))}", *faults]
+    return swept
+
+
+def every(points: Sequence[Point]) -> list[tuple[int]]:
+    """Return each point once."""
+    return [(number,) for number in range(1, len(points) + 1)]
+
+
+def each_kind(points: Sequence[Point]) -> list[tuple[int]]:
+    """Return the fewest first points, by greed, that together have every name at every moment."""
+    wanted = {(point.when, name) for point in points for name in point.names}
+    chosen: list[tuple[int]] = []
+    while wanted:
+        best = max(range(len(points)), key=lambda n: (len(_pairs(points[n]) & wanted), -n))
+        wanted -= _pairs(points[best])
+        chosen.append((best + 1,))
+    return sorted(chosen)
+
+
+def _pairs(point: Point) -> set[tuple[str, str]]:
+    return {(point.when, name) for name in point.names}
+
+
+def twice(points: Sequence[Point], early: int) -> Iterator[tuple[int, int]]:
+    """Return pairs: each kind of point, and then each of the first ones that the next process passes."""
+    for (first,) in each_kind(points):
+        for second in range(1, early + 1):
+            yield first, second
