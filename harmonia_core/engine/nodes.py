@@ -183,7 +183,7 @@ class NodeBuilder:
             "retry": self._own_retry(work) if kernel else self._retry(work, facts),
             "timeout": work.timeout or (kind and kind.timeout),
             "total_timeout": work.total_timeout,
-            "limits": tuple((work.limits or {}).items()),
+            "limits": tuple(sorted((work.limits or {}).items())),
             "heartbeat_timeout": work.heartbeat_timeout or (kind and kind.heartbeat_timeout),
             "idempotent": given if given is not None else kind is None or kind.idempotent,
         }
