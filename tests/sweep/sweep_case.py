@@ -11,7 +11,18 @@ from harmonia_core.host import KernelSettings
 CORPUS = Path(__file__).parent / "corpus"
 SETTINGS = {"cancel_grace": 0.2, "freeze_at_start": False, "activity_keep": 100}
 KEYS = frozenset(
-    ("about", "definition", "input", "settings", "limits", "publish", "script", "expect", "labels")
+    (
+        "about",
+        "definition",
+        "input",
+        "settings",
+        "limits",
+        "publish",
+        "script",
+        "expect",
+        "labels",
+        "may-differ",
+    )
 )
 STEP_KEYS = frozenset(("when", "of", "if-asked"))
 
@@ -34,7 +45,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """Hold one file of the corpus."""
+    """Hold one file of the corpus.
+
+    passing: types of events of which there may be more after a crash, because a person acts on that or asks
+    twice; attempts: paths of tasks that a person tries again then. expect: what was written by hand.
+    """
 
     name: str
     about: str
@@ -44,6 +59,8 @@ class Case:
     publish: tuple[dict[str, Any], ...]
     limits: tuple[dict[str, Any], ...]
     expect: dict[str, Any]
+    passing: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
 
 
 def read(file: Path) -> Case:
@@ -62,6 +79,8 @@ def read(file: Path) -> Case:
         tuple(data.get("publish", ())),
         tuple(data.get("limits", ())),
         data["expect"],
+        tuple(data.get("may-differ", {}).get("types", ())),
+        tuple(data.get("may-differ", {}).get("attempts", ())),
     )
 
 

@@ -24,7 +24,7 @@ DONE = (
     ActionRefused, AlreadyCompleted, AlreadyDecided, ApprovalNotOpen, CheckpointExists, ExecutionFinished,
     ExecutionNotFound, NothingToResolve,
 )  # fmt: skip
-"""What a client is told who asks again for something that was done, when it was not told so the first time."""
+"""What a client is told who asks again for something that was done, without having heard of it."""
 
 
 class Client:
@@ -113,18 +113,14 @@ class Client:
             self._begun(label, row.execution_id)
 
     async def _complete(self, step: Step) -> None:
-        path, execution = step.arguments["path"], self.ids[step.of]
-        lines = [
-            line for line in self._world.of("token") if (line["path"], line["execution"]) == (path, execution)
-        ]
-        rest = {key: value for key, value in step.arguments.items() if key != "path"}
-        for line in reversed(lines):
-            try:
-                await self._engine.complete(line["token"], **rest)
-            except AlreadyCompleted:
-                continue  # of an attempt that was lost before it could say so
-            return
-        raise AlreadyCompleted()
+        given = dict(step.arguments)
+        place = given.pop("path"), self.ids[step.of]
+        used = [line["token"] for line in self._world.of("used") if line["step"] == step.number]
+        if not used:
+            tokens = [one for one in self._world.of("token") if (one["path"], one["execution"]) == place]
+            used = [tokens[-1]["token"]]
+            self._world.note("used", step=step.number, token=used[0])
+        await self._engine.complete(used[0], **given)
 
     async def _cancel(self, step: Step) -> None:
         await self._engine.cancel(self.ids[step.of], **step.arguments, wait=False)

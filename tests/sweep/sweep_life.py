@@ -91,24 +91,30 @@ class Life:
     def _bury(self) -> None:
         """Let the engine be tidied away; whatever it still says to the store is refused."""
         if self.fate.dead:
-            self.store.buried = True
+            self.store.bury()
             self.engine._office._jobs.clear()
 
     async def _play(self) -> None:
         self.engine.view(self._recorded)
         await self._remember()
-        if self.number == 1:
+        if self.number > 1:
+            await self._recover()
+        if not self.world.of("prepared"):
             await self._prepare()
-        else:
-            await self.engine.recover()
         while True:
             step = self._ready()
             if step is not None:
+                self.clock.advance(0.001)
                 await self.client.do(step)
             elif not await self._quiet():
                 continue
             elif not await self._go_on():
                 return
+
+    async def _recover(self) -> None:
+        report = await self.engine.recover()
+        if report.refused:
+            raise Stuck(f"{self.case.name}: not taken over: {report.refused}")
 
     async def _prepare(self) -> None:
         """Set up what the script takes for granted."""
@@ -116,6 +122,7 @@ class Life:
             await self.engine.set_limit(**limit)
         for definition in self.case.publish:
             await self.engine.definitions.publish(definition)
+        self.world.note("prepared")
 
     async def _remember(self) -> None:
         for row in await executions(self.store):
@@ -187,7 +194,7 @@ class Life:
         left = [step for step in self.client.waiting() if not step.optional]
         if self.number > 1 and self._looks < 3 and (open_ or left or await self.store.requests()):
             self._looks += 1
-            await self.engine.recover()
+            await self._recover()
             return True
         if left:
             raise Stuck(f"{self.case.name}: nothing goes on; not done: {left[0]}; open: {open_}")

@@ -1,8 +1,9 @@
 """How a case has ended, in terms that do not depend on when a process died: plain JSON, by labels."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -16,7 +17,7 @@ from harmonia_core.host import FINAL_EXECUTION
 PASSING = frozenset(
     ("ExecutionAdopted", "AttemptLost", "TaskScheduled", "Asked", "Answered", "SlotsRequested",
      "SlotsGranted", "ExecutionRolledOver", "ExecutionContinued", "TaskDeferred", "MessageRefused",
-     "ChildControlRequested")
+     "ChildControlRequested", "LateResultRefused")
 )  # fmt: skip
 """Events of which there may be more, or fewer, where a process has died."""
 TOLD = ("number", "message_id", "message_ids", "decision", "resolution", "name", "to", "values", "step",
@@ -24,20 +25,31 @@ TOLD = ("number", "message_id", "message_ids", "decision", "resolution", "name",
 """What of an event tells it from another one at the same path."""
 
 
+SHOWN = ("status", "reason", "attempt", "output", "error")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 class Labels:
     """Name executions by what they are for, as their ids are new in every world."""
 
     def __init__(self, begun: Mapping[str, str], logs: Mapping[str, list[EventRow]]) -> None:
         self.by_id = {execution: label for label, execution in begun.items()}
-        for execution, log in logs.items():
-            if execution not in self.by_id:
-                self.by_id[execution] = self._label(from_json(log[0].data), log[0].type)
+        left = {
+            key: (log[0].type, from_json(log[0].data)) for key, log in logs.items() if key not in self.by_id
+        }
+        while left:
+            key = next(
+                (key for key, (_, first) in left.items() if _before(first) in self.by_id), next(iter(left))
+            )
+            kind, first = left.pop(key)
+            self.by_id[key] = self._label(kind, first)
 
-    def _label(self, first: Mapping[str, Any], kind: str) -> str:
+    def _label(self, kind: str, first: Mapping[str, Any]) -> str:
+        origin = self.by_id.get(_before(first), "?")
         if kind == "ExecutionStarted":
-            parent = self.by_id.get(first.get("parent_id") or "", "?")
-            return self._free(f"{parent}/{first.get('parent_path')}#{first.get('parent_attempt')}")
-        origin = self.by_id.get(first["origin"], "?")
+            return self._free(f"{origin}/{first.get('parent_path')}#{first.get('parent_attempt')}")
         if kind == "ExecutionContinued":
             return origin
         return self._free(f"{origin}~{first['kind']}")
@@ -49,10 +61,15 @@ class Labels:
 
     def named(self, value: Any) -> Any:
         """Return a value with labels in the place of ids."""
-        text = json.dumps(value, sort_keys=True)
+        text = TIME.sub("<time>", json.dumps(value, sort_keys=True))
         for execution, label in self.by_id.items():
             text = text.replace(execution, f"<{label}>")
-        return json.loads(text)
+        return json.loads(ID.sub("<gone>", text))
+
+
+def _before(first: Mapping[str, Any]) -> str:
+    """Return the execution that another one comes from, by its first event."""
+    return str(first.get("parent_id") or first.get("origin") or "")
 
 
 async def outcome(life: Life) -> dict[str, Any]:
@@ -61,25 +78,29 @@ async def outcome(life: Life) -> dict[str, Any]:
     rows = await executions(store)
     logs = {row.execution_id: await store.events(row.execution_id) for row in rows}
     labels = Labels(life.client.ids, logs)
+    passing = PASSING.union(life.case.passing)
     found: dict[str, Any] = {"executions": {}, "facts": {}, "undone": {}}
     for row in rows:
         label, log = labels.by_id[row.execution_id], logs[row.execution_id]
         if row.status != "continued":
             view = await life.engine.get(row.execution_id)
-            found["executions"][label] = _view(view)
+            found["executions"][label] = _view(view, life.case.attempts)
         facts = found["facts"].setdefault(label, Counter())
-        facts.update(_fact(row) for row in log if row.type not in PASSING)
+        facts.update(_fact(row) for row in log if row.type not in passing)
         found["undone"].setdefault(label, []).extend(_undone(log))
-    found["effects"] = sorted({f"{line['key']} {line['name']}" for line in life.world.of("effect")})
+    found["effects"] = list({f"{line['key']} {line['name']}" for line in life.world.of("effect")})
     found["rows"] = await _rows(life, rows)
-    return labels.named(found)  # type: ignore[no-any-return]
+    named: dict[str, Any] = labels.named(found)
+    named["effects"].sort()
+    return named
 
 
-def _view(view: Mapping[str, Any]) -> dict[str, Any]:
-    tasks = {
-        one["path"]: [one["status"], one["reason"], one["attempt"], one["output"], (one["error"] or {}).get("code")]
-        for one in view["tasks"]
-    }
+def _view(view: Mapping[str, Any], again: Sequence[str]) -> dict[str, Any]:
+    tasks = {one["path"]: {name: one[name] for name in SHOWN} for one in view["tasks"]}
+    for path, one in tasks.items():
+        one["error"] = one["error"] and one["error"]["code"]
+        if path in again:
+            del one["attempt"]
     error = view["error"] and {name: view["error"][name] for name in ("category", "code", "message")}
     kept = {name: view[name] for name in ("status", "reason", "output", "failed_tasks", "counts", "labels")}
     return {**kept, "error": error, "tasks": tasks}

@@ -23,8 +23,11 @@ async def faults(life: Life) -> list[str]:
         if row.parent_id is not None:
             asked = await store.events(row.parent_id)
             found += _asked_for(row.execution_id, asked)
-    found += _effects(life, begun)
-    found += [f"{name}: {peak} at once" for name, peak in life.world.peaks.items() if peak > _most(life, name)]
+    roots = {row.root_id for row in rows}
+    found += _effects(life, begun, roots)
+    found += [
+        f"{name}: {peak} at once" for name, peak in life.world.peaks.items() if peak > _most(life, name)
+    ]
     return found + await _unsound(store)
 
 
@@ -58,13 +61,13 @@ def _asked_for(child: str, log: list[EventRow]) -> list[str]:
     return [] if len(asked) == 1 else [f"{child}: asked for {len(asked)} times"]
 
 
-def _effects(life: Life, losses: Counter[tuple[str, int]]) -> list[str]:
-    """Compare how often an attempt acted with how often it was lost."""
+def _effects(life: Life, losses: Counter[tuple[str, int]], roots: set[str]) -> list[str]:
+    """Compare how often an attempt acted with how often it was lost, unless its log is gone."""
     counts = Counter((line["key"], line["attempt"]) for line in life.world.of("effect"))
     return [
         f"{key} attempt {attempt}: {count} effects, {losses[key, attempt]} losses"
         for (key, attempt), count in counts.items()
-        if count > 1 + losses[key, attempt]
+        if key.partition(":")[0] in roots and count > 1 + losses[key, attempt]
     ]
 
 

@@ -1,8 +1,10 @@
 """Run a case: once undisturbed, then once for each point, dying there; compare what came of it."""
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from sweep_case import Case
@@ -61,7 +63,9 @@ async def last_life(
     return result[0]
 
 
-async def crashed(case: Case, url: str, deaths: Sequence[int]) -> tuple[dict[str, Any], list[str], list[Point]]:
+async def crashed(
+    case: Case, url: str, deaths: Sequence[int]
+) -> tuple[dict[str, Any], list[str], list[Point]]:
     """Let the first lives of a case die at these points, one each; return what the last one came to.
 
     The points at which they died come with it; a life that comes to its end before is the last one.
@@ -85,7 +89,7 @@ async def sweep(case: Case, place: Place, base: Calm, chosen: Sequence[Sequence[
             found, wrong, died = await crashed(case, place(), deaths)
         except Exception as error:  # one that stops the sweep would hide all others
             swept.crashes += 1
-            swept.wrong[name] = [f"at {base.points[deaths[0] - 1]}", f"{type(error).__name__}: {error}"]
+            swept.wrong[name] = [f"at {base.points[deaths[0] - 1]}", *_said(error)]
             continue
         if len(died) < len(deaths):
             swept.unreached += 1
@@ -96,6 +100,13 @@ async def sweep(case: Case, place: Place, base: Calm, chosen: Sequence[Sequence[
         if faults:
             swept.wrong[name] = [f"at {', then '.join(map(str, died))}", *faults]
     return swept
+
+
+def _said(error: BaseException) -> list[str]:
+    if isinstance(error, BaseExceptionGroup):
+        return [line for one in error.exceptions for line in _said(one)]
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return [f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"]
 
 
 def every(points: Sequence[Point]) -> list[tuple[int]]:

@@ -19,13 +19,14 @@ class Died(Exception):
 class MortalStore:
     """Stand before a state backend.
 
-    busy: calls under way. opened: the engine is at work. buried: its process is being tidied away.
+    busy: calls under way. opened: the engine is at work.
     """
 
     def __init__(self, backend: StateBackend, fate: Fate) -> None:
         self.backend, self.fate = backend, fate
         self.busy = self.calls = 0
-        self.opened = self.buried = False
+        self.opened = False
+        self._burial = anyio.Event()
 
     def submit(self, units: Sequence[Unit], done: Callable[[Results], None]) -> None:
         """Commit units one by one: a process may die between any two."""
@@ -52,6 +53,10 @@ class MortalStore:
         """Close what stands behind: what it had accepted before is committed, as it may be."""
         await self.backend.close()
 
+    def bury(self) -> None:
+        """Refuse from here on what the dead process asks while it is tidied away."""
+        self._burial.set()
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.backend, name)
         if not iscoroutinefunction(method):
@@ -77,12 +82,11 @@ class MortalStore:
         return found
 
     async def _gone(self) -> None:
-        if self.buried:
-            raise StateUnavailable("The process is dead.")
         if not self.opened:
             await self.backend.close()
             raise Died()
-        await anyio.sleep_forever()
+        await self._burial.wait()
+        raise StateUnavailable("The process is dead.")
 
 
 def commit_in_place(backend: StateBackend) -> None:

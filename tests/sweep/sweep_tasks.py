@@ -50,11 +50,12 @@ async def undo(ctx: TaskContext, input: dict[str, Any]) -> None:
 
 @task_type("hang")
 async def hang(ctx: TaskContext, input: dict[str, Any]) -> None:
-    """Do something, then wait until somebody interrupts it; on attempt `until`, end."""
+    """Do something, then wait for the end: by a time limit if `timed`. Attempt `until` ends by itself."""
     await effect(ctx, input.get("name", ""))
     if ctx.attempt >= input.get("until", 99):
         return
-    world().hang(ctx.execution, ctx.path)
+    if not input.get("timed"):
+        world().hang(ctx.execution, ctx.path)
     await anyio.sleep_forever()
 
 
