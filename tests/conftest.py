@@ -1,12 +1,14 @@
-"""What every test gets: one event loop library, and no trace of the settings of who runs it."""
+"""What every test gets: one event loop library, the seeded bugs, no trace of the settings of who runs it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests" / "seeded"))
 
 
 @pytest.fixture(scope="session")
