@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json
 from sweep_life import Life, executions, plugins
+from sweep_secret import leaks
 
 from harmonia_core.contracts.rows import EventRow
 from harmonia_core.contracts.state_backend import StateBackend
@@ -28,6 +29,8 @@ async def faults(life: Life) -> list[str]:
     found += [
         f"{name}: {peak} at once" for name, peak in life.world.peaks.items() if peak > _most(life, name)
     ]
+    if "${secrets." in str(life.case.definition):
+        found += leaks(store, life.world)
     return found + await _unsound(store)
 
 

@@ -30,10 +30,11 @@ class Calm:
 
 @dataclass
 class Swept:
-    """Count what came of a case: points, crashes, those that ended as they must, and how others did."""
+    """Count what came of a case: points, runs, crashes in them; say of those that ended otherwise how."""
 
     name: str
     points: int
+    runs: int = 0
     crashes: int = 0
     unreached: int = 0
     wrong: dict[str, list[str]] = field(default_factory=dict)
@@ -85,6 +86,7 @@ async def sweep(case: Case, place: Place, base: Calm, chosen: Sequence[Sequence[
     swept = Swept(case.name, len(base.points))
     for deaths in chosen:
         name = " then ".join(str(number) for number in deaths)
+        swept.runs += 1
         try:
             found, wrong, died = await crashed(case, place(), deaths)
         except Exception as error:  # one that stops the sweep would hide all others

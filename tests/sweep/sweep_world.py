@@ -4,7 +4,6 @@ A journal of lines; in a file if the process is to die for good, for a line is w
 """
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,6 @@ class World:
         if self._file is not None:
             with self._file.open("ab", buffering=0) as file:
                 file.write(json.dumps(line).encode() + b"\n")
-                os.fsync(file.fileno())
 
     def of(self, what: str) -> list[dict[str, Any]]:
         """Return the lines of a kind."""
