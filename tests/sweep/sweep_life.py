@@ -28,6 +28,8 @@ LEASE = 30.0
 """Seconds that pass between the death of a process and the next one."""
 QUIET_TURNS, LIMIT = 12, 60.0
 """Turns of the loop in which nothing happens before time may pass; seconds of real time for one life."""
+IN_VAIN = 300
+"""Jumps of the clock behind which nothing has happened, until that is called standing still."""
 _PLUGINS: list[Plugins] = []
 
 
@@ -51,13 +53,14 @@ class Life:
         self.case, self.world, self.fate = case, world, fate
         self.number = len(world.of("life")) + 1
         world.note("life")
-        self.clock = FakeClock(START + LEASE * (self.number - 1) + _passed(world))
+        self.clock = FakeClock(_passed(world))
         self.store = MortalStore(create_backend(url, plugins(), case.settings), fate)
         self.engine = Engine(self.store, plugins(), case.settings, self.clock)  # type: ignore[arg-type]
         self.client = Client(case, world, self.engine, self.clock)
+        fate.last_words = self._note_time
         self.seen: list[tuple[str, str, str]] = []
         self.at_end: Callable[[], Awaitable[None]] | None = None
-        self._looks = 0
+        self._looks = self._in_vain = self._when = 0
 
     async def live(self) -> bool:
         """Live until all is over; return whether it was, False if the process died before."""
@@ -79,7 +82,7 @@ class Life:
         async with anyio.create_task_group() as group:
             group.start_soon(self._end_with, group.cancel_scope)
             await self._play()
-            self.world.note("clock", at=self.clock.now())
+            self._note_time()
             if self.at_end is not None:
                 await self.at_end()
             group.cancel_scope.cancel()
@@ -87,6 +90,9 @@ class Life:
     async def _end_with(self, scope: anyio.CancelScope) -> None:
         await self.fate.happened.wait()
         scope.cancel()
+
+    def _note_time(self) -> None:
+        self.world.note("clock", at=self.clock.now())
 
     def _bury(self) -> None:
         """Let the engine be tidied away; whatever it still says to the store is refused."""
@@ -189,6 +195,10 @@ class Life:
         due = self.clock.next_due
         open_ = [row for row in await executions(self.store) if row.status not in FINAL_EXECUTION]
         if due is not None and any(row.status not in ("attention", "paused") for row in open_):
+            self._in_vain = self._in_vain + 1 if self._when == len(self.seen) else 0
+            self._when = len(self.seen)
+            if self._in_vain > IN_VAIN:
+                raise Stuck(f"{self.case.name}: time passes and nothing goes on; open: {open_}")
             self.clock.advance_to(due)
             return True
         left = [step for step in self.client.waiting() if not step.optional]
@@ -215,8 +225,9 @@ def _path(data: str) -> str:
 
 
 def _passed(world: World) -> float:
+    """Return when a life begins: some time after the one before has ended."""
     lines = world.of("clock")
-    return lines[-1]["at"] - START if lines else 0.0
+    return lines[-1]["at"] + LEASE if lines else START
 
 
 async def executions(store: Any) -> list[ExecutionRow]:

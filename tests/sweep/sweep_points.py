@@ -6,7 +6,7 @@ hold, so the product need not say anything; one unit is at several points at onc
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import anyio
@@ -37,6 +37,7 @@ EVENTS = {
     "TaskAttention": "attention",
     "TaskResolved": "decision",
     "AttemptLost": "loss",
+    "LateResultRefused": "late-result",
     "TimerFired": "timer-fired",
     "ChildRequested": "child-request",
     "ChildCancelRequested": "child-request",
@@ -106,7 +107,7 @@ class Point(NamedTuple):
 
 
 def names_of(unit: Unit) -> tuple[str, ...]:
-    """Return what a unit is called, in alphabetical order."""
+    """Return what a unit is called, in alphabetical order; `empty` if it only says that all is as it was."""
     found = {EVENTS[row.type] for row in unit.events if row.type in EVENTS}
     found |= {name for field, name in ROWS.items() if getattr(unit, field)}
     found |= {COLLECTIONS.get(one.collection, "document") for one in unit.documents}
@@ -117,20 +118,22 @@ def names_of(unit: Unit) -> tuple[str, ...]:
         found = found - {"start"} | {"child-start"}
     if any("~undo" in row.data for row in unit.events if row.type in ("TaskScheduled", "TaskSucceeded")):
         found.add("undo")
-    return tuple(sorted(found)) or ("other",)
+    return tuple(sorted(found)) or (("empty",) if unit.head else ("other",))
 
 
 class Fate:
     """Count the points that one life of a process passes, and end it at one of them.
 
     die_at: number of the point, from 1; None to live. killed: the process kills itself there (SIGKILL);
-    otherwise it is `dead` from then on, and what belongs to it must do nothing more.
+    otherwise it is `dead` from then on, and what belongs to it must do nothing more. last_words: called
+    right before that, for what the world must know to go on.
     """
 
     def __init__(self, die_at: int | None = None, *, killed: bool = False) -> None:
         self.passed: list[Point] = []
         self.dead = False
         self.happened = anyio.Event()
+        self.last_words: Callable[[], None] = lambda: None
         self._die_at, self._killed = die_at, killed
 
     def reach(self, when: str, names: Iterable[str]) -> bool:
@@ -138,6 +141,7 @@ class Fate:
         if not self.dead:
             self.passed.append(Point(when, tuple(names)))
             if len(self.passed) == self._die_at:
+                self.last_words()
                 if self._killed:
                     os.kill(os.getpid(), signal.SIGKILL)
                 self.dead = True

@@ -48,6 +48,8 @@ def _begun_again(root: str, log: list[EventRow], begun: Counter[tuple[str, int]]
         data: Any = from_json(row.data)
         if row.type in ("TaskScheduled", "AttemptLost"):
             (intents if row.type == "TaskScheduled" else losses)[data["path"], data.get("attempt", 1)] += 1
+        elif row.type == "Answered":
+            ends[f"question {data['id']}"] += 1
         elif row.type in ("TaskSucceeded", "TaskFailed", "TaskCancelled", "TaskSkipped"):
             ends[data["path"]] += 1
     begun.update({(f"{root}:{path}", attempt): count for (path, attempt), count in losses.items()})

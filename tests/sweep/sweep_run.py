@@ -1,7 +1,7 @@
 """Run a case: once undisturbed, then once for each point, dying there; compare what came of it."""
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -116,9 +116,13 @@ def every(points: Sequence[Point]) -> list[tuple[int]]:
     return [(number,) for number in range(1, len(points) + 1)]
 
 
-def each_kind(points: Sequence[Point]) -> list[tuple[int]]:
-    """Return the fewest first points, by greed, that together have every name at every moment."""
-    wanted = {(point.when, name) for point in points for name in point.names}
+def each_kind(points: Sequence[Point], names: Container[str] | None = None) -> list[tuple[int]]:
+    """Return the fewest first points, by greed, that together have every name at every moment.
+
+    names: only these count; all of them without.
+    """
+    pairs = {(point.when, name) for point in points for name in point.names}
+    wanted = {pair for pair in pairs if names is None or pair[1].partition(" ")[0] in names}
     chosen: list[tuple[int]] = []
     while wanted:
         best = max(range(len(points)), key=lambda n: (len(_pairs(points[n]) & wanted), -n))
