@@ -1,6 +1,7 @@
 """The sweep: its modules within reach, stores to die on, a secret, and a table of what came of it."""
 
 import logging
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -45,6 +46,26 @@ def memory() -> Callable[[], str]:
 def sqlite(tmp_path: Path) -> Callable[[], str]:
     """Give the URL of a new file with each call."""
     return lambda: f"sqlite:///{tmp_path}/{next(NUMBERS)}.db?synchronous=normal"
+
+
+@pytest.fixture
+def postgres(postgres_database: str) -> Iterator[Callable[[], str]]:
+    """Give the URL of a new schema of the worker's database with each call."""
+    import psycopg
+
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"sweep_{secrets.token_hex(6)}")
+        with psycopg.connect(postgres_database, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {names[-1]}".encode())
+        joint = "&" if "?" in postgres_database else "?"
+        return f"{postgres_database}{joint}options=-csearch_path%3D{names[-1]}"
+
+    yield make
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
