@@ -24,6 +24,7 @@ KEYS = frozenset(
         "may-differ",
     )
 )
+CASES_WANTED = 40
 STEP_KEYS = frozenset(("when", "of", "if-asked"))
 
 
