@@ -25,7 +25,7 @@ KEYS = frozenset(
     )
 )
 CASES_WANTED = 40
-STEP_KEYS = frozenset(("when", "of", "if-asked"))
+STEP_KEYS = frozenset(("when", "of", "if-asked", "elsewhere"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Step:
 
     when: what has been seen by then, `{seen: event type, path, count, of}`; nothing for at once.
     of: label of the execution that it is about. optional: it is done if it comes to that.
+    elsewhere: another process asks for it, which drives nothing itself.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Step:
     when: dict[str, Any] = field(default_factory=dict)
     of: str = "main"
     optional: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def _step(number: int, data: dict[str, Any]) -> Step:
         data.get("when", {}),
         data.get("of", "main"),
         data.get("if-asked", False),
+        data.get("elsewhere", False),
     )
 
 

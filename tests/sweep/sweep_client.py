@@ -28,10 +28,11 @@ DONE = (
 
 
 class Client:
-    """Carry out the steps of a case on the engine of one life."""
+    """Carry out the steps of a case on the engine of one life. elsewhere: that of another process."""
 
-    def __init__(self, case: Case, world: World, engine: Engine, clock: Clock) -> None:
-        self._case, self._world, self._engine, self._clock = case, world, engine, clock
+    def __init__(self, case: Case, world: World, engine: Engine, elsewhere: Engine, clock: Clock) -> None:
+        self._case, self._world, self._clock = case, world, clock
+        self._here, self._elsewhere, self._engine = engine, elsewhere, engine
 
     @property
     def ids(self) -> dict[str, str]:
@@ -47,6 +48,7 @@ class Client:
         """Carry a step out, and remember that it was."""
         again = any(line["step"] == step.number for line in self._world.of("tried"))
         self._world.note("tried", step=step.number)
+        self._engine = self._elsewhere if step.elsewhere else self._here
         try:
             await self._act(step)
         except DONE:
@@ -130,7 +132,8 @@ class Client:
 
     async def _resume(self, step: Step) -> None:
         await self._engine.resume(self.ids[step.of])
-        await self._engine.drive(self.ids[step.of])
+        if not step.elsewhere:
+            await self._engine.drive(self.ids[step.of])
 
     async def _publish(self, step: Step) -> None:
         await self._engine.publish(**step.arguments)

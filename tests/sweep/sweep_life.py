@@ -5,7 +5,7 @@ its fate says so; then nothing of it reaches the store any more.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import anyio
@@ -54,30 +54,40 @@ class Life:
         self.number = len(world.of("life")) + 1
         world.note("life")
         self.clock = FakeClock(_passed(world))
-        self.store = MortalStore(create_backend(url, plugins(), case.settings), fate)
-        self.engine = Engine(self.store, plugins(), case.settings, self.clock)  # type: ignore[arg-type]
-        self.client = Client(case, world, self.engine, self.clock)
+        self.engine, self.store = self._engine(url)
+        self.other, self.other_store = self._engine(url)
+        self.client = Client(case, world, self.engine, self.other, self.clock)
         fate.last_words = self._note_time
         self.seen: list[tuple[str, str, str]] = []
         self.at_end: Callable[[], Awaitable[None]] | None = None
         self._looks = self._in_vain = self._when = 0
 
+    def _engine(self, url: str) -> tuple[Engine, MortalStore]:
+        store = MortalStore(create_backend(url, plugins(), self.case.settings), self.fate)
+        return Engine(store, plugins(), self.case.settings, self.clock), store  # type: ignore[arg-type]
+
     async def live(self) -> bool:
         """Live until all is over; return whether it was, False if the process died before."""
         with anyio.fail_after(LIMIT):
             try:
-                async with self.engine:
-                    self.store.opened = True
-                    try:
-                        await self._live()
-                    finally:
-                        self._bury()
+                async with AsyncExitStack() as stack:
+                    for engine, store in self._processes():
+                        await stack.enter_async_context(engine)
+                        store.opened = True
+                        stack.callback(self._bury)
+                    await self._live()
             except* Died:
                 assert self.fate.dead
         return not self.fate.dead
 
+    def _processes(self) -> list[tuple[Engine, MortalStore]]:
+        """Return the engine, and that of whoever asks from elsewhere; both die at once, as on one machine."""
+        asked = any(step.elsewhere for step in self.case.steps)
+        return [(self.engine, self.store), *([(self.other, self.other_store)] if asked else [])]
+
     async def _live(self) -> None:
-        commit_in_place(self.store.backend)
+        for _, store in self._processes():
+            commit_in_place(store.backend)
         hook(self.engine, self.fate)
         async with anyio.create_task_group() as group:
             group.start_soon(self._end_with, group.cancel_scope)
@@ -97,11 +107,13 @@ class Life:
     def _bury(self) -> None:
         """Let the engine be tidied away; whatever it still says to the store is refused."""
         if self.fate.dead:
-            self.store.bury()
-            self.engine._office._jobs.clear()
+            for engine, store in self._processes():
+                store.bury()
+                engine._office._jobs.clear()
 
     async def _play(self) -> None:
         self.engine.view(self._recorded)
+        self.other.view(self._recorded)
         await self._remember()
         if self.number > 1:
             await self._recover()
@@ -174,11 +186,11 @@ class Life:
         return True
 
     def _mark(self) -> tuple[int, int, int]:
-        return len(self.fate.passed), self.store.calls, len(self.seen)
+        return len(self.fate.passed), self.store.calls + self.other_store.calls, len(self.seen)
 
     def _busy(self) -> bool:
         driver = self.engine._driver
-        if self.store.busy or self.engine._office.busy or driver._queue:
+        if any(store.busy or engine._office.busy for engine, store in self._processes()) or driver._queue:
             return True
         return any(
             live.batch is not None or live.arrivals or live.state.asks or self._works(live.execution_id)
@@ -192,6 +204,9 @@ class Life:
 
     async def _go_on(self) -> bool:
         """Let time pass, or look after what a dead process has left; tell whether that was possible."""
+        if await self.store.requests(list(self.engine._driver.lives)):
+            await anyio.sleep(0.001)  # another process has left it, and this one is about to hear of that
+            return True
         due = self.clock.next_due
         open_ = [row for row in await executions(self.store) if row.status not in FINAL_EXECUTION]
         if due is not None and any(row.status not in ("attention", "paused") for row in open_):
