@@ -1,6 +1,8 @@
 """Wherever its process dies, a definition ends as if it had not: a slice of that for every definition."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from sweep_case import Case, corpus
@@ -34,7 +36,7 @@ async def test_it_ends_as_if_nothing_had_happened(case: Case, memory: Place) -> 
     assert swept.crashes and swept.wrong == {}
 
 
-async def test_every_kind_of_point_is_tried(memory: Place) -> None:
+async def test_every_kind_of_point_is_tried(memory: Place, root: Path) -> None:
     there, tried = set(), set()
     for case in CASES:
         points = (await calm(case, memory())).points
@@ -42,4 +44,6 @@ async def test_every_kind_of_point_is_tried(memory: Place) -> None:
         for (number,) in some(case, points):
             tried |= {(points[number - 1].when, name) for name in points[number - 1].names}
     assert there - tried == set()
-    assert "other" not in {name for _, name in there}
+    names = {name.partition(" ")[0] for _, name in there}
+    page = (root / "docs" / "crashes.md").read_text("utf-8")
+    assert names <= set(re.findall("`([a-z-]+)`", page)), "each is named in the docs"
