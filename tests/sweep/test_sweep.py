@@ -15,8 +15,8 @@ CASES = corpus()
 RARE = frozenset(
     ("activity", "approval", "artifact", "attention", "cancel", "checkpoint", "continuation", "decision",
      "deferral", "empty", "fork", "heartbeat", "late-result", "limit", "memo", "message-moved",
-     "message-sent", "prune", "publication", "roll-over", "slot-grant", "slot-release", "slot-wanted",
-     "snapshot", "steering", "stop")
+     "message-sent", "prune", "publication", "request-registered", "roll-over", "slot-grant",
+     "slot-release", "slot-wanted", "snapshot", "steering", "stop")
 )  # fmt: skip
 SHARE = 4
 """Points of rare kinds are tried wherever they are; of those that stand for the others, one of so many."""
