@@ -131,6 +131,9 @@ class Life:
 
     async def _recover(self) -> None:
         report = await self.engine.recover()
+        while report.living:  # a server may need a moment to notice that a process is gone
+            await anyio.sleep(0.01)
+            report = await self.engine.recover()
         if report.refused:
             raise Stuck(f"{self.case.name}: not taken over: {report.refused}")
 

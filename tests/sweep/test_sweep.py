@@ -18,7 +18,7 @@ RARE = frozenset(
      "message-sent", "prune", "publication", "request-registered", "roll-over", "slot-grant",
      "slot-release", "slot-wanted", "snapshot", "steering", "stop")
 )  # fmt: skip
-SHARE = 4
+SHARE, EARLY = 6, 9
 """Points of rare kinds are tried wherever they are; of those that stand for the others, one of so many."""
 
 
@@ -28,11 +28,19 @@ def some(case: Case, points: Sequence[Point]) -> list[tuple[int]]:
     return sorted({*each_kind(points)[first::SHARE], *each_kind(points, RARE)})
 
 
+def again(case: Case, points: Sequence[Point]) -> list[tuple[int, int]]:
+    """Return one pair: a process dies, and the next one at one of the first points that it passes."""
+    number = CASES.index(case)
+    chosen = each_kind(points)
+    return [(*chosen[number % len(chosen)], 3 + number % EARLY)]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_it_ends_as_if_nothing_had_happened(case: Case, memory: Place) -> None:
     base = await calm(case, memory())
     assert unexpected(case, base.outcome) + base.faults == []
-    swept = await sweep(case, memory, base, some(case, base.points))
+    deaths = [*some(case, base.points), *again(case, base.points)]
+    swept = await sweep(case, memory, base, deaths)
     assert swept.crashes and swept.wrong == {}
 
 
