@@ -4,23 +4,20 @@ Time passes only when nothing else can happen. A life ends when everything has c
 its fate says so; then nothing of it reaches the store any more.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import anyio
 from sweep_case import Case, Step
 from sweep_client import Client
 from sweep_hooks import hook
 from sweep_points import Fate
+from sweep_seen import Seen, executions
 from sweep_store import Died, MortalStore, commit_in_place
 from sweep_tasks import TYPES
 from sweep_world import CURRENT, World
 
-from harmonia_core.contracts.queries import ExecutionQuery
-from harmonia_core.contracts.rows import ExecutionRow
 from harmonia_core.host import FINAL_EXECUTION, Engine, KernelSettings, create_backend, load_plugins
-from harmonia_core.model.events import Recorded
 from harmonia_core.plugins.load import Plugins
 from harmonia_core.testing.clock import START, FakeClock
 
@@ -58,7 +55,7 @@ class Life:
         self.other, self.other_store = self._engine(url)
         self.client = Client(case, world, self.engine, self.other, self.clock)
         fate.last_words = self._note_time
-        self.seen: list[tuple[str, str, str]] = []
+        self.seen = Seen()
         self.at_end: Callable[[], Awaitable[None]] | None = None
         self._looks = self._in_vain = self._when = 0
 
@@ -112,9 +109,9 @@ class Life:
                 engine._office._jobs.clear()
 
     async def _play(self) -> None:
-        self.engine.view(self._recorded)
-        self.other.view(self._recorded)
-        await self._remember()
+        self.engine.view(self.seen.recorded)
+        self.other.view(self.seen.recorded)
+        await self.seen.remember(self.store)
         if self.number > 1:
             await self._recover()
         if not self.world.of("prepared"):
@@ -145,37 +142,14 @@ class Life:
             await self.engine.definitions.publish(definition)
         self.world.note("prepared")
 
-    async def _remember(self) -> None:
-        for row in await executions(self.store):
-            for event in await self.store.events(row.execution_id):
-                self._saw(row.execution_id, event.type, event.data)
-
-    def _recorded(self, recorded: Sequence[Recorded]) -> None:
-        for one in recorded:
-            path = str(getattr(one.event, "path", ""))
-            self.seen.append((one.execution_id, type(one.event).__name__, path))
-
     def _ready(self) -> Step | None:
         """Return the next step if what it waits for has been seen; optional ones may be passed over."""
         for step in self.client.waiting():
-            if self._holds(step):
+            if self.seen.holds(step, self.client.ids):
                 return step
             if not step.optional:
                 return None
         return None
-
-    def _holds(self, step: Step) -> bool:
-        when = step.when
-        if not when:
-            return True
-        ids = self.client.ids
-        wanted = {ids.get(when.get("of", step.of))} if when.get("of") != "any" else None
-        found = sum(
-            kind == when["seen"] and ("path" not in when or path == when["path"])
-            and (wanted is None or execution in wanted)
-            for execution, kind, path in self.seen
-        )  # fmt: skip
-        return found >= when.get("count", 1)
 
     async def _quiet(self) -> bool:
         """Tell whether nothing happens in this process, and nothing will unless time passes."""
@@ -189,7 +163,7 @@ class Life:
         return True
 
     def _mark(self) -> tuple[int, int, int]:
-        return len(self.fate.passed), self.store.calls + self.other_store.calls, len(self.seen)
+        return len(self.fate.passed), self.store.calls + self.other_store.calls, len(self.seen.events)
 
     def _busy(self) -> bool:
         driver = self.engine._driver
@@ -213,8 +187,8 @@ class Life:
         due = self.clock.next_due
         open_ = [row for row in await executions(self.store) if row.status not in FINAL_EXECUTION]
         if due is not None and any(row.status not in ("attention", "paused") for row in open_):
-            self._in_vain = self._in_vain + 1 if self._when == len(self.seen) else 0
-            self._when = len(self.seen)
+            self._in_vain = self._in_vain + 1 if self._when == len(self.seen.events) else 0
+            self._when = len(self.seen.events)
             if self._in_vain > IN_VAIN:
                 raise Stuck(f"{self.case.name}: time passes and nothing goes on; open: {open_}")
             self.clock.advance_to(due)
@@ -230,30 +204,8 @@ class Life:
             raise Stuck(f"{self.case.name}: nothing goes on; open: {open_}")
         return False
 
-    def _saw(self, execution_id: str, kind: str, data: str) -> None:
-        with suppress(ValueError):
-            self.seen.append((execution_id, kind, _path(data)))
-
-
-def _path(data: str) -> str:
-    from pydantic_core import from_json
-
-    found: Any = from_json(data)
-    return str(found.get("path", "")) if isinstance(found, dict) else ""
-
 
 def _passed(world: World) -> float:
     """Return when a life begins: some time after the one before has ended."""
     lines = world.of("clock")
     return lines[-1]["at"] + LEASE if lines else START
-
-
-async def executions(store: Any) -> list[ExecutionRow]:
-    """Return all executions of a store, oldest first."""
-    found: list[ExecutionRow] = []
-    cursor = None
-    while True:
-        rows, cursor = await store.find(ExecutionQuery(None, limit=100, cursor=cursor))
-        found += rows
-        if cursor is None:
-            return sorted(found, key=lambda row: row.execution_id)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
-from sweep_life import Life, executions
+from sweep_life import Life
+from sweep_seen import executions
 
 from harmonia_core.contracts.rows import EventRow, ExecutionRow
 from harmonia_core.contracts.slots import SlotQuery

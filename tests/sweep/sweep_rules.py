@@ -4,8 +4,9 @@ from collections import Counter
 from typing import Any
 
 from pydantic_core import from_json
-from sweep_life import Life, executions, plugins
+from sweep_life import Life, plugins
 from sweep_secret import leaks
+from sweep_seen import executions
 
 from harmonia_core.contracts.rows import EventRow
 from harmonia_core.contracts.state_backend import StateBackend
