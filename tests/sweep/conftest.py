@@ -2,19 +2,25 @@
 
 import logging
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import anyio
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
+from sweep_life import plugins
 from sweep_secret import NAME, SAID, SECRET, Listener
 from sweep_table import table
 
+from harmonia_core import EngineRow
+from harmonia_core.host import KernelSettings, create_backend
 from harmonia_sql.testing.fixtures import (
     postgres_cluster,
     postgres_database,
@@ -42,10 +48,33 @@ def memory() -> Callable[[], str]:
     return lambda: f"memory://sweep-{next(NUMBERS)}"
 
 
+async def _make(path: Path) -> None:
+    backend = create_backend(f"sqlite:///{path}", plugins(), KernelSettings())
+    await backend.open(EngineRow("nobody", 1, "nowhere", 1.0))
+    await backend.close()
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with tables and nothing in them: copying it costs less than making them."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    # In a thread: a test that asks for it has a loop in this one.
+    maker = Thread(target=anyio.run, args=(_make, path))
+    maker.start()
+    maker.join()
+    return path
+
+
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Callable[[], str]:
+def sqlite(tmp_path: Path, empty: Path) -> Callable[[], str]:
     """Give the URL of a new file with each call."""
-    return lambda: f"sqlite:///{tmp_path}/{next(NUMBERS)}.db?synchronous=normal"
+
+    def make() -> str:
+        path = tmp_path / f"{next(NUMBERS)}.db"
+        shutil.copy(empty, path)
+        return f"sqlite:///{path}?synchronous=normal"
+
+    return make
 
 
 @pytest.fixture

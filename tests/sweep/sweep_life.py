@@ -114,6 +114,7 @@ class Life:
         await self.seen.remember(self.store)
         if self.number > 1:
             await self._recover()
+            self.store.backend.submit(self.world.late, lambda results: None)
         if not self.world.of("prepared"):
             await self._prepare()
         while True:

@@ -126,12 +126,13 @@ class Fate:
 
     die_at: number of the point, from 1; None to live. killed: the process kills itself there (SIGKILL);
     otherwise it is `dead` from then on, and what belongs to it must do nothing more. last_words: called
-    right before that, for what the world must know to go on.
+    right before that, for what the world must know to go on. late: units that it would have written since.
     """
 
     def __init__(self, die_at: int | None = None, *, killed: bool = False) -> None:
         self.passed: list[Point] = []
         self.dead = False
+        self.late: list[Unit] = []
         self.happened = anyio.Event()
         self.last_words: Callable[[], None] = lambda: None
         self._die_at, self._killed = die_at, killed

@@ -30,9 +30,10 @@ class MortalStore:
 
     def submit(self, units: Sequence[Unit], done: Callable[[Results], None]) -> None:
         """Commit units one by one: a process may die between any two."""
-        for unit in units:
+        for number, unit in enumerate(units):
             names = names_of(unit)
             if self.fate.reach("before", names):
+                self.fate.late += units[number:]
                 return
             self.busy += 1
             self.backend.submit([unit], self._told(names, done))

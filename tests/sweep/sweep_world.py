@@ -15,19 +15,22 @@ class World:
     """Hold the journal of one sweep's step. file: where it lies, None for this process alone.
 
     hanging: paths of attempts of this life that never end by themselves. peaks: the most that held a resource
-    at once in any life.
+    at once in any life. zombies: whether what a dead process would have written comes after all, once another
+    one has taken over; late: those units.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None, *, zombies: bool = False) -> None:
         self._file = file
         self.lines: list[dict[str, Any]] = []
         if file is not None and file.exists():
             self.lines = [json.loads(line) for line in file.read_text().splitlines()]
         self.peaks: Counter[str] = Counter()
+        self.fate, self.zombies = Fate(), zombies
         self.begin(Fate())
 
     def begin(self, fate: Fate) -> None:
         """Let a new process act in the world; nothing of the old one goes on."""
+        self.late = self.fate.late if self.zombies else []
         self.fate = fate
         self.hanging: set[tuple[str, str]] = set()
         self.holding: Counter[str] = Counter()

@@ -41,7 +41,7 @@ async def test_it_ends_as_if_nothing_had_happened(case: Case, memory: Place) -> 
     assert unexpected(case, base.outcome) + base.faults == []
     deaths = [*some(case, base.points), *again(case, base.points)]
     swept = await sweep(case, memory, base, deaths)
-    assert swept.crashes and swept.wrong == {}
+    assert swept.crashes and swept.wrong == {} and swept.unreached == swept.moved == 0
 
 
 async def test_every_kind_of_point_is_tried(memory: Place, root: Path) -> None:
