@@ -7,7 +7,6 @@ from sweep_case import Case, Step
 from sweep_world import World
 
 from harmonia_core.clock import Clock
-from harmonia_core.contracts.queries import ExecutionQuery
 from harmonia_core.errors import AlreadyCompleted, ExecutionFinished, ExecutionNotFound
 from harmonia_core.host import (
     ActionRefused,
@@ -101,18 +100,9 @@ class Client:
         self._begun(label, found.execution_id)
 
     async def _upgrade(self, step: Step) -> None:
-        given = dict(step.arguments)
-        label = given.pop("as")
-        origin = self.ids[step.of]
-        rows, _ = await self._engine.backend.find(ExecutionQuery(origin=origin))
-        if not rows:
-            head = await self._engine.backend.head(origin)
-            if head is not None and head.status == "terminated":
-                return  # the one in its place is begun by whoever adopts
-            await self._engine.upgrade(origin, **given)
-            rows, _ = await self._engine.backend.find(ExecutionQuery(origin=origin))
-        for row in rows:
-            self._begun(label, row.execution_id)
+        head = await self._engine.backend.head(self.ids[step.of])
+        if head is None or head.status != "terminated":  # or else whoever adopts begins what is in its place
+            await self._engine.upgrade(self.ids[step.of], **step.arguments)
 
     async def _complete(self, step: Step) -> None:
         given = dict(step.arguments)

@@ -18,7 +18,8 @@ class Seen:
         self.events: list[tuple[str, str, str]] = []
 
     async def remember(self, store: Any) -> None:
-        """Look at what is there before anything happens."""
+        """Look at what is there, whoever has recorded it."""
+        self.events.clear()
         for row in await executions(store):
             for event in await store.events(row.execution_id):
                 path = str(from_json(event.data).get("path", ""))

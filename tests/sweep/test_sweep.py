@@ -29,7 +29,10 @@ def some(case: Case, points: Sequence[Point]) -> list[tuple[int]]:
 
 
 def again(case: Case, points: Sequence[Point]) -> list[tuple[int, int]]:
-    """Return one pair: a process dies, and the next one at one of the first points that it passes."""
+    """Return one pair: a process dies, and the next one at one of the first points that it passes.
+
+    What they would have written comes after all, once another one has taken over.
+    """
     number = CASES.index(case)
     chosen = each_kind(points)
     return [(*chosen[number % len(chosen)], 3 + number % EARLY)]
@@ -39,9 +42,10 @@ def again(case: Case, points: Sequence[Point]) -> list[tuple[int, int]]:
 async def test_it_ends_as_if_nothing_had_happened(case: Case, memory: Place) -> None:
     base = await calm(case, memory())
     assert unexpected(case, base.outcome) + base.faults == []
-    deaths = [*some(case, base.points), *again(case, base.points)]
-    swept = await sweep(case, memory, base, deaths)
+    swept = await sweep(case, memory, base, some(case, base.points))
     assert swept.crashes and swept.wrong == {} and swept.unreached == swept.moved == 0
+    twice = await sweep(case, memory, base, again(case, base.points), zombies=True)
+    assert twice.crashes and twice.wrong == {}
 
 
 async def test_every_kind_of_point_is_tried(memory: Place, root: Path) -> None:

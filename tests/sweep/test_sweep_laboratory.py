@@ -55,6 +55,13 @@ async def test_it_dies_again_while_it_recovers(case: Case, memory: Place, record
 
 
 @each_case
+async def test_what_was_only_asleep_is_fenced_out(case: Case, memory: Place, record_property: Record) -> None:
+    base = await calm(case, memory())
+    found = await sweep(case, memory, base, every(base.points), zombies=True)
+    judged(found, "memory, asleep", record_property)
+
+
+@each_case
 async def test_a_part_on_postgresql(case: Case, postgres: Place, record_property: Record) -> None:
     found = await swept(case, postgres, lambda points: each_kind(points)[CASES.index(case) % 3 :: 3])
     judged(found, "postgresql", record_property)
