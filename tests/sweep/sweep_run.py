@@ -1,7 +1,7 @@
 """Run a case: once undisturbed, then once for each point, dying there; compare what came of it."""
 
 import traceback
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -126,23 +126,23 @@ def every(points: Sequence[Point]) -> list[tuple[int]]:
     return [(number,) for number in range(1, len(points) + 1)]
 
 
-def each_kind(points: Sequence[Point], names: Container[str] | None = None) -> list[tuple[int]]:
+def names_at(points: Iterable[Point]) -> set[tuple[str, str]]:
+    """Return (moment, name) of everything that happens at points."""
+    return {(point.when, name) for point in points for name in point.names}
+
+
+def each_kind(points: Sequence[Point], wanted: Iterable[tuple[str, str]] | None = None) -> list[tuple[int]]:
     """Return the fewest first points, by greed, that together have every name at every moment.
 
-    names: only these count; all of them without.
+    wanted: only these count; all of them without.
     """
-    pairs = {(point.when, name) for point in points for name in point.names}
-    wanted = {pair for pair in pairs if names is None or pair[1].partition(" ")[0] in names}
+    left = names_at(points) if wanted is None else set(wanted)
     chosen: list[tuple[int]] = []
-    while wanted:
-        best = max(range(len(points)), key=lambda n: (len(_pairs(points[n]) & wanted), -n))
-        wanted -= _pairs(points[best])
+    while left:
+        best = max(range(len(points)), key=lambda n: (len(names_at([points[n]]) & left), -n))
+        left -= names_at([points[best]])
         chosen.append((best + 1,))
     return sorted(chosen)
-
-
-def _pairs(point: Point) -> set[tuple[str, str]]:
-    return {(point.when, name) for name in point.names}
 
 
 def twice(points: Sequence[Point], early: int) -> Iterator[tuple[int, int]]:

@@ -1,60 +1,69 @@
 """Wherever its process dies, a definition ends as if it had not: a slice of that for every definition."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from sweep_case import Case, corpus
 from sweep_expected import unexpected
-from sweep_points import Point
-from sweep_run import Place, calm, each_kind, sweep
+from sweep_run import Calm, Place, calm, each_kind, names_at, sweep
+from sweep_secret import NAME, SECRET
 
 pytestmark = pytest.mark.anyio
 CASES = corpus()
-RARE = frozenset(
-    ("activity", "approval", "artifact", "attention", "cancel", "checkpoint", "continuation", "decision",
-     "deferral", "empty", "fork", "heartbeat", "late-result", "limit", "memo", "message-moved",
-     "message-sent", "prune", "publication", "request-registered", "roll-over", "slot-grant",
-     "slot-release", "slot-wanted", "snapshot", "steering", "stop")
-)  # fmt: skip
-SHARE, EARLY = 6, 9
-"""Points of rare kinds are tried wherever they are; of those that stand for the others, one of so many."""
+OFTEN, EARLY = 3, 9
+"""Definitions in which each name is tried at each moment, if so many have it (the laboratory tries all points);
+first points of a process that takes over, at one of which it dies as well."""
+Calms = Mapping[str, Calm]
 
 
-def some(case: Case, points: Sequence[Point]) -> list[tuple[int]]:
-    """Return the points of a case that are tried here; the laboratory tries all of them."""
-    first = CASES.index(case) % SHARE
-    return sorted({*each_kind(points)[first::SHARE], *each_kind(points, RARE)})
+@pytest.fixture(scope="session")
+async def calms() -> Calms:
+    """Return the undisturbed run of every definition."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(NAME, SECRET)
+        return {case.name: await calm(case, f"memory://calm-{case.name}") for case in CASES}
 
 
-def again(case: Case, points: Sequence[Point]) -> list[tuple[int, int]]:
+def some(case: Case, calms: Calms) -> list[tuple[int]]:
+    """Return the points of a case that are tried here: those that it tries for all the others, too."""
+    mine = set()
+    for when, name in names_at(calms[case.name].points):
+        having = [one.name for one in CASES if (when, name) in names_at(calms[one.name].points)]
+        first = crc32(f"{when} {name}".encode()) % len(having)
+        if case.name in (having + having)[first : first + OFTEN]:
+            mine.add((when, name))
+    return each_kind(calms[case.name].points, mine)
+
+
+def again(case: Case, base: Calm) -> list[tuple[int, int]]:
     """Return one pair: a process dies, and the next one at one of the first points that it passes.
 
     What they would have written comes after all, once another one has taken over.
     """
     number = CASES.index(case)
-    chosen = each_kind(points)
+    chosen = each_kind(base.points)
     return [(*chosen[number % len(chosen)], 3 + number % EARLY)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_it_ends_as_if_nothing_had_happened(case: Case, memory: Place) -> None:
-    base = await calm(case, memory())
+async def test_it_ends_as_if_nothing_had_happened(case: Case, calms: Calms, memory: Place) -> None:
+    base = calms[case.name]
     assert unexpected(case, base.outcome) + base.faults == []
-    swept = await sweep(case, memory, base, some(case, base.points))
-    assert swept.crashes and swept.wrong == {} and swept.unreached == swept.moved == 0
-    twice = await sweep(case, memory, base, again(case, base.points), zombies=True)
+    swept = await sweep(case, memory, base, some(case, calms))
+    assert swept.wrong == {} and swept.unreached == swept.moved == 0
+    twice = await sweep(case, memory, base, again(case, base), zombies=True)
     assert twice.crashes and twice.wrong == {}
 
 
-async def test_every_kind_of_point_is_tried(memory: Place, root: Path) -> None:
+async def test_every_kind_of_point_is_tried(calms: Calms, root: Path) -> None:
     there, tried = set(), set()
     for case in CASES:
-        points = (await calm(case, memory())).points
-        there |= {(point.when, name) for point in points for name in point.names}
-        for (number,) in some(case, points):
-            tried |= {(points[number - 1].when, name) for name in points[number - 1].names}
+        points = calms[case.name].points
+        there |= names_at(points)
+        tried |= names_at([points[number - 1] for (number,) in some(case, calms)])
     assert there - tried == set()
     names = {name.partition(" ")[0] for _, name in there}
     page = (root / "docs" / "crashes.md").read_text("utf-8")
