@@ -14,7 +14,7 @@ from sweep_secret import NAME, SECRET
 pytestmark = pytest.mark.anyio
 CASES = corpus()
 OFTEN, EARLY = 3, 9
-"""Definitions in which each name is tried at each moment, if so many have it (the laboratory tries all points);
+"""Definitions in which each name is tried at each moment, if so many have it (the laboratory: all points);
 first points of a process that takes over, at one of which it dies as well."""
 Calms = Mapping[str, Calm]
 
