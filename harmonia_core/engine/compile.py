@@ -141,9 +141,11 @@ def _frozen(schema: dict[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def _graph_hash(definition_hash: str, scope: Scope) -> str:
-    """Hash what was compiled. Inputs and conditions stand for themselves in the definition's own hash."""
+    """Hash what was compiled. Inputs and conditions stand for themselves in the definition's own hash.
+
+    In what order the author wrote names makes no difference: the stored definition has them sorted.
+    """
     rows = [_row(node) for node in scope.tasks]
-    # Sorted, for what is stored of a definition is: compiled from there it has to have the same hash.
     text = json.dumps([GRAPH_FORMAT, definition_hash, rows], separators=(",", ":"), sort_keys=True)
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 
