@@ -51,6 +51,9 @@ BLOCKS = (
 )
 
 
+LEFT_OUT = (ast.Expr, ast.Raise, ast.Continue, ast.Break, ast.Return, ast.Delete)
+
+
 class Mutant(NamedTuple):
     """A changed function. line, last: of the statement that is changed."""
 
@@ -204,15 +207,17 @@ def _constants(value: Any) -> Iterator[ast.expr]:
 def _statements(node: ast.stmt, function: ast.AST) -> Iterator[ast.stmt]:
     if isinstance(node, ast.Return) and node.value is not None:
         # None for False would be the same to who asks, and both ways of a constant are tried anyway.
-        if not (isinstance(node.value, ast.Constant) and node.value.value in (None, False, True)):
+        if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, bool | None)):
             yield ast.Return(ast.Constant(None))
     elif isinstance(node, ast.AugAssign) and type(node.op) in OPPOSITES:
         yield ast.AugAssign(node.target, OPPOSITES[type(node.op)](), node.value)
         yield ast.Pass()
-    elif isinstance(node, ast.Expr | ast.Raise | ast.Continue | ast.Break | ast.Return | ast.Delete):
+    elif isinstance(node, LEFT_OUT) or (isinstance(node, ast.Assign) and _replaces(node, function)):
         yield ast.Pass()
-    elif isinstance(node, ast.Assign) and all(_stood(target, node, function) for target in node.targets):
-        yield ast.Pass()
+
+
+def _replaces(node: ast.Assign, function: ast.AST) -> bool:
+    return all(_stood(target, node, function) for target in node.targets)
 
 
 def _stood(target: ast.expr, node: ast.stmt, function: ast.AST) -> bool:

@@ -28,7 +28,7 @@ ENGINE = "harmonia_core.engine."
 # What carries decide, evolve, retry, rewind and compile; the close siblings come with `--also`.
 NAMES = ("retry", "decide", "evolve", "compile", "rewind")
 TESTS = "tests/pure"
-LINES = ROOT / "laboratory" / "lines.json"
+LINES = ROOT / "laboratory" / "raw" / "lines.json"
 
 
 class Mutation:
@@ -37,6 +37,7 @@ class Mutation:
     def __init__(self, options: argparse.Namespace, modules: list[str], out: int) -> None:
         self.options, self.modules, self.out = options, modules, out
         self.verdicts: list[Verdict] = []
+        self.reasons = explanations()
 
     def say(self, text: str) -> None:
         """Write to the error stream that was there before the tests."""
@@ -71,6 +72,8 @@ class Mutation:
             found = list(copies.tried(made))
             self.verdicts += found
             self.say(f"{row(module, found)}  {time.monotonic() - begun:5.0f} s")
+            for verdict in judged(found, self.reasons, {module}).unexplained:
+                print("\n".join(described(verdict)), flush=True)
         return True
 
     def measure(self, items: list[pytest.Item]) -> int:
@@ -110,7 +113,8 @@ def chosen(names: list[str]) -> list[str]:
 def described(verdict: Verdict) -> Iterator[str]:
     """Yield a survivor as the lines of a change, with what explains it beside it."""
     mutant = verdict.mutant
-    yield f"{path_of(mutant.module).relative_to(ROOT)}:{mutant.line} {mutant.function}: {verdict.outcome}, {verdict.tests} tests"
+    place = f"{path_of(mutant.module).relative_to(ROOT)}:{mutant.line}"
+    yield f"{place} {mutant.function}: {verdict.outcome}, {verdict.tests} tests"
     yield from (f"  - {line}" for line in mutant.was.splitlines())
     yield from (f"  + {line}" for line in mutant.now.splitlines())
 
@@ -124,11 +128,7 @@ def record(judgement: Judgement, verdicts: list[Verdict]) -> dict[str, Any]:
         "explained": len(judgement.explained),
         "unexplained": ["\n".join(described(one)) for one in judgement.unexplained],
         "stale": [list(key) for key in judgement.stale],
-        "mutants": [
-            [one.mutant.module, one.mutant.function, one.mutant.line, one.mutant.was, one.mutant.now]
-            + [one.outcome, one.by]
-            for one in verdicts
-        ],
+        "mutants": [[*one.mutant.key, one.mutant.line, one.outcome, one.by] for one in verdicts],
     }
 
 
@@ -143,7 +143,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="of tests for one mutant, the quickest first"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "laboratory" / "mutation.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "laboratory" / "raw" / "mutation.json")
     return parser.parse_args()
 
 
@@ -156,9 +156,7 @@ def main() -> int:
     code = pytest.main([*quiet, str(ROOT / TESTS)], plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not plugin.verdicts:
         return int(code) or 2
-    judgement = judged(plugin.verdicts, explanations(), set(modules) if not options.function else set())
-    for verdict in judgement.unexplained:
-        print("\n".join(described(verdict)))
+    judgement = judged(plugin.verdicts, plugin.reasons, set(modules) if not options.function else set())
     for key in judgement.stale:
         print(f"explained, but it does not survive: {' | '.join(key)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
