@@ -4,6 +4,7 @@ What only the store and the engines know (owners, requests, children) is added i
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from harmonia_core.engine.explain_causes import FEW, Cause, command
 from harmonia_core.engine.explain_ends import ended, item_ended, task_ended
@@ -101,9 +102,14 @@ def _of_task(state: ExecutionState, path: str) -> Iterator[Cause]:
     if state.status in FINAL_EXECUTION:
         yield ended(state)._replace(path=path)
         return
-    way = levels(state, path)
-    yield from _at(state, path, way)
+    yield from _at(state, path, _way(state, path))
     yield from (one for one in map(_note, _around(state)) if one is not None)
+
+
+def _way(state: ExecutionState, path: str) -> list[Level]:
+    """Return the scopes on the way to a task, up to what is in another round than the path says."""
+    whole = levels(state, path)
+    return list(takewhile(lambda level: path.startswith(prefix_of(level)), whole))
 
 
 def _note(cause: Cause) -> Cause | None:
