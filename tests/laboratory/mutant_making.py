@@ -8,6 +8,7 @@ carried out when the module is imported.
 
 import ast
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
@@ -51,6 +52,8 @@ BLOCKS = (
 )
 
 
+LONG, AROUND = 120, 40
+"""From how many characters a statement is shown in part, and how many around the change."""
 LEFT_OUT = (ast.Expr, ast.Raise, ast.Continue, ast.Break, ast.Return, ast.Delete)
 
 
@@ -94,8 +97,7 @@ def mutants(module: str, path: Path) -> Iterator[Mutant]:
             code = compiled(tree, path, place.function, names)
             place.put(place.node)
             if code is not None and now != was:
-                first, last = lines(place.statement)
-                yield Mutant(module, code.co_qualname, first, last, was, now, code)
+                yield Mutant(module, code.co_qualname, *lines(place.statement), *shortened(was, now), code)
 
 
 def compiled(tree: ast.Module, path: Path, function: ast.AST, names: dict[Any, CodeType]) -> CodeType | None:
@@ -242,6 +244,25 @@ def lines(node: Any) -> tuple[int, int]:
     if body:
         last = max(node.lineno, body[0].lineno - 1)
     return node.lineno, last
+
+
+def shortened(was: str, now: str) -> tuple[str, str]:
+    """Return two texts without most of what they have in common at both ends, if they are long."""
+    if max(len(was), len(now)) <= LONG:
+        return was, now
+    head = alike(was, now)
+    tail = alike(was[head:][::-1], now[head:][::-1])
+    begin = max(0, head - AROUND)
+    before, after = "…" * (begin > 0), "…" * (tail > AROUND)
+    return tuple(  # type: ignore[return-value]
+        f"{before}{text[begin : min(len(text), len(text) - tail + AROUND)]}{after}" for text in (was, now)
+    )
+
+
+def alike(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def shown(node: ast.AST) -> str:

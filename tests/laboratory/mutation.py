@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from explanations import Judgement, explanations, judged
 from line_tests import kept, measured
 from mutant_making import Mutant, mutants
-from mutant_running import Copies, Verdict
+from mutant_running import SURVIVED, UNTESTED, Copies, Verdict
 from pure_modules import ROOT, path_of, pure_modules
 
 ENGINE = "harmonia_core.engine."
@@ -38,6 +38,7 @@ class Mutation:
         self.options, self.modules, self.out = options, modules, out
         self.verdicts: list[Verdict] = []
         self.reasons = explanations()
+        self.left = left(options.out) if options.left else None
 
     def say(self, text: str) -> None:
         """Write to the error stream that was there before the tests."""
@@ -87,7 +88,8 @@ class Mutation:
 
     def wanted(self, mutant: Mutant) -> bool:
         """Tell whether a mutant is among those asked for."""
-        return not self.options.function or mutant.function in self.options.function
+        named = not self.options.function or mutant.function in self.options.function
+        return named and (self.left is None or mutant.key in self.left)
 
 
 def row(module: str, verdicts: list[Verdict]) -> str:
@@ -119,6 +121,12 @@ def described(verdict: Verdict) -> Iterator[str]:
     yield from (f"  + {line}" for line in mutant.now.splitlines())
 
 
+def left(file: Path) -> set[tuple[str, ...]]:
+    """Return the mutants that were not killed the last time."""
+    found = json.loads(file.read_text("utf-8"))["mutants"]
+    return {tuple(key) for *key, _, outcome, _ in found if outcome in (SURVIVED, UNTESTED)}
+
+
 def record(judgement: Judgement, verdicts: list[Verdict]) -> dict[str, Any]:
     """Return what a run came to, for the report."""
     modules = sorted({verdict.mutant.module for verdict in verdicts})
@@ -139,6 +147,7 @@ def arguments() -> argparse.Namespace:
         "modules", nargs="*", default=list(NAMES), help="modules of the engine; rewind: all of them"
     )
     parser.add_argument("--function", action="append", help="only mutants of this function (may be repeated)")
+    parser.add_argument("--left", action="store_true", help="only what was not killed the last time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="of tests for one mutant, the quickest first"
@@ -156,7 +165,9 @@ def main() -> int:
     code = pytest.main([*quiet, str(ROOT / TESTS)], plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not plugin.verdicts:
         return int(code) or 2
-    judgement = judged(plugin.verdicts, plugin.reasons, set(modules) if not options.function else set())
+    judgement = judged(
+        plugin.verdicts, plugin.reasons, set() if options.function or options.left else set(modules)
+    )
     for key in judgement.stale:
         print(f"explained, but it does not survive: {' | '.join(key)}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
