@@ -97,7 +97,7 @@ def test_without_a_policy_or_a_retryable_error_an_attempt_is_the_last() -> None:
 def test_the_draw_of_the_core_itself_stays_what_it_was() -> None:
     # Logs say what was drawn: other numbers would be another jitter for the same attempt.
     drawn = [draw_of("block", 1), draw_of("block", 2), draw_of("rows[3]/block", 1)]
-    assert drawn == pytest.approx([0.2235026020666131, -0.10824636142153587, -0.6455831693697642])
+    assert drawn == [0.2235026020666131, -0.10824636142153587, -0.6455831693697642]
 
 
 def test_the_draws_of_the_core_fill_their_range() -> None:
