@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from building import (
+    ASKED,
     BOOM,
     ONCE_MORE,
     UNDONE,
@@ -18,6 +19,7 @@ from building import (
     types,
 )
 from pydantic_core import PydanticCustomError
+from test_derived import HEAD
 
 from harmonia_core import TaskType
 from harmonia_core.builtin.control import TASK_TYPES
@@ -26,10 +28,13 @@ from harmonia_core.definitions.load import compile_loaded, load_data
 from harmonia_core.engine.arrivals import Fact
 from harmonia_core.engine.clearing import cleared_inside
 from harmonia_core.engine.explain import explain_state
+from harmonia_core.engine.explain_owner import Drive, abandoned
 from harmonia_core.engine.gating import Gate, asked_again, given_back
+from harmonia_core.engine.messages import hand_out
 from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.timeline import scope_of, timeline
 from harmonia_core.engine.undo_folds import is_open
+from harmonia_core.errors import DefinitionInvalid
 from harmonia_core.model import events as e
 from harmonia_core.model.child import Child
 from harmonia_core.model.child_spec import read_workflow
@@ -72,6 +77,14 @@ def test_what_is_undone_earlier_waits_for_what_was_done_later() -> None:
             play.arrive(Fact(fact))
     found = [one for one in explain_state(play.state) if one.code == "dependency-open"]
     assert [one.path for one in found] == ["c/m[0]~undo"]
+
+
+def test_in_a_composite_that_has_not_begun_what_is_undone_can_be_known() -> None:
+    of = graph(task("a"), composite("c", "a", inside=scope(task("b"))))
+    play = Play(of)
+    assert is_open(play.state, "c/b") and is_open(play.state, "a")
+    play.end("a")
+    assert is_open(play.state, "c/b") and not is_open(play.state, "c[3]/b")
 
 
 def test_what_lies_in_a_map_that_has_ended_is_not_open() -> None:
@@ -141,6 +154,56 @@ class TestDefinitions:
         with pytest.raises(PydanticCustomError, match="'workflow' is a definition"):
             read_workflow(7)
 
+    @pytest.mark.parametrize(
+        ("value", "read"),
+        [({"name": "ship"}, "ship"), ({"name": "ship", "version": 2}, "ship@2"), ("ship@^1.4", "ship@^1.4")],
+    )
+    def test_a_published_workflow_is_named_by_text_or_by_parts(self, value: Any, read: str) -> None:
+        assert read_workflow(value) == read
+
+    @pytest.mark.parametrize(
+        ("value", "code"),
+        [
+            ({"file": "a.yaml"}, "file-not-read"),
+            ({"hash": "x"}, "value-wrong"),
+            ("no name!", "reference-invalid"),
+        ],
+    )
+    def test_what_names_a_workflow_wrongly_is_refused(self, value: Any, code: str) -> None:
+        with pytest.raises(PydanticCustomError) as refused:
+            read_workflow(value)
+        assert refused.value.type == code
+
+    def test_what_reduces_is_one_expression(self) -> None:
+        types = {one.name: one for one in TASK_TYPES}
+        reduce = {"initial": 0, "value": "${a} and ${b}"}
+        tasks = {"m": {"type": "map", "input": ITEMS, "task": {"type": "noop"}, "reduce": reduce}}
+        with pytest.raises(DefinitionInvalid) as refused:
+            compile_loaded(load_data({"name": "w", "tasks": tasks}), types)
+        assert [one.code for one in refused.value.problems] == ["expression-invalid"]
+
+
+def test_a_message_is_kept_while_who_waits_for_it_does_something_else() -> None:
+    waits = task("w", type="event", kernel=True, input=ASKED)
+    play = Play(graph(waits, task("b", "w")), {("w", "input"): {"name": "a"}})
+    came = folded(play.graph, [e.MessageReceived("m", "a", None, 1)], play.state)
+    assert types(hand_out(came)) == ["TakeMessages", "SucceedTask"]
+    busy = play.task("w")._replace(status=TaskStatus.READY)
+    rest = came.scope.pages[0][1:]
+    assert hand_out(came._replace(scope=came.scope._replace(pages=((busy, *rest),)))) == []
+
+
+def test_a_result_for_brackets_without_a_number_is_a_result_for_nothing() -> None:
+    assert Play(graph(task("a"))).request("complete", path="a[]", attempt=1, output=1) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "said"), [(0, "No other engine is"), (1, "1 other engine is"), (2, "2 other engines are")]
+)
+def test_who_could_take_over_is_counted(others: int, said: str) -> None:
+    drive = Drive(HEAD, None, False, False, None, others, None, False)
+    assert said in abandoned(drive, 1.0)[0].message
+
 
 class TestTimes:
     def test_a_wait_for_turn_and_a_timer_that_is_due(self) -> None:
@@ -153,10 +216,13 @@ class TestTimes:
             e.RetryScheduled("a", 1, BOOM, 9.0, 1.0, 0.0),
             e.TimerFired("a", "retry"),
         ]
-        line = timeline(
-            of, [Recorded("x", n, float(n), None, None, one) for n, one in enumerate(facts, 1)], 9.0
-        )
+        log = [Recorded("x", n, float(n), None, None, one) for n, one in enumerate(facts, 1)]
+        line = timeline(of, log, 9.0)
         assert line.tracks["a"].status == "backoff"
+        ended = Recorded("x", 7, 8.0, None, None, e.TaskSkipped("a", "resolved"))
+        again = Recorded("x", 8, 8.5, None, None, e.TaskScheduled("a", 2, False))
+        begun = timeline(of, [*log, ended, again], 9.0).tracks["a"]
+        assert (begun.status, begun.ended) == ("running", None)
 
     def test_a_task_of_another_version_stands_in_no_scope(self) -> None:
         log = [Recorded("x", 1, 1.0, None, None, e.TaskScheduled("gone/a", 1, True, {}))]

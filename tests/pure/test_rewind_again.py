@@ -98,6 +98,15 @@ def test_what_waits_for_another_try_maps_onto_another_version() -> None:
     assert isinstance(rewound, Rewound) and set(rewound.again) == {"a", "c"}
 
 
+def test_a_composite_under_way_is_no_plain_task_of_the_same_type() -> None:
+    inside = scope(task("a"), task("b", "a"))
+    play = Play(graph(task("c", type="own", kernel=True, scope=inside)))
+    play.end("c/a")
+    with pytest.raises(RewindRefused) as found:
+        back(play, AtSeq(play.state.seq), of=graph(task("c", type="own")))
+    assert [(one.code, one.path) for one in found.value.problems] == [("structure-changed", "c")]
+
+
 def test_only_what_holds_tasks_can_have_failed_inside() -> None:
     of: Graph = graph(task("a"))
     state: Any = TaskState()
