@@ -59,6 +59,10 @@ class TestDefinitions:
         found = problems({"a": {"type": "noop"}}, concurrency={"max": 1, "key": "${tasks.a.output}"})
         assert found["concurrency.key"] == "root-misplaced"
 
+    def test_a_moment_that_is_written_out_is_one(self) -> None:
+        found = problems({"w": {"type": "wait", "input": {"until": "tomorrow"}}})
+        assert found == {"tasks.w.input.until": "input-invalid"}
+
     def test_what_reduces_a_map_must_be_an_expression(self) -> None:
         found = problems({"m": {**ITEMS, "reduce": {"initial": 0, "value": "result +"}}})
         assert list(found) == ["tasks.m.reduce.value"]
