@@ -1,9 +1,10 @@
 """What explaining says where less is known: about limits, owners, signs of life, moments and pauses."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from building import BOOM, UNDONE, Play, composite, folded, graph, mapped, order, running, scope, task
+from building import ASKED, BOOM, UNDONE, Play, composite, folded, graph, mapped, order, running, scope, task
 
 from harmonia_core.engine.explain import explain_state
 from harmonia_core.engine.explain_causes import CODES, FEW, Cause
@@ -131,3 +132,12 @@ def test_the_rest_of_a_race_that_is_won_ends_early() -> None:
     state = folded(of, [*facts, *won], running(of))
     found = [one for one in explain_state(state, "r/c") if one.code == "cancelling"]
     assert [one.message for one in found] == ["It will not begin: what it lies in is ending early."]
+
+
+def test_nothing_goes_on_before_it_is_known_how_something_can_be_undone() -> None:
+    undo = replace(UNDONE, input=ASKED)
+    play = Play(graph(task("a", undo=undo), task("b", "a")), slow=[("a", "undo")])
+    play.end("a")
+    assert [one.path for one in play.state.undo.owed] == ["a"]
+    found = [one for one in explain_state(play.state) if one.path == "b"]
+    assert [one.code for one in found] == ["question-open"]
