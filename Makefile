@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 	if $$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then command -v $$name; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench postgres postgres-stop lint types install clean
+.PHONY: help demo test laboratory coverage simulate bench postgres postgres-stop lint types install clean
 
 help: ## Say what can be made.
 	@echo 'make TARGET, where TARGET is one of'
@@ -27,6 +27,12 @@ test: lint types ## Check style, types and imports, then run every test.
 simulate: $(STAMP) ## Run SEEDS=500 seeds FROM=0, or show SEED=123: engines, faults and people on virtual time.
 	@$(BIN)/python tests/simulation/simulate.py \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),0)) $(ARGS)
+
+laboratory: $(STAMP) ## Run what is too long for every day, and write a dated report; PARTS=mutation for one part.
+	$(BIN)/python tests/laboratory/laboratory_parts.py --jobs $(JOBS) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
+
+coverage: $(STAMP) ## Measure the branches of the pure modules; ARGS=--quick for less than a minute.
+	$(BIN)/python tests/laboratory/coverage_check.py $(ARGS)
 
 bench: $(STAMP) ## Measure the engine beside its floor, as one table.
 	$(BIN)/python benchmarks/run.py $(ARGS)
@@ -59,7 +65,7 @@ $(STAMP): requirements.txt constraints.txt setup.cfg $(wildcard plugins/*/setup.
 
 clean: ## Remove the environment and everything that was generated.
 	@test ! -e .postgres || $(BIN)/python -m harmonia_sql.testing remove
-	rm -rf .postgres
+	rm -rf .postgres laboratory/raw
 	rm -rf $(VENV) build .tox .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -rf *.egg-info plugins/*/src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from harmonia_core.model import events as e
 from harmonia_core.model.events import Event
 from harmonia_core.model.graph import TaskNode
 from harmonia_core.model.state import ExecutionState, TaskState
-from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
+from harmonia_core.model.statuses import TaskStatus
 
 
 def cleared(state: ExecutionState) -> Iterator[Event]:
@@ -26,8 +26,7 @@ def cleared_inside(state: ExecutionState, path: str, task: TaskState) -> Iterato
     for part, part_node, part_task in inside:
         yield from _children(state, part_node, part, part_task)
     for part, _, part_task in reversed(inside):
-        if part_task.status not in FINAL_TASK:
-            yield e.TaskCancelled(part, part_task.attempt)
+        yield e.TaskCancelled(part, part_task.attempt)
 
 
 def _children(state: ExecutionState, node: TaskNode, path: str, task: TaskState) -> Iterator[Event]:

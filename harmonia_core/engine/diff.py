@@ -174,8 +174,6 @@ class Difference:
         return {name: value for name, value in shape.items() if name not in self._ignored}
 
     def _ended(self, map_path: str, path: str, old: Shape | None, new: Shape | None) -> TaskChange | None:
-        if old is None and new is None:
-            return None
         if old is None or new is None:
             fields = changed_fields(old or {}, new or {})
         else:

@@ -4,6 +4,7 @@ What only the store and the engines know (owners, requests, children) is added i
 """
 
 from collections.abc import Iterator
+from itertools import islice, takewhile
 
 from harmonia_core.engine.explain_causes import FEW, Cause, command
 from harmonia_core.engine.explain_ends import ended, item_ended, task_ended
@@ -81,16 +82,15 @@ def _waiting_behind(state: ExecutionState) -> Iterator[Cause]:
     if state.cancelling or state.timed_out or state.undo.compensation("") is not None:
         return
     count = scope.open - (scope.active | scope.ready).bit_count()
-    if count <= 0:
-        return
     waiting = (node for node in nodes.tasks if scope.task(node.index).status is TaskStatus.WAITING)
-    first = [node for node, _ in zip(waiting, range(FEW), strict=False)]
-    if first:
-        behind = dependency(state, nodes, scope, "", first[0], first[0].id)
-        if count > 1:
-            text = f"{count:,} tasks wait for others; {first[0].id} for {behind.blocking['path']}."
-            behind = behind._replace(message=text)
-        yield behind._replace(paths=tuple(node.id for node in first), many=count)
+    first = list(islice(waiting, FEW)) if count > 0 else []
+    if not first:
+        return
+    behind = dependency(state, nodes, scope, "", first[0], first[0].id)
+    if count > 1:
+        text = f"{count:,} tasks wait for others; {first[0].id} for {behind.blocking['path']}."
+        behind = behind._replace(message=text)
+    yield behind._replace(paths=tuple(node.id for node in first), many=count)
 
 
 def _of_task(state: ExecutionState, path: str) -> Iterator[Cause]:
@@ -101,9 +101,14 @@ def _of_task(state: ExecutionState, path: str) -> Iterator[Cause]:
     if state.status in FINAL_EXECUTION:
         yield ended(state)._replace(path=path)
         return
-    way = levels(state, path)
-    yield from _at(state, path, way)
+    yield from _at(state, path, _way(state, path))
     yield from (one for one in map(_note, _around(state)) if one is not None)
+
+
+def _way(state: ExecutionState, path: str) -> list[Level]:
+    """Return the scopes on the way to a task, up to what is in another round than the path says."""
+    whole = levels(state, path)
+    return list(takewhile(lambda level: path.startswith(prefix_of(level)), whole))
 
 
 def _note(cause: Cause) -> Cause | None:

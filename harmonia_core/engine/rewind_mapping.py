@@ -70,6 +70,8 @@ class _Mapping:
             return task._replace(items=self._items(old, new, task.items, path))
         if task.inside is not None and old.scope is not None and new.scope is not None:
             return task._replace(inside=self._inside(old.scope, new.scope, task.inside, path))
+        message = "it is under way, and only one of the versions has tasks inside of it"
+        self._refuse("structure-changed", path, message, "let it run again")
         return task
 
     def _fits(self, old: TaskNode, new: TaskNode, path: str, stands: str) -> bool:

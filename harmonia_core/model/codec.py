@@ -61,8 +61,6 @@ def encode(event: Event) -> bytes:
             if type(value) in REFS:
                 name, value = name + "@", value.as_json()
         elif name in _SHAPES:
-            if value == default:
-                continue
             value = _SHAPES[name](value)
         data[name] = value
     return to_json(data)

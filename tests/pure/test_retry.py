@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harmonia_core.engine.retry import RETRY_AFTER_CAP, delay, judge, matches, retryable
-from harmonia_core.model.events import RetryScheduled, TaskFailed
+from harmonia_core.engine.retry import RETRY_AFTER_CAP, delay, draw_of, held, judge, matches, retryable
+from harmonia_core.model.events import RetryScheduled, TaskAttention, TaskFailed
 from harmonia_core.model.graph import RetryPolicy
 from harmonia_core.model.outcomes import ErrorInfo
 
@@ -92,3 +92,20 @@ def test_without_a_policy_or_a_retryable_error_an_attempt_is_the_last() -> None:
     assert judge(None, "t", 1, REFUSED, 0.0, 0.0) == TaskFailed("t", 1, REFUSED)
     assert judge(RetryPolicy(), "t", 1, fatal, 0.0, 0.0) == TaskFailed("t", 1, fatal)
     assert judge(RetryPolicy(max_retries=0), "t", 1, REFUSED, 0.0, 0.0) == TaskFailed("t", 1, REFUSED)
+
+
+def test_the_draw_of_the_core_itself_stays_what_it_was() -> None:
+    # Logs say what was drawn: other numbers would be another jitter for the same attempt.
+    drawn = [draw_of("block", 1), draw_of("block", 2), draw_of("rows[3]/block", 1)]
+    assert drawn == [0.2235026020666131, -0.10824636142153587, -0.6455831693697642]
+
+
+def test_the_draws_of_the_core_fill_their_range() -> None:
+    drawn = [draw_of("block", attempt) for attempt in range(200)]
+    assert -1 <= min(drawn) < -0.9 and 0.9 < max(drawn) <= 1
+
+
+def test_only_a_failure_is_held_for_a_person() -> None:
+    later = RetryScheduled("a", 1, REFUSED, 5.0, 1.0, 0.0)
+    assert held(later, "policy") is later
+    assert held(TaskFailed("a", 1, REFUSED), "policy") == TaskAttention("a", "policy", REFUSED)
