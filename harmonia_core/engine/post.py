@@ -170,17 +170,17 @@ class PostOffice:
         return not await self._move(message, first.key, s.wish_in(first))
 
     async def _seek(self, key: str, wish: s.Subscription) -> None:
-        """Look for a message for one who has begun to wait."""
+        """Look for messages for one who has begun to wait; each goes to whoever has waited for it longest."""
         while True:
             message = await self._first(s.messages_for(wish))
             if message is None:
                 return
             if await self._expired(message):
                 continue
-            if await self._move(message, key, wish):
-                return
+            while await self._deliver(message.key):
+                pass
             if await self._backend.document(s.PLACE, s.WAITING, key) is None:
-                return  # it waits no more, or has been given another one
+                return  # it has been given one, or waits no more
 
     async def _move(self, message: Document, key: str, wish: s.Subscription) -> bool:
         """Give a message to one who waits; False if one of the two has been given to another."""

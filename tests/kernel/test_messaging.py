@@ -155,6 +155,21 @@ async def test_a_published_message_reaches_one_that_waits_the_first() -> None:
         assert await stored(h, s.WAITING) == await stored(h, s.OUTGOING) == []
 
 
+async def test_one_who_begins_to_wait_does_not_get_ahead_of_one_that_has_waited_longer() -> None:
+    """A message is stored, and has not been brought to anybody yet, when the second begins to wait."""
+    async with harness() as h:
+        first = await h.engine.start(awaiting(), {"n": 1})
+        await h.seen(first, "MessageAwaited")
+        h.clock.advance(1)
+        message = s.published(Post("id", "paid", 1, "there", 4e9), "default", 0.0)
+        await h.engine.documents.put(s.PLACE, s.MESSAGES, message.key, _value(message), None, message.fields)
+        second = await h.engine.start(awaiting(), {"n": 1})
+        assert (await h.finish(first))["output"] == "there"
+        assert (await h.engine.get(second))["status"] == "running"
+        await h.engine.publish("paid", "two", correlation=1)
+        assert (await h.finish(second))["output"] == "two"
+
+
 async def test_a_published_message_is_kept_for_whoever_comes_until_it_expires() -> None:
     async with harness() as h:
         await h.engine.publish("paid", "early", correlation=3, ttl=10)
