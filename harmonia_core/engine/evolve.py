@@ -12,6 +12,7 @@ from harmonia_core.engine.control_folds import CONTROL_FOLDS, lifted, started_wi
 from harmonia_core.engine.frontier import put
 from harmonia_core.engine.inbox_folds import INBOX_FOLDS, WAITS, of_task
 from harmonia_core.engine.items import item, put_item
+from harmonia_core.engine.progress_folds import kept
 from harmonia_core.engine.rolling import beginning
 from harmonia_core.engine.slot_folds import SLOT_FOLDS, slots_of_task
 from harmonia_core.engine.task_folds import OF_TASKS, change
@@ -44,12 +45,14 @@ def evolve(state: ExecutionState, recorded: Recorded) -> ExecutionState:
         if path.endswith(UNDO):
             return undo_moved(state, recorded, path)
         moved = _deep(state, recorded, path)
-        return followed(state, moved, recorded, path) if state.graph.undoes else moved
-    new = change(root.tasks[position], state.scope.task(position), recorded)
-    failed, error = state.failed, state.error
-    if new.status is TaskStatus.FAILED:
-        failed, error = (*failed, path), error or new.error
-    moved = _moved(state, recorded.seq, path, position, new, failed, error)
+    else:
+        new = change(root.tasks[position], state.scope.task(position), recorded)
+        failed, error = state.failed, state.error
+        if new.status is TaskStatus.FAILED:
+            failed, error = (*failed, path), error or new.error
+        moved = _moved(state, recorded.seq, path, position, new, failed, error)
+    if state.ends_before:
+        moved = kept(state, moved, path)
     return followed(state, moved, recorded, path) if state.graph.undoes else moved
 
 

@@ -250,11 +250,12 @@ def _step(nodes: Scope, scope: GraphState, name: str, numbers: tuple[int, ...]) 
     return None if item is None else (node.item, item, numbers[1:])
 
 
-def _ends(task: TaskState) -> int:
+def ends_of(task: TaskState) -> int:
+    """Count what has ended in a task so far, its own end and what lies inside included."""
     count = max(task.attempt - 1, 0) + (task.status in FINAL_TASK)
     if task.items is not None:
         count += task.items.begun - len(task.items.flight)
-        count += sum(_ends(item) for item in task.items.flight.values() if item.inside is not None)
+        count += sum(ends_of(item) for item in task.items.flight.values() if item.inside is not None)
     if task.inside is not None:
         count += task.inside.iteration + ends(task.inside.graph)
     return count
@@ -262,7 +263,7 @@ def _ends(task: TaskState) -> int:
 
 def ends(scope: GraphState) -> int:
     """Count what has ended in a scope so far. Looks at every task."""
-    return sum(_ends(task) for page in scope.pages for task in page)
+    return sum(ends_of(task) for page in scope.pages for task in page)
 
 
 def begin(graph: Graph, execution_id: str) -> ExecutionState:

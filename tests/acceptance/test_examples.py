@@ -111,6 +111,7 @@ def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {
         "order-booking",
         "patterns",
+        "rollout",
         "subworkflows",
     }
     assert {path.stem for path in EXAMPLES.glob("*.yaml")} == tested

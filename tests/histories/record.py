@@ -9,9 +9,8 @@ version. Clock, ids and draws are fixed, so that recording twice gives the same 
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -153,7 +152,10 @@ def _with(history: History, **changes: Any) -> History:
 def _fixed(seed: str) -> Iterator[None]:
     """Fix the ids and tokens that engines draw."""
     draws = random.Random(seed)
-    maker = partial(IdMaker, draw=draws.randbytes)
+
+    def maker(now: Callable[[], float], *_: Any) -> IdMaker:
+        return IdMaker(now, draws.randbytes)
+
     token = patch("secrets.token_urlsafe", lambda size: f"{seed}-{draws.getrandbits(64):016x}")
     with patch(f"{Engine.__module__}.IdMaker", maker), token, patch.dict(os.environ, dict([SECRET])):
         yield

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from building import ASKED, BOOM, ONCE_MORE, Play, each, graph, mapped, task
+from building import ASKED, BOOM, ONCE_MORE, Play, composite, each, graph, mapped, order, scope, task
 
 from harmonia_core.engine.arrivals import AnswerFound, Due, Fact
 from harmonia_core.engine.outcomes import reported, wanted
@@ -11,6 +11,7 @@ from harmonia_core.engine.recovery import lost
 from harmonia_core.engine.request_kinds import Wish, from_request
 from harmonia_core.model import events as e
 from harmonia_core.model.commands import Answer
+from harmonia_core.model.graph import Jump, Rule
 from harmonia_core.model.outcomes import ErrorInfo
 from harmonia_core.model.statuses import ExecutionStatus, TaskStatus
 
@@ -80,6 +81,37 @@ def test_a_loss_is_counted_only_if_the_lost_process_had_ended_nothing() -> None:
         assert play.task("t").losses == losses
     lose(play)
     assert play.task("t").reason == "lost-repeatedly"
+
+
+STEPS = order(Rule((Jump(1),)), Rule((Jump(0),)), counted=True)
+LOOP = composite("x", inside=scope(task("a"), task("b"), order=STEPS, repeats=True), input=ASKED)
+GROUP = composite("x", inside=scope(task("a"), task("b"), task("c")))
+
+
+@pytest.mark.parametrize(
+    ("about", "before", "then"),
+    [
+        (LOOP, ["x[0]/a"], ["x[0]/b"]),
+        (GROUP, ["x/a", "x/b"], ["x/c"]),
+        (mapped("x"), ["x[0]", "x[1]", "x[2]"], ["x[3]"]),
+        (mapped("x", item=each("composite", kernel=True, scope=scope(task("a"), task("b")))),
+         ["x[0]/a", "x[1]/a", "x[2]/a", "x[3]/a"], ["x[0]/b"]),
+    ],
+    ids=["round", "group", "map", "item"],
+)  # fmt: skip
+def test_what_a_process_has_ended_counts_when_its_place_is_forgotten(
+    about: Any, before: list[str], then: list[str]
+) -> None:
+    """Seen failing when rounds, maps and composites that were over took along what had ended in them."""
+    inputs = {("x", "input"): {"times": 2, "items": list(range(4))}}
+    play = Play(graph(about, task("t")), inputs)
+    for path in before:
+        play.end(path)
+    lose(play)
+    for path in then:
+        play.end(path)
+    assert e.AttemptLost("t", 1, counted=False) in lose(play)
+    assert e.AttemptLost("t", 1) in lose(play)
 
 
 def test_losses_are_counted_per_attempt() -> None:

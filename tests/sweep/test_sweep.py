@@ -19,7 +19,7 @@ first points of a process that takes over, at one of which it dies as well."""
 Calms = Mapping[str, Calm]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def calms() -> Calms:
     """Return the undisturbed run of every definition."""
     with pytest.MonkeyPatch.context() as patch:
