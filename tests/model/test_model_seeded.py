@@ -22,6 +22,6 @@ def test_a_seeded_bug_is_found(
     bug: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "harmonia")
-    monkeypatch.setattr(real_engine, "LIMIT", 5.0)
+    monkeypatch.setattr(real_engine, "LIMIT", 2.0)
     with engine_room() as room, BUGS[bug](), pytest.raises((AssertionError, TimeoutError)):
         examine(CAUGHT[bug], room, 200, chance=1, shrink=False)

@@ -18,7 +18,7 @@ FOUND = {
     "undo_order_broken": "undo-chain",
     "secret_recorded": "secrets",
     "stored_counter": "limited",
-    "fence_removed": "chain",
+    "fence_removed": "diamond",
 }
 """Bugs that the sweep finds, and a definition on which it does.
 
