@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harmonia_core.testing import Rehearsal
+
 pytest_plugins = ["pytester"]
 
 ORDER = """
@@ -21,6 +23,19 @@ def test_fine(workflow):
     order.mock("charge", {"status": 200})
     assert order.run({"polite": True}).path == ["charge", "thank"]
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loaded() -> None:
+    """Load what a run loads: a session within this process forgets what it was the first to load."""
+    Rehearsal("{name: x, tasks: {a: {type: noop}}}").run()
+
+
+@pytest.fixture(autouse=True)
+def for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one of these is set, pytest prints longer lines than it does for a person."""
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def session(pytester: pytest.Pytester, tests: str, *words: str) -> pytest.RunResult:
