@@ -21,6 +21,7 @@ from harmonia_core.engine.live import Live
 from harmonia_core.engine.loading import Loader
 from harmonia_core.engine.patience import Patience
 from harmonia_core.engine.rewind import AtSeq, Origin, placed, rewind
+from harmonia_core.engine.rewind_times import timed
 from harmonia_core.engine.rolling import restored, values_in
 from harmonia_core.engine.undone_elsewhere import NONE, Elsewhere
 from harmonia_core.model.events import ExecutionForked
@@ -74,7 +75,8 @@ class Forks:
         wish, graph = plan.wish, plan.graph
         state, blobs = await self._whole(plan)
         refers = await self._artifacts(plan.row, state, blobs)
-        base = from_json(dump(state))
+        now = self._clock.now()
+        base = from_json(dump(timed(state, now)))
         again = plan.rewound.again
         live = Live(
             restored(graph, execution_id, base), plan.row.namespace, 1, created=False, definition=plan.text
@@ -90,7 +92,7 @@ class Forks:
             graph.graph_hash,
             base,
             _labels(state.labels, wish.labels),
-            None if graph.timeout is None else self._clock.now() + graph.timeout,
+            None if graph.timeout is None else now + graph.timeout,
             self._loader.versions(graph),
             None if graph.definition_hash == plan.origin.definition_hash else plan.origin.definition_hash,
             wish.comment,
