@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 # What their assertions compared is told as in a test; before they are imported.
-pytest.register_assert_rewrite("programs", "postgres_place", "steady")
+pytest.register_assert_rewrite("warm", "watched", "programs", "postgres_place", "steady")
 
 from postgres_place import PostgresPlace  # noqa: E402
 from programs import HERE, Place, Program  # noqa: E402

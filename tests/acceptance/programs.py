@@ -1,4 +1,4 @@
-"""Processes of Harmonia for acceptance tests: started, watched, killed, and read after their end.
+"""Processes of Harmonia for acceptance tests: started at a store, awaited, and what they leave behind.
 
 Nothing sleeps to be in step with a process: `until` looks for what is awaited, up to a deadline.
 """
@@ -6,10 +6,8 @@ Nothing sleeps to be in step with a process: `until` looks for what is awaited, 
 import json
 import logging
 import os
-import re
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +15,9 @@ from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from warm import started
+from watched import Answer, Program, said
 
 HERE = Path(__file__).parent
 HARMONIA = Path(sys.executable).with_name("harmonia")
@@ -34,11 +35,6 @@ def until(what: Callable[[], Found], seconds: float = 15.0, about: str = "") -> 
     return found
 
 
-def said(stderr: str) -> str:
-    """Return what was said to the user, without what was said of the disk that the tests run on."""
-    return re.sub(r"^WARNING: Commits take .*\n", "", stderr, flags=re.MULTILINE)
-
-
 @dataclass(frozen=True)
 class Mark:
     """One line of the marks that tasks leave: which attempt began in which process."""
@@ -46,63 +42,6 @@ class Mark:
     path: str
     attempt: int
     pid: int
-
-
-@dataclass
-class Program:
-    """A process of `harmonia`, its streams in files."""
-
-    process: "subprocess.Popen[bytes]"
-    out: Path
-    err: Path
-
-    @property
-    def stdout(self) -> str:
-        return self.out.read_text()
-
-    @property
-    def stderr(self) -> str:
-        return said(self.err.read_text())
-
-    @property
-    def code(self) -> int:
-        """Return the exit code of a process that has ended."""
-        return int(self.process.returncode)
-
-    def send(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def ended(self, seconds: float = 20.0) -> int:
-        """Return the exit code; fail, with what was said, if the process does not end."""
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"still running after {seconds} s:\n{self.stdout}\n{self.stderr}") from None
-
-    def documents(self) -> list[dict[str, Any]]:
-        """Return the complete JSON lines on stdout so far."""
-        lines = self.stdout.split("\n")[:-1]
-        return [json.loads(line) for line in lines]
-
-    def frozen(self) -> bool:
-        """Tell whether the process is stopped (SIGSTOP)."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0] == "T"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said, and its exit code."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    def documents(self) -> list[dict[str, Any]]:
-        """Return the JSON lines on stdout."""
-        return [json.loads(line) for line in self.stdout.splitlines()]
 
 
 @dataclass
@@ -136,27 +75,23 @@ class Place:
     def start(
         self, *arguments: str | Path, db: bool = True, prefix: Sequence[str] = (), **options: Any
     ) -> Program:
-        """Start `harmonia` with these arguments and this store, behind a prefix; options are Popen's."""
-        command = [*prefix, str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
-        return self._begin(command, options)
+        """Start `harmonia` with these arguments and this store, behind a prefix; options are Popen's.
+
+        Without either it begins as a copy of a process that has imported everything.
+        """
+        command = [str(HARMONIA), *map(str, arguments), *(["--db", self.url] if db else [])]
+        return self._begin(command, options, prefix)
 
     def script(self, name: str, *arguments: object, **options: Any) -> Program:
         """Start a program of this folder with the store's URL and these arguments; options are Popen's."""
-        return self._begin([sys.executable, str(HERE / name), self.url, *map(str, arguments)], options)
+        return self._begin([str(HERE / name), self.url, *map(str, arguments)], options, [sys.executable])
 
-    def _begin(self, command: Sequence[str], options: dict[str, Any]) -> Program:
+    def _begin(self, command: Sequence[str], options: dict[str, Any], prefix: Sequence[str] = ()) -> Program:
         number = len(self._programs)
         out, err = self.folder / f"out.{number}", self.folder / f"err.{number}"
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                **options,
-            )
+            environment = {**os.environ, **self.environment}
+            process = started(command, prefix, self.folder, environment, (stdout, stderr), options)
         program = Program(process, out, err)
         self._programs.append(program)
         return program

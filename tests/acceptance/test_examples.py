@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
@@ -12,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+from warm import carried_out
 
 from harmonia_api.cli.source import load_file
 from harmonia_core.host import Engine, KernelSettings, create_backend, load_plugins
@@ -214,21 +214,13 @@ def command_of(path: Path) -> str:
 @pytest.mark.parametrize("path", ALONE, ids=lambda path: path.stem)
 def test_the_command_in_an_examples_head_works(path: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
-    found = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HARMONIA_", "PYTHONPATH")) and name != "COLUMNS"
     }
-    ended = subprocess.run(
-        ["bash", "-c", command_of(path)],
-        cwd=tmp_path,
-        env={**environment, "PATH": found, "HARMONIA_DATA_DIR": str(tmp_path / "data"), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    environment = {**environment, "HARMONIA_DATA_DIR": str(tmp_path / "data"), "NO_COLOR": "1"}
+    ended = carried_out(command_of(path), tmp_path, environment)
     assert ended.returncode == 0, ended.stderr
     assert SECRET not in ended.stdout + ended.stderr
     for expected in words_of(path.stem):

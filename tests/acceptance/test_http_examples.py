@@ -4,8 +4,6 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from warm import carried_out
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDRESS = "http://127.0.0.1:8099"
@@ -47,16 +46,9 @@ def run(name: str, service: Any, folder: Path, *more: str, **variables: str) -> 
     assert found is not None
     assert ADDRESS in found[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARMONIA_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-c", " ".join([found[1].replace(ADDRESS, service.url), *more])],
-        cwd=folder,
-        env={**kept, "PATH": path, "HARMONIA_DATA_DIR": str(folder / "data"), "NO_COLOR": "1", **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    line = " ".join([found[1].replace(ADDRESS, service.url), *more])
+    environment = {**kept, "HARMONIA_DATA_DIR": str(folder / "data"), "NO_COLOR": "1", **variables}
+    return carried_out(line, folder, environment)
 
 
 def test_an_order_is_placed_once_although_it_is_sent_twice(service: Any, tmp_path: Path) -> None:
