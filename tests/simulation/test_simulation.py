@@ -9,7 +9,7 @@ import pytest
 from sim_coverage import missing
 from simulate import simulate, violation_text
 
-PARTS, EACH = 8, 125
+PARTS, EACH = 8, 250
 FAR = 1_000_000
 """Where the seeds of the laboratory begin; those of `make test` are run there as well."""
 TELL = """

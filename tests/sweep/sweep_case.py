@@ -1,6 +1,7 @@
 """Cases of the corpus: a definition, what is done from outside, and how it must end."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Case:
 
 def read(file: Path) -> Case:
     """Return the case in a file; fail for words that mean nothing."""
-    data = yaml.safe_load(file.read_text("utf-8"))
+    data = yaml.load(file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     assert isinstance(data, dict), file.name
     assert set(data) <= KEYS, (file.name, set(data) - KEYS)
     start = {"start": {"as": "main", "input": data.get("input"), "labels": data.get("labels")}}
@@ -101,6 +102,7 @@ def _step(number: int, data: dict[str, Any]) -> Step:
     )
 
 
+@cache
 def corpus() -> list[Case]:
-    """Return all cases by name."""
+    """Return all cases by name, read once: three modules ask while tests are collected."""
     return [read(file) for file in sorted(CORPUS.glob("*.yaml"))]
