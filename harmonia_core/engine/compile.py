@@ -6,7 +6,7 @@ expressions and schemas. Same definition and same task types give the same graph
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from harmonia_core.engine.task_types import TypeCatalog
 from harmonia_core.engine.undo_nodes import any_undo, flags, nothing_to_undo
 from harmonia_core.errors import DefinitionInvalid, Problem
 from harmonia_core.expressions.schema import check_schema
+from harmonia_core.model.checkpoints import CheckpointPolicy
 from harmonia_core.model.definition import WorkflowDefinition
 from harmonia_core.model.graph import Concurrency, Graph, Scope, TaskNode
 from harmonia_core.model.placing import Positions, place_problems
@@ -86,22 +87,14 @@ def check_definition(
         problems.append(nothing_to_undo("on_failure"))
     checkpoints = checkpoint_policy(definition.checkpoints, scope, problems)
     limit = concurrency(definition, problems)
-    definition_hash = _content_hash(definition, problems)
     if problems:
         return Compilation(None, tuple(problems))
-    graph = _graph(definition, scope, output, definition_hash, catalog, limit)
-    return Compilation(graph if checkpoints is None else replace(graph, checkpoints=checkpoints))
-
-
-def _content_hash(definition: WorkflowDefinition, problems: list[Problem]) -> str:
     try:
-        return definition.content_hash()
+        definition_hash = definition.content_hash()
     except (ValueError, TypeError) as error:
-        if not problems:
-            problems.append(
-                Problem("not-json", "", f"the definition cannot be stored as JSON: {error}"[:300])
-            )
-        return ""
+        message = f"the definition cannot be stored as JSON: {error}"
+        return Compilation(None, (Problem("not-json", "", message),))
+    return Compilation(_graph(definition, scope, output, definition_hash, catalog, limit, checkpoints))
 
 
 def _graph(
@@ -111,6 +104,7 @@ def _graph(
     definition_hash: str,
     catalog: TypeCatalog,
     limit: Concurrency | None,
+    checkpoints: CheckpointPolicy | None,
 ) -> Graph:
     undoes, holds = flags(scope.tasks)
     return Graph(
@@ -129,6 +123,7 @@ def _graph(
         on_failure=definition.on_failure or "fail",
         undoes=undoes,
         holds=holds,
+        checkpoints=checkpoints,
         priority=definition.priority,
         concurrency=limit,
         limited=limit is not None or any_limits(scope.tasks),

@@ -71,10 +71,7 @@ def _deep(state: ExecutionState, recorded: Recorded, path: str) -> ExecutionStat
     address = read_address(path)
     root, (name, numbers) = state.graph.root, address[0]
     position = root.index[name]
-    owner = state.scope.task(position)
-    new = _within(root.tasks[position], owner, numbers, address[1:], recorded)
-    if new is owner:
-        return state._replace(seq=recorded.seq)
+    new = _within(root.tasks[position], state.scope.task(position), numbers, address[1:], recorded)
     return _moved(state, recorded.seq, path, position, new, state.failed, state.error)
 
 

@@ -3,7 +3,7 @@
 from harmonia_core.engine.frontier import count, verdict
 from harmonia_core.model.graph import Scope, TaskNode
 from harmonia_core.model.state import ExecutionState, GraphState, InsideState, MapState, Tally, TaskState
-from harmonia_core.model.statuses import FINAL_TASK, TaskStatus
+from harmonia_core.model.statuses import FINAL_TASK, ExecutionStatus, TaskStatus
 
 
 def naive(nodes: Scope, scope: GraphState) -> dict[str, int]:
@@ -103,6 +103,19 @@ def marks_agree(items: MapState, node: TaskNode) -> int:
 def agree(state: ExecutionState) -> None:
     """Assert that what is maintained, at every level, is what a scan finds."""
     same(state.scope, naive(state.graph.root, state.scope))
+    waits_for_a_person(state)
+
+
+def waits_for_a_person(state: ExecutionState) -> None:
+    """Assert that an execution is in attention if a person has to decide about what keeps it from going on.
+
+    While it is being ended, or undone, a task in attention keeps nobody; an undo in attention does.
+    """
+    status, undos = state.status, state.undo.held
+    if status in (ExecutionStatus.RUNNING, ExecutionStatus.ATTENTION):
+        assert (status is ExecutionStatus.ATTENTION) == (state.scope.held + undos > 0)
+    elif status in (ExecutionStatus.CANCELLING, ExecutionStatus.COMPENSATING):
+        assert not undos
 
 
 def same(scope: GraphState, found: dict[str, int]) -> None:

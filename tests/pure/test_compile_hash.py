@@ -78,11 +78,13 @@ def test_the_graph_has_what_the_definition_says_beside_its_tasks() -> None:
         on_failure="compensate",
         priority=3,
         input_schema={"type": "object"},
+        output_schema={"type": "array"},
         concurrency={"max": 2, "policy": "skip"},
         checkpoints={"after": ["t"]},
     )
     assert (found.name, found.version, found.timeout, found.priority) == ("w", "2", 60.0, 3)
-    assert (dict(found.vars), dict(found.labels), found.output_schema) == ({"n": 1}, {"team": "a"}, None)
+    assert (dict(found.vars), dict(found.labels)) == ({"n": 1}, {"team": "a"})
+    assert (found.input_schema, found.output_schema) == ({"type": "object"}, {"type": "array"})
     assert (found.on_failure, found.undoes, found.holds) == ("compensate", True, True)
     assert (found.limited, found.memoises, found.task_types) == (True, True, ("noop", "work"))
     assert found.concurrency is not None and found.concurrency.most == 2
@@ -93,6 +95,7 @@ def test_a_graph_without_any_of_that_has_none_of_it() -> None:
     found = compiled({"a": NOOP})
     assert (found.on_failure, found.undoes, found.holds, found.limited) == ("fail", False, False, False)
     assert (found.memoises, found.concurrency, found.checkpoints, found.priority) == (False, None, None, 0)
+    assert (found.input_schema, found.output_schema) == (None, None)
     assert compiled({"a": {**WORK, "limits": ["gpu"]}}).limited
     assert compiled({"a": NOOP}, concurrency={"max": 1}).limited
 
@@ -117,6 +120,8 @@ def test_windows_and_names_of_the_environment_reach_tasks_and_children() -> None
     assert (inner.graph.root.window, inner.graph.root.tasks[0].window) == (7, 3)
     refused = check_definition(definition, TYPES, env_allow=["PATH"])
     assert refused.graph is None and any("HOME" in str(one) for one in refused.problems)
+    with pytest.raises(DefinitionInvalid, match="HOME"):
+        compile_definition(definition, TYPES, env_allow=["PATH"])
 
 
 HASHES: dict[str, str] = {

@@ -39,7 +39,7 @@ def test_a_child_knows_whose_task_it_carries_out_and_its_priority() -> None:
 
 
 def test_a_fork_begins_as_one_of_its_own() -> None:
-    before = steered()._replace(seq=0, status=ExecutionStatus.PAUSED)
+    before = steered()._replace(seq=0, status=ExecutionStatus.PAUSED, started_at=0.5)
     state = folded(ONE, [forked(labels={"k": "v"}, deadline=99.0, priority=4)], before)
     assert (state.status, state.root_id, state.labels) == (ExecutionStatus.RUNNING, "x", {"k": "v"})
     assert (state.started_at, state.deadline, state.family) == (1.0, 99.0, ALONE)
