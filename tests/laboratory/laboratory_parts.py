@@ -74,7 +74,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", default="auto", help="processes at a time (default: one a core)")
     parser.add_argument("--select", help="of the long tests only those that match, as pytest's -k")
     parser.add_argument("--modules", nargs="+", default=[], help="of the mutants only those of these modules")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of tests for one mutant (default: 60)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of tests for one mutant (default: 15)")
     parser.add_argument("--most", type=int, default=500, help="cap of the benchmarks' sizes (default: 500)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the report goes")
     options = parser.parse_args(given)

@@ -150,7 +150,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--left", action="store_true", help="only what was not killed the last time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="of tests for one mutant, the quickest first"
+        "--seconds", type=float, default=15.0, help="of tests for one mutant, the quickest first"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "laboratory" / "raw" / "mutation.json")
     return parser.parse_args()
